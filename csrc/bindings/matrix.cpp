@@ -1,0 +1,199 @@
+#include "bindings/design.hpp"
+#include "matrix/transpose.hpp"
+
+namespace sparsecross::bindings {
+namespace {
+
+template <class T>
+const T* data_of(const py::array& array) {
+  return static_cast<const T*>(array.data());
+}
+
+void check_vector(const py::array& array, const char* name) {
+  if (array.ndim() != 1 || (array.shape(0) > 1 && array.strides(0) != array.itemsize()))
+    throw std::invalid_argument(std::string(name) + " must be one-dimensional and contiguous");
+}
+
+template <class T>
+Design dense_design(const py::array& values, Axis axis) {
+  const int across = axis == Axis::rows ? 0 : 1, along = 1 - across;
+  const Index n = values.shape(across), length = values.shape(along);
+  const Index item = values.itemsize();
+  if (length > 1 && values.strides(along) != item)
+    throw std::invalid_argument("dense values must be contiguous along each slice");
+  if (n > 1 && values.strides(across) % item != 0)
+    throw std::invalid_argument("dense slices must lie a whole number of values apart");
+  return Design(DenseSlices<T>(data_of<T>(values), n, length, n > 1 ? values.strides(across) / item : length),
+                axis);
+}
+
+Offsets offsets_of(const py::array& indptr) {
+  if (py::isinstance<py::array_t<std::int32_t>>(indptr)) return Offsets(data_of<std::int32_t>(indptr));
+  if (py::isinstance<py::array_t<std::int64_t>>(indptr)) return Offsets(data_of<std::int64_t>(indptr));
+  throw py::type_error("indptr must be int32 or int64, got " +
+                       py::str(indptr.dtype()).cast<std::string>());
+}
+
+template <class V>
+Design sparse_design(Offsets offsets, const py::array& indices, V values, Index n, Index length,
+                     Axis axis) {
+  if (py::isinstance<py::array_t<std::int32_t>>(indices))
+    return Design(SparseSlices<V, std::int32_t>(offsets, data_of<std::int32_t>(indices), values, n, length), axis);
+  if (py::isinstance<py::array_t<std::int64_t>>(indices))
+    return Design(SparseSlices<V, std::int64_t>(offsets, data_of<std::int64_t>(indices), values, n, length), axis);
+  throw py::type_error("indices must be int32 or int64, got " +
+                       py::str(indices.dtype()).cast<std::string>());
+}
+
+Axis axis_named(const std::string& name) {
+  if (name == "rows") return Axis::rows;
+  if (name == "columns") return Axis::columns;
+  throw std::invalid_argument("sliced_by must be 'rows' or 'columns', got '" + name + "'");
+}
+
+BoundDesign inspected(Design design, Index capacity, py::tuple arrays, int n_threads) {
+  Structure structure;
+  {
+    const py::gil_scoped_release released;  // the arrays are held by `arrays`
+    structure = inspect(design, capacity, n_threads);
+  }
+  return {std::move(design), structure, std::move(arrays)};
+}
+
+BoundDesign from_dense(const py::array& values, const std::string& sliced_by, int n_threads) {
+  if (values.ndim() != 2)
+    throw std::invalid_argument("values must be two-dimensional, got " +
+                                std::to_string(values.ndim()) + " dimensions");
+  const Axis axis = axis_named(sliced_by);
+  if (py::isinstance<py::array_t<float>>(values))
+    return inspected(dense_design<float>(values, axis), 0, py::make_tuple(values), n_threads);
+  if (py::isinstance<py::array_t<double>>(values))
+    return inspected(dense_design<double>(values, axis), 0, py::make_tuple(values), n_threads);
+  throw py::type_error("values must be float32 or float64, got " +
+                       py::str(values.dtype()).cast<std::string>());
+}
+
+BoundDesign from_sparse(const py::object& values, const py::array& indices, const py::array& indptr,
+                        Index n_rows, Index n_cols, const std::string& sliced_by, int n_threads) {
+  const Axis axis = axis_named(sliced_by);
+  const Index n = axis == Axis::rows ? n_rows : n_cols;
+  const Index length = axis == Axis::rows ? n_cols : n_rows;
+  if (n_rows < 0 || n_cols < 0) throw std::invalid_argument("the shape must not be negative");
+  check_vector(indices, "indices");
+  check_vector(indptr, "indptr");
+  if (indptr.shape(0) != n + 1)
+    throw std::invalid_argument("indptr must have length " + std::to_string(n + 1) + ", got " +
+                                std::to_string(indptr.shape(0)));
+  Index capacity = indices.shape(0);
+  const Offsets offsets = offsets_of(indptr);
+  if (values.is_none())
+    return inspected(sparse_design(offsets, indices, Ones{}, n, length, axis), capacity,
+                     py::make_tuple(indices, indptr), n_threads);
+  const auto stored = values.cast<py::array>();
+  check_vector(stored, "values");
+  capacity = std::min<Index>(capacity, stored.shape(0));
+  py::tuple arrays = py::make_tuple(stored, indices, indptr);
+  if (py::isinstance<py::array_t<float>>(stored))
+    return inspected(sparse_design(offsets, indices, data_of<float>(stored), n, length, axis),
+                     capacity, arrays, n_threads);
+  if (py::isinstance<py::array_t<double>>(stored))
+    return inspected(sparse_design(offsets, indices, data_of<double>(stored), n, length, axis),
+                     capacity, arrays, n_threads);
+  throw py::type_error("values must be float32 or float64, got " +
+                       py::str(stored.dtype()).cast<std::string>());
+}
+
+template <class T, class I>
+BoundDesign own(SparseArrays<T, I>&& arrays, bool valued, const BoundDesign& source, int n_threads) {
+  const Axis axis = source.design.sliced_by() == Axis::rows ? Axis::columns : Axis::rows;
+  const py::object values =
+      valued ? py::object(as_array(std::move(arrays.values))) : py::object(py::none());
+  return from_sparse(values, as_array(std::move(arrays.indices)), as_array(std::move(arrays.offsets)),
+                     source.design.n_rows(), source.design.n_cols(),
+                     axis == Axis::rows ? "rows" : "columns", n_threads);
+}
+
+template <class T, class I, class V, class J>
+BoundDesign transposed_to(const SparseSlices<V, J>& slices, const BoundDesign& X, int n_threads) {
+  SparseArrays<T, I> arrays;
+  {
+    const py::gil_scoped_release released;  // X keeps its arrays alive
+    arrays = transpose<T, I>(slices, n_threads);
+  }
+  return own(std::move(arrays), !std::is_same_v<V, Ones>, X, n_threads);
+}
+
+struct Transposer {
+  const BoundDesign& X;
+  int n_threads;
+
+  template <class T>
+  BoundDesign operator()(const DenseSlices<T>&) const {
+    throw std::invalid_argument("only sparse matrices are transposed here");
+  }
+  template <class V, class J>
+  BoundDesign operator()(const SparseSlices<V, J>& slices) const {
+    using T = std::conditional_t<std::is_same_v<V, const float*>, float, double>;
+    if (slices.n_slices() <= std::numeric_limits<std::int32_t>::max())
+      return transposed_to<T, std::int32_t>(slices, X, n_threads);
+    return transposed_to<T, std::int64_t>(slices, X, n_threads);
+  }
+};
+
+Array<double> product_of(const BoundDesign& X, const Array<double>& w, int n_threads) {
+  check_length(w, X.design.n_cols(), "w");
+  Array<double> out(X.design.n_rows());
+  const double* weights = w.data();
+  double* margins = out.mutable_data();
+  const py::gil_scoped_release released;  // X, w and out are held by this call's arguments
+  product(X.design, weights, margins, n_threads);
+  return out;
+}
+
+Array<double> transposed_product_of(const BoundDesign& X, const Array<double>& v, int n_threads) {
+  if (X.design.sliced_by() != Axis::columns)
+    throw std::invalid_argument("X must be sliced by columns");
+  check_length(v, X.design.n_rows(), "v");
+  Array<double> out(X.design.n_cols());
+  const double* vector = v.data();
+  double* result = out.mutable_data();
+  const py::gil_scoped_release released;  // X, v and out are held by this call's arguments
+  transposed_product(X.design, vector, result, n_threads);
+  return out;
+}
+
+}  // namespace
+
+void register_matrix(py::module_& module) {
+  module.def("set_in_forked_child", [] { in_forked_child() = true; });
+  module.def("effective_threads", &effective_threads, py::arg("requested") = 0);
+
+  py::class_<Structure>(module, "Structure")
+      .def_readonly("canonical", &Structure::canonical)
+      .def_readonly("all_ones", &Structure::all_ones)
+      .def_readonly("not_finite_slice", &Structure::not_finite_slice)
+      .def_readonly("not_finite_position", &Structure::not_finite_position);
+
+  py::class_<BoundDesign>(module, "Design")
+      .def_static("from_dense", &from_dense, py::arg("values"), py::arg("sliced_by"),
+                  py::arg("n_threads") = 0)
+      .def_static("from_sparse", &from_sparse, py::arg("values"), py::arg("indices"),
+                  py::arg("indptr"), py::arg("n_rows"), py::arg("n_cols"), py::arg("sliced_by"),
+                  py::arg("n_threads") = 0)
+      .def("transposed", [](const BoundDesign& X, int n_threads) {
+             return X.design.visit(Transposer{X, n_threads});
+           }, py::arg("n_threads") = 0)
+      .def("product", &product_of, py::arg("w"), py::arg("n_threads") = 0)
+      .def("transposed_product", &transposed_product_of, py::arg("v"), py::arg("n_threads") = 0)
+      .def_property_readonly("shape", [](const BoundDesign& X) {
+        return std::make_pair(X.design.n_rows(), X.design.n_cols());
+      })
+      .def_property_readonly("n_stored", [](const BoundDesign& X) { return X.design.n_stored(); })
+      .def_property_readonly("sliced_by", [](const BoundDesign& X) {
+        return X.design.sliced_by() == Axis::rows ? "rows" : "columns";
+      })
+      .def_readonly("structure", &BoundDesign::structure)
+      .def_readonly("arrays", &BoundDesign::arrays);
+}
+
+}  // namespace sparsecross::bindings

@@ -1,0 +1,12 @@
+#include "bindings/bindings.hpp"
+
+PYBIND11_MODULE(_solvers, module) {
+  using namespace sparsecross::bindings;
+  module.doc() = "Compiled kernels of sparsecross: whole arrays in, results out.";
+#ifdef NDEBUG
+  module.attr("assertions_alive") = false;
+#else
+  module.attr("assertions_alive") = true;
+#endif
+  register_matrix(module);
+}

@@ -1,0 +1,134 @@
+// Layouts as operations.
+//
+// A matrix is stored as slices along one axis: columns (CSC, Fortran order) or rows (CSR, C order).
+// A layout offers two loops over the stored entries (i, x_i) of slice j, and everything else is
+// written once in terms of them:
+//   each(j, f)     f(i, x_i) in increasing i, one after the other
+//   sum(j, term)   Σ term(i, x_i), in an order of the layout's own choice that is good for speed
+// Values may be stored as float or double, or not at all where all are 1 (one-hot and crossed
+// columns); arithmetic is double. A stored type is a template parameter, so no loop branches on it.
+#pragma once
+
+#include <cassert>
+#include <cstdint>
+
+#include "support/parallel.hpp"
+
+namespace sparsecross {
+
+// n_slices slices of `length` contiguous values each, `stride` values apart.
+template <class T>
+class DenseSlices {
+ public:
+  DenseSlices(const T* values, Index n_slices, Index length, Index stride)
+      : values_(values), n_slices_(n_slices), length_(length), stride_(stride) {}
+
+  Index n_slices() const { return n_slices_; }
+  Index length() const { return length_; }
+  Index size(Index) const { return length_; }
+  Index n_stored() const { return n_slices_ * length_; }
+
+  template <class F>
+  void each(Index j, const F& f) const {
+    const T* x = slice(j);
+    for (Index i = 0; i < length_; ++i) f(i, static_cast<double>(x[i]));
+  }
+
+  // Eight partial sums: enough independent additions to hide their latency and fill SIMD lanes.
+  template <class Term>
+  double sum(Index j, const Term& term) const {
+    constexpr Index lanes = 8;
+    const T* x = slice(j);
+    double part[lanes] = {};
+    Index i = 0;
+    for (; i + lanes <= length_; i += lanes)
+      for (Index k = 0; k < lanes; ++k) part[k] += term(i + k, static_cast<double>(x[i + k]));
+    double total = ((part[0] + part[4]) + (part[2] + part[6])) +
+                   ((part[1] + part[5]) + (part[3] + part[7]));
+    for (; i < length_; ++i) total += term(i, static_cast<double>(x[i]));
+    return total;
+  }
+
+ private:
+  const T* slice(Index j) const {
+    assert(0 <= j && j < n_slices_);
+    return values_ + j * stride_;
+  }
+
+  const T* values_;
+  Index n_slices_, length_, stride_;
+};
+
+// Where each slice begins among the stored entries; 32 or 64 bits wide. The branch on the width
+// is taken twice a slice, never inside one, and halves the number of instantiations.
+class Offsets {
+ public:
+  explicit Offsets(const std::int32_t* narrow) : narrow_(narrow), wide_(nullptr) {}
+  explicit Offsets(const std::int64_t* wide) : narrow_(nullptr), wide_(wide) {}
+  Index operator[](Index j) const { return wide_ ? wide_[j] : narrow_[j]; }
+
+ private:
+  const std::int32_t* narrow_;
+  const std::int64_t* wide_;
+};
+
+// The values of a matrix whose stored entries are all 1: nothing is read, the compiler drops x * 1.
+struct Ones {
+  constexpr double operator[](Index) const { return 1.0; }
+};
+
+// Compressed slices: entries offsets[j] .. offsets[j + 1] have positions indices[] and values[].
+// Positions increase strictly within a slice (inspect() in structure.hpp tells).
+template <class Values, class I>
+class SparseSlices {
+ public:
+  SparseSlices(Offsets offsets, const I* indices, Values values, Index n_slices, Index length)
+      : offsets_(offsets),
+        indices_(indices),
+        values_(values),
+        n_slices_(n_slices),
+        length_(length) {}
+
+  Index n_slices() const { return n_slices_; }
+  Index length() const { return length_; }
+  Index size(Index j) const { return offsets_[j + 1] - offsets_[j]; }
+  Index n_stored() const { return offsets_[n_slices_]; }
+
+  const Offsets& offsets() const { return offsets_; }
+  const I* indices() const { return indices_; }
+  const Values& values() const { return values_; }
+
+  template <class F>
+  void each(Index j, const F& f) const {
+    assert(0 <= j && j < n_slices_);
+    const Index end = offsets_[j + 1];
+    for (Index k = offsets_[j]; k < end; ++k)
+      f(static_cast<Index>(indices_[k]), static_cast<double>(values_[k]));
+  }
+
+  // Four partial sums hide the latency of the additions behind the gathers.
+  template <class Term>
+  double sum(Index j, const Term& term) const {
+    assert(0 <= j && j < n_slices_);
+    constexpr Index lanes = 4;
+    Index k = offsets_[j];
+    const Index end = offsets_[j + 1];
+    const auto entry = [&](Index at) {
+      return term(static_cast<Index>(indices_[at]), static_cast<double>(values_[at]));
+    };
+    double part[lanes] = {};
+    for (; k + lanes <= end; k += lanes)
+      for (Index lane = 0; lane < lanes; ++lane) part[lane] += entry(k + lane);
+    double total = (part[0] + part[2]) + (part[1] + part[3]);
+    for (; k < end; ++k) total += entry(k);
+    return total;
+  }
+
+ private:
+  Offsets offsets_;
+  const I* indices_;
+  Values values_;
+  Index n_slices_, length_;
+};
+
+}  // namespace sparsecross
