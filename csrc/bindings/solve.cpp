@@ -1,0 +1,184 @@
+#include <pybind11/native_enum.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "bindings/design.hpp"
+#include "solve/working_set.hpp"
+
+namespace sparsecross::bindings {
+namespace {
+
+using OptionalArray = std::optional<Array<double>>;
+
+const double* data_or_null(const OptionalArray& array) { return array ? array->data() : nullptr; }
+
+// The arguments that state a problem, checked against one another, and the arrays they hold.
+class BoundProblem {
+ public:
+  BoundProblem(const BoundDesign& X, const std::string& loss, Array<double> y,
+               OptionalArray sample_weight, double l1, double l2, OptionalArray penalty_factor,
+               bool positive, bool fit_intercept, int n_threads)
+      : y_(std::move(y)),
+        sample_weight_(std::move(sample_weight)),
+        penalty_factor_(std::move(penalty_factor)),
+        penalty_(l1, l2, data_or_null(penalty_factor_), positive),
+        loss_(make_loss(loss, X.design.n_rows())),
+        problem_{X.design, *loss_, penalty_, fit_intercept, n_threads} {
+    if (X.design.sliced_by() != Axis::columns)
+      throw std::invalid_argument("X must be sliced by columns");
+    if (!X.structure.canonical)
+      throw std::invalid_argument("X must have sorted and distinct indices in each column");
+    if (X.structure.not_finite_slice >= 0) throw std::invalid_argument("X must be finite");
+    if (X.design.n_rows() == 0) throw std::invalid_argument("X must have at least one row");
+    check_length(y_, X.design.n_rows(), "y");
+    if (sample_weight_) check_length(*sample_weight_, X.design.n_rows(), "sample_weight");
+    if (penalty_factor_) check_length(*penalty_factor_, X.design.n_cols(), "penalty_factor");
+  }
+  BoundProblem(const BoundProblem&) = delete;
+
+  const Problem& get() const { return problem_; }
+
+ private:
+  std::unique_ptr<Loss> make_loss(const std::string& name, Index n) const {
+    const double* weights = data_or_null(sample_weight_);
+    if (name == "squared") return std::make_unique<SampleLoss<SquaredLoss>>(y_.data(), weights, n);
+    if (name == "logistic") return std::make_unique<SampleLoss<LogisticLoss>>(y_.data(), weights, n);
+    throw std::invalid_argument("loss must be 'squared' or 'logistic', got '" + name + "'");
+  }
+
+  Array<double> y_;
+  OptionalArray sample_weight_, penalty_factor_;
+  Penalty penalty_;
+  std::unique_ptr<Loss> loss_;
+  Problem problem_;
+};
+
+// Looks for signals at most every 50 ms: taking the GIL each sweep would starve other threads.
+class SignalPoll {
+ public:
+  bool operator()() {
+    const auto now = Clock::now();
+    if (now < next_) return false;
+    next_ = now + std::chrono::milliseconds(50);
+    const py::gil_scoped_acquire held;
+    if (PyErr_CheckSignals() == 0) return false;
+    interruption = py::error_already_set().value();
+    return true;
+  }
+
+  py::object interruption = py::none();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point next_ = Clock::now();
+};
+
+struct BoundSolution {
+  Solution solution;
+  py::object interruption;  // the exception that a signal handler raised, or None
+};
+
+BoundSolution solve(const BoundProblem& problem, double tol, Index max_iter,
+                    const OptionalArray& coef_init, double intercept_init) {
+  if (coef_init) check_length(*coef_init, problem.get().p(), "coef_init");
+  std::vector<double> start;
+  if (coef_init) start.assign(coef_init->data(), coef_init->data() + coef_init->size());
+  SignalPoll poll;
+  BoundSolution result;
+  {
+    const py::gil_scoped_release released;  // `problem` holds all arrays
+    result.solution = solve_working_set(problem.get(), {tol, max_iter},
+                                        coef_init ? &start : nullptr, intercept_init,
+                                        [&poll] { return poll(); });
+  }
+  result.interruption = poll.interruption;
+  return result;
+}
+
+// A value that follows from the null point; what a signal handler raised is raised again.
+template <class Value>
+double at_null_point(const BoundProblem& problem, const Value& value) {
+  SignalPoll poll;
+  double result = 0.0;
+  {
+    const py::gil_scoped_release released;  // `problem` holds all arrays
+    result = value(problem.get(), null_point(problem.get(), [&poll] { return poll(); }));
+  }
+  if (!poll.interruption.is_none()) {
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(poll.interruption.ptr())),
+                    poll.interruption.ptr());
+    throw py::error_already_set();
+  }
+  return result;
+}
+
+std::pair<double, double> certify_point(const BoundProblem& problem, const Array<double>& coef,
+                                        double intercept) {
+  check_length(coef, problem.get().p(), "coef");
+  Point at;
+  at.coef.assign(coef.data(), coef.data() + coef.size());
+  at.intercept = intercept;
+  const py::gil_scoped_release released;  // `problem` holds all arrays
+  const Certificate certificate = certify(problem.get(), std::move(at));
+  return {certificate.primal, certificate.dual};
+}
+
+// Tuples (n_iter, working_set, n_active, primal, dual, seconds).
+py::list history_of(const BoundSolution& bound) {
+  py::list rounds;
+  for (const Round& r : bound.solution.history)
+    rounds.append(py::make_tuple(r.n_iter, r.working_set, r.n_active, r.primal, r.dual, r.seconds));
+  return rounds;
+}
+
+template <class Member>
+auto taken(Member Solution::* member) {
+  return [member](BoundSolution& bound) { return as_array(std::vector(bound.solution.*member)); };
+}
+
+}  // namespace
+
+void register_solve(py::module_& module) {
+  py::native_enum<Status>(module, "Status", "enum.Enum", "How a solver ended.")
+      .value("not_run", Status::not_run)
+      .value("converged", Status::converged)
+      .value("max_iter", Status::max_iter)
+      .value("precision_limit", Status::precision_limit)
+      .value("not_certified", Status::not_certified)
+      .value("interrupted", Status::interrupted)
+      .finalize();
+
+  py::class_<BoundSolution>(module, "Solution")
+      .def_property_readonly("coef", taken(&Solution::coef))
+      .def_property_readonly("dual_point", taken(&Solution::dual_point))
+      .def_property_readonly("intercept", [](const BoundSolution& b) { return b.solution.intercept; })
+      .def_property_readonly("primal", [](const BoundSolution& b) { return b.solution.primal; })
+      .def_property_readonly("dual", [](const BoundSolution& b) { return b.solution.dual; })
+      .def_property_readonly("gap", [](const BoundSolution& b) { return b.solution.gap(); })
+      .def_property_readonly("scale", [](const BoundSolution& b) { return b.solution.scale; })
+      .def_property_readonly("n_iter", [](const BoundSolution& b) { return b.solution.n_iter; })
+      .def_property_readonly("status", [](const BoundSolution& b) { return b.solution.status; })
+      .def_property_readonly("history", &history_of)
+      .def_readonly("interruption", &BoundSolution::interruption);
+
+  py::class_<BoundProblem>(module, "Problem")
+      .def(py::init<const BoundDesign&, const std::string&, Array<double>, OptionalArray, double,
+                    double, OptionalArray, bool, bool, int>(),
+           py::arg("X"), py::arg("loss"), py::arg("y").noconvert(),
+           py::arg("sample_weight").noconvert(), py::arg("l1"), py::arg("l2"),
+           py::arg("penalty_factor").noconvert(), py::arg("positive"), py::arg("fit_intercept"),
+           py::arg("n_threads"), py::keep_alive<1, 2>())
+      .def("solve", &solve, py::arg("tol"), py::arg("max_iter"),
+           py::arg("coef_init").noconvert() = py::none(), py::arg("intercept_init") = 0.0)
+      .def("largest_strength",
+           [](const BoundProblem& problem) { return at_null_point(problem, largest_strength); })
+      .def("scale",
+           [](const BoundProblem& problem) { return at_null_point(problem, objective_scale); })
+      .def("certify", &certify_point, py::arg("coef").noconvert(), py::arg("intercept"));
+
+  module.def("soft_threshold", py::vectorize(&soft_threshold), py::arg("z"), py::arg("t"));
+}
+
+}  // namespace sparsecross::bindings

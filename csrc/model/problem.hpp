@@ -1,0 +1,54 @@
+// One L1 problem: minimise over w (p) and b
+//
+//   Σ_i c_i ℓ(y_i, x_i·w + b) + Σ_j ω_j (l1 |w_j| + ½ l2 w_j²)
+#pragma once
+
+#include "matrix/design.hpp"
+#include "model/losses.hpp"
+#include "model/penalties.hpp"
+
+namespace sparsecross {
+
+struct Problem {
+  const Design& X;  // sliced by columns, canonical
+  const Loss& loss;
+  const Penalty& penalty;
+  bool fit_intercept;
+  int n_threads;
+
+  Index n() const { return X.n_rows(); }
+  Index p() const { return X.n_cols(); }
+};
+
+// A point of the problem, and what follows from it.
+struct Point {
+  std::vector<double> coef;     // w (p)
+  double intercept = 0.0;       // b
+  std::vector<double> margins;  // Xw + b (n)
+};
+
+// margins = Xw + b, made anew so that rounding does not pile up over the sweeps.
+inline void refresh_margins(const Problem& problem, Point& at) {
+  product(problem.X, at.coef.data(), at.margins.data(), problem.n_threads);
+  for (double& m : at.margins) m += at.intercept;
+}
+
+// b = its best value for the present w.
+inline void settle_intercept(const Problem& problem, Point& at) {
+  if (!problem.fit_intercept) return;
+  const double shift = problem.loss.best_shift(at.margins.data());
+  at.intercept += shift;
+  for (double& m : at.margins) m += shift;
+}
+
+inline double penalty_value(const Problem& problem, const std::vector<double>& coef) {
+  return ordered_sum(problem.p(), [&](Index j) {
+    return problem.penalty.value(j, coef[static_cast<std::size_t>(j)]);
+  });
+}
+
+inline double primal_value(const Problem& problem, const Point& at) {
+  return problem.loss.value(at.margins.data()) + penalty_value(problem, at.coef);
+}
+
+}  // namespace sparsecross

@@ -1,0 +1,44 @@
+// What a solver returns.
+#pragma once
+
+#include <limits>
+#include <vector>
+
+#include "support/parallel.hpp"
+
+namespace sparsecross {
+
+enum class Status {
+  not_run,
+  converged,        // relative gap <= tol
+  max_iter,         // out of sweeps
+  precision_limit,  // no step changes the objective any more, in double precision
+  not_certified,    // stationary, but no dual-feasible point is known
+  interrupted       // the user stopped it; the point is a usable start
+};
+
+// One round of the outer loop.
+struct Round {
+  Index n_iter;       // sweeps so far
+  Index working_set;  // columns in it
+  Index n_active;     // non-zero weights
+  double primal, dual, seconds;
+};
+
+struct Solution {
+  std::vector<double> coef;        // p
+  double intercept = 0.0;
+  std::vector<double> dual_point;  // n, feasible; empty where none is known
+  double primal = std::numeric_limits<double>::quiet_NaN();
+  double dual = -std::numeric_limits<double>::infinity();
+  double scale = 1.0;              // P0 - Psat, at least of rounding size: the unit of `tol`
+  Index n_iter = 0;                // sweeps of coordinate descent
+  Status status = Status::not_run;
+  std::vector<Round> history;
+
+  // Both are values of feasible points: a negative difference is rounding, a few units in the last
+  // place of `scale`.
+  double gap() const { return std::max(0.0, primal - dual); }
+};
+
+}  // namespace sparsecross

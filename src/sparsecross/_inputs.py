@@ -1,0 +1,206 @@
+"""Every array that users hand in: its check, its conversion, and what the conversion costs.
+
+Kernels expect exact dtypes and canonical structure; this module is the only place that brings
+inputs there. What fits is passed on as it is, without a copy.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.validation import _check_sample_weight
+
+from . import _solvers
+
+Axis = Literal["rows", "columns"]
+Floats = npt.NDArray[np.float64]
+
+# A child of fork() has no OpenMP threads and would wait for them forever.
+os.register_at_fork(after_in_child=_solvers.set_in_forked_child)
+
+
+def as_design(X: Any, sliced_by: Axis | None = None, n_threads: int | None = None) -> _solvers.Design:
+    """See a data matrix as a `Design`, copying only where no view will do.
+
+    Parameters
+    ----------
+    X : array-like or scipy sparse matrix or array of shape (n_samples, n_features)
+        Dense or sparse; float32 and float64 are used as they are.
+    sliced_by : {"rows", "columns"}, optional
+        The axis that kernels will walk along; by default the one X is stored by.
+    n_threads : int, optional
+        Threads for the checks and for a change of axis.
+
+    Returns
+    -------
+    Design
+        Canonical and finite.
+
+    Raises
+    ------
+    ValueError
+        If X is empty, not two-dimensional, complex, holds NaN or infinity, or if the index arrays
+        of a sparse X are malformed.
+
+    Notes
+    -----
+    These inputs cost a copy: values that are neither float32 nor float64 nor all 1; sparse formats
+    other than CSR and CSC; unsorted or duplicate indices (sorted and added up, as scipy means
+    them); a sparse X that is stored by the other axis (transposed with all threads); a dense X
+    that is stored by the other axis, when `sliced_by` asks for columns.
+    """
+    threads = n_threads or 0
+    if sp.issparse(X):
+        design = _sparse_design(X, sliced_by, threads)
+        if sliced_by is not None and design.sliced_by != sliced_by:
+            design = design.transposed(threads)
+    else:
+        design = _dense_design(X, sliced_by, threads)
+    _check_finite(design)
+    return design
+
+
+def _dense_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Design:
+    X = check_array(X, dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X")
+    by_columns = X.strides[0] == X.itemsize and (X.shape[1] == 1 or X.strides[1] != X.itemsize)
+    axis: Axis = sliced_by or ("columns" if by_columns else "rows")
+    along = 0 if axis == "columns" else 1
+    if X.strides[along] != X.itemsize and X.shape[along] > 1:
+        X = np.asfortranarray(X) if axis == "columns" else np.ascontiguousarray(X)
+    return _solvers.Design.from_dense(X, axis, threads)
+
+
+def _sparse_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Design:
+    if X.ndim != 2:
+        raise ValueError(f"Expected 2D array, got {X.ndim}D sparse array for X instead.")
+    n_samples, n_features = X.shape
+    for extent, unit in ((n_samples, "sample(s)"), (n_features, "feature(s)")):
+        if extent == 0:
+            raise ValueError(
+                f"Found array with 0 {unit} (shape={X.shape}) while a minimum of 1 is required."
+            )
+    if np.iscomplexobj(X):
+        raise ValueError(f"Complex data not supported\nX has dtype {X.dtype}.")
+    if X.format not in ("csr", "csc"):
+        X = X.tocsc() if sliced_by == "columns" else X.tocsr()
+    axis: Axis = "rows" if X.format == "csr" else "columns"
+
+    def design(values: npt.NDArray[Any] | None) -> _solvers.Design:
+        try:
+            return _solvers.Design.from_sparse(
+                values, X.indices, X.indptr, n_samples, n_features, axis, threads
+            )
+        except ValueError as error:
+            raise ValueError(f"X is not a valid {X.format} matrix: {error}") from None
+
+    stored = X.data[: X.indptr[-1]] if len(X.indptr) else X.data
+    if X.dtype in (np.float32, np.float64):
+        seen = design(X.data)
+    elif X.dtype.kind in "biuf" and bool((stored == 1).all()):
+        seen = design(None)
+    else:
+        X = X.astype(np.float64)
+        seen = design(X.data)
+    if not seen.structure.canonical:
+        # The indices are known to be in range now, so scipy's own routine is safe.
+        X = X.astype(np.float64 if X.dtype not in (np.float32, np.float64) else X.dtype, copy=True)
+        X.has_canonical_format = False
+        X.sum_duplicates()
+        seen = design(X.data)
+    return design(None) if seen.structure.all_ones else seen
+
+
+def _check_finite(design: _solvers.Design) -> None:
+    at = design.structure
+    if at.not_finite_slice >= 0:
+        row, column = at.not_finite_slice, at.not_finite_position
+        if design.sliced_by == "columns":
+            row, column = column, row
+        raise ValueError(
+            f"Input X contains NaN or infinity at row {row}, column {column}; "
+            "every value must be finite."
+        )
+
+
+def as_target(y: Any, n_samples: int) -> Floats:
+    """Real targets as a contiguous float64 vector.
+
+    Raises
+    ------
+    ValueError
+        If y is not one-dimensional, not numeric, not finite or not of length `n_samples`.
+    """
+    y = column_or_1d(y, warn=True)
+    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    check_length(y, n_samples, "y")
+    return np.ascontiguousarray(y)
+
+
+def check_length(values: npt.NDArray[Any], expected: int, name: str) -> None:
+    """Raise a ValueError unless there is one value for each of the `expected` rows of X."""
+    if len(values) != expected:
+        raise ValueError(
+            f"{name} must have one value for each row of X: Found input variables with "
+            f"inconsistent numbers of samples: [{expected}, {len(values)}]"
+        )
+
+
+def as_sample_weight(sample_weight: Any, y: Floats) -> Floats | None:
+    """Sample weights scaled to mean 1, or None where all are equal.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, all are zero, or their number is not that of y.
+    """
+    if sample_weight is None:
+        return None
+    weights = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+    total = weights.sum()
+    if not total > 0:
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    if (weights == weights[0]).all():
+        return None
+    return np.ascontiguousarray(weights * (len(weights) / total))
+
+
+def as_penalty_factor(penalty_factor: Any, n_features: int) -> Floats | None:
+    """Penalty factors as float64: 0 leaves a column unpenalised, infinity excludes it.
+
+    Raises
+    ------
+    ValueError
+        If there is not one for each column, or one is negative or NaN.
+    """
+    if penalty_factor is None:
+        return None
+    factor = np.ascontiguousarray(penalty_factor, dtype=np.float64)
+    if factor.shape != (n_features,):
+        raise ValueError(
+            f"penalty_factor must have shape ({n_features},), one factor for each column of X; "
+            f"got {factor.shape}."
+        )
+    bad = np.flatnonzero(~(factor >= 0))
+    if len(bad):
+        raise ValueError(
+            f"penalty_factor must not be negative or NaN, got {factor[bad[0]]} for column {bad[0]}."
+        )
+    return cast(Floats, factor)
+
+
+def as_start(coef: Any, n_features: int) -> Floats:
+    """Coefficients to start from or to judge, as a finite float64 vector of length n_features."""
+    coef = np.ascontiguousarray(coef, dtype=np.float64)
+    if coef.shape != (n_features,):
+        raise ValueError(
+            f"coef must have shape ({n_features},), one for each column of X; got {coef.shape}."
+        )
+    bad = np.flatnonzero(~np.isfinite(coef))
+    if len(bad):
+        raise ValueError(f"coef must be finite, got {coef[bad[0]]} for column {bad[0]}.")
+    return cast(Floats, coef)

@@ -1,0 +1,409 @@
+"""The functional core: a problem stated in arrays, solved, bounded and judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _solvers
+from ._inputs import (
+    Floats,
+    as_design,
+    as_penalty_factor,
+    as_sample_weight,
+    as_start,
+    as_target,
+)
+from ._solvers import Status
+
+LossName = Literal["squared", "logistic"]
+LOSSES = ("squared", "logistic")
+DEFAULT_ALPHA_RATIO = 100  # alpha=None means alpha_max / 100
+
+
+class Round(NamedTuple):
+    """One look of a solver at all columns."""
+
+    n_iter: int
+    working_set: int
+    n_active: int
+    primal: float
+    dual: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a solver found, and how good it is.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_features,), float64
+        Weights; most are exactly 0.
+    intercept : float
+        The intercept, 0 without one.
+    dual_point : ndarray of shape (n_samples,), float64
+        A feasible point of the dual that proves `dual`; empty where none is known.
+    primal, dual, gap, relative_gap : float
+        Objective, its proved lower bound, their difference, and that in units of the objective
+        at zero weights. No weights whatever reach an objective below `primal - gap`.
+    n_iter : int
+        Sweeps of coordinate descent over the working sets.
+    n_active : int
+        Non-zero weights.
+    status : Status
+        How the solver ended.
+    history : list of Round
+        One entry for each look at all columns: n_iter, working_set, n_active, primal, dual,
+        seconds.
+    """
+
+    coef: Floats = field(repr=False)
+    intercept: float
+    dual_point: Floats = field(repr=False)
+    primal: float
+    dual: float
+    gap: float
+    relative_gap: float
+    n_iter: int
+    n_active: int
+    status: Status
+    history: list[Round] = field(repr=False)
+    interruption: BaseException | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The primal value of some weights and what their residual proves about the optimum."""
+
+    primal: float
+    dual: float
+    gap: float
+    relative_gap: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything of an L1 problem but the strength of its penalty; arrays checked and prepared."""
+
+    design: _solvers.Design
+    y: Floats
+    loss: LossName
+    sample_weight: Floats | None = None
+    penalty_factor: Floats | None = None
+    fit_intercept: bool = True
+    positive: bool = False
+    n_threads: int | None = None
+
+    def _problem(self, l1: float, l2: float) -> _solvers.Problem:
+        return _solvers.Problem(
+            self.design,
+            self.loss,
+            self.y,
+            self.sample_weight,
+            l1,
+            l2,
+            self.penalty_factor,
+            self.positive,
+            self.fit_intercept,
+            self.n_threads or 0,
+        )
+
+    def alpha_max(self, l1_ratio: float = 1.0) -> float:
+        """Return the smallest alpha at which every penalised weight is 0."""
+        if l1_ratio == 0:
+            raise ValueError("alpha_max does not exist for l1_ratio=0: L2 never reaches 0 exactly.")
+        strength = self._problem(1.0, 0.0).largest_strength()
+        if self.positive and not strength > 0:
+            raise ValueError(
+                "alpha_max does not exist: positive=True and no column is positively correlated "
+                "with y."
+            )
+        return strength / l1_ratio
+
+    def default_alpha(self, l1_ratio: float = 1.0) -> float:
+        """Return alpha_max / 100, the default strength without units."""
+        return self.alpha_max(l1_ratio) / DEFAULT_ALPHA_RATIO
+
+    def solve(
+        self,
+        alpha: float,
+        l1_ratio: float = 1.0,
+        *,
+        tol: float = 1e-4,
+        max_iter: int = 100_000,
+        coef_init: Floats | None = None,
+        intercept_init: float = 0.0,
+    ) -> Solution:
+        """Minimise the objective at this alpha."""
+        problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
+        found = problem.solve(tol, max_iter, coef_init, intercept_init)
+        coef = found.coef
+        return Solution(
+            coef=coef,
+            intercept=found.intercept,
+            dual_point=found.dual_point,
+            primal=found.primal,
+            dual=found.dual,
+            gap=found.gap,
+            relative_gap=found.gap / found.scale,
+            n_iter=found.n_iter,
+            n_active=int(np.count_nonzero(coef)),
+            status=found.status,
+            history=[Round(*r) for r in found.history],
+            interruption=found.interruption,
+        )
+
+    def certify(self, coef: Floats, intercept: float, alpha: float, l1_ratio: float) -> Certificate:
+        """Bound the distance of these weights from the optimum."""
+        problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
+        primal, dual = problem.certify(coef, intercept)
+        gap = max(0.0, primal - dual)
+        return Certificate(primal, dual, gap, gap / problem.scale())
+
+
+def _task(
+    X: Any,
+    y: Any,
+    loss: str,
+    sample_weight: Any,
+    penalty_factor: Any,
+    fit_intercept: bool,
+    positive: bool,
+    n_threads: int | None,
+) -> Task:
+    if loss not in LOSSES:
+        raise ValueError(f"loss must be one of {LOSSES}, got {loss!r}.")
+    design = as_design(X, "columns", n_threads)
+    n_samples, n_features = design.shape
+    target = as_target(y, n_samples)
+    if loss == "logistic" and not np.isin(target, (-1.0, 1.0)).all():
+        bad = target[~np.isin(target, (-1.0, 1.0))][0]
+        raise ValueError(f"y must hold -1 and +1 for loss='logistic', got {bad}.")
+    return Task(
+        design,
+        target,
+        loss,  # type: ignore[arg-type]
+        as_sample_weight(sample_weight, target),
+        as_penalty_factor(penalty_factor, n_features),
+        fit_intercept,
+        positive,
+        n_threads,
+    )
+
+
+def _check_strength(alpha: float, l1_ratio: float, tol: float = 0.0, max_iter: int = 1) -> None:
+    for name, value, low, high in (
+        ("alpha", alpha, 0.0, np.inf),
+        ("l1_ratio", l1_ratio, 0.0, 1.0),
+        ("tol", tol, 0.0, np.inf),
+        ("max_iter", max_iter, 1, np.inf),
+    ):
+        if not (low <= value <= high and np.isfinite(value)):
+            raise ValueError(f"{name} must be finite and between {low} and {high}, got {value}.")
+
+
+def solve(
+    X: Any,
+    y: Any,
+    *,
+    loss: LossName = "squared",
+    alpha: float,
+    l1_ratio: float = 1.0,
+    fit_intercept: bool = True,
+    positive: bool = False,
+    penalty_factor: Any = None,
+    sample_weight: Any = None,
+    tol: float = 1e-4,
+    max_iter: int = 100_000,
+    coef_init: Any = None,
+    intercept_init: float = 0.0,
+    n_threads: int | None = None,
+) -> Solution:
+    """Solve one L1-regularised problem and certify the answer.
+
+    Minimises ``(1/n) Σ s_i loss(y_i, x_i·w + b) + alpha Σ ω_j (ρ |w_j| + (1-ρ)/2 w_j²)``.
+
+    Parameters
+    ----------
+    X : array-like or sparse of shape (n_samples, n_features)
+        Data, dense or sparse, float32 or float64, CSC and Fortran order without a copy.
+    y : array-like of shape (n_samples,)
+        Targets; -1 and +1 for the logistic loss.
+    loss : {"squared", "logistic"}, default="squared"
+        The loss.
+    alpha : float
+        Strength of the penalty, at least 0.
+    l1_ratio : float, default=1.0
+        ρ, the share of the L1 part, between 0 and 1.
+    fit_intercept : bool, default=True
+        Whether there is an intercept b, which is never penalised.
+    positive : bool, default=False
+        Whether weights must not be negative.
+    penalty_factor : array-like of shape (n_features,), optional
+        ω: 0 leaves a column unpenalised, infinity excludes it.
+    sample_weight : array-like of shape (n_samples,), optional
+        s, scaled to mean 1 here.
+    tol : float, default=1e-4
+        The relative duality gap to reach.
+    max_iter : int, default=100_000
+        Limit of sweeps of coordinate descent.
+    coef_init : array-like of shape (n_features,), optional
+        Weights to start from, zeros by default.
+    intercept_init : float, default=0.0
+        The intercept to start from, with `coef_init`.
+    n_threads : int, optional
+        Threads; by default as many as OpenMP is allowed. The answer does not depend on it.
+
+    Returns
+    -------
+    Solution
+        Weights, dual point, gap, status and history.
+
+    Raises
+    ------
+    ValueError
+        If an argument breaks its rule; the message names the argument, its value and the rule.
+
+    References
+    ----------
+    Friedman, Hastie & Tibshirani 2010; Massias, Gramfort & Salmon 2018; Yuan, Ho & Lin 2012.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
+    >>> sx.solve(X, [2.0, 0.0, 2.0, 0.0], alpha=0.25, tol=1e-10).coef
+    array([1., 0.])
+    """
+    _check_strength(alpha, l1_ratio, tol, max_iter)
+    task = _task(X, y, loss, sample_weight, penalty_factor, fit_intercept, positive, n_threads)
+    start = None if coef_init is None else as_start(coef_init, task.design.shape[1])
+    solution = task.solve(
+        alpha,
+        l1_ratio,
+        tol=tol,
+        max_iter=max_iter,
+        coef_init=start,
+        intercept_init=intercept_init,
+    )
+    if solution.interruption is not None:
+        raise solution.interruption
+    return solution
+
+
+def alpha_max(
+    X: Any,
+    y: Any,
+    *,
+    loss: LossName = "squared",
+    l1_ratio: float = 1.0,
+    fit_intercept: bool = True,
+    positive: bool = False,
+    penalty_factor: Any = None,
+    sample_weight: Any = None,
+    n_threads: int | None = None,
+) -> float:
+    """Return the smallest alpha at which every penalised weight is 0.
+
+    Parameters are those of :func:`solve`.
+
+    Raises
+    ------
+    ValueError
+        If there is none: for ``l1_ratio=0``, or for ``positive=True`` where no column is positively
+        correlated with y.
+
+    Examples
+    --------
+    >>> import sparsecross as sx
+    >>> sx.alpha_max([[1.0], [-1.0]], [1.0, -1.0])
+    1.0
+    """
+    _check_strength(0.0, l1_ratio)
+    task = _task(X, y, loss, sample_weight, penalty_factor, fit_intercept, positive, n_threads)
+    return task.alpha_max(l1_ratio)
+
+
+def certify(
+    X: Any,
+    y: Any,
+    coef: Any,
+    intercept: float = 0.0,
+    *,
+    loss: LossName = "squared",
+    alpha: float,
+    l1_ratio: float = 1.0,
+    fit_intercept: bool = True,
+    positive: bool = False,
+    penalty_factor: Any = None,
+    sample_weight: Any = None,
+    n_threads: int | None = None,
+) -> Certificate:
+    """Bound how far given weights, from anywhere, are from the optimum.
+
+    Parameters
+    ----------
+    coef : array-like of shape (n_features,)
+        The weights to judge.
+    intercept : float, default=0.0
+        Their intercept.
+    X, y, loss, alpha, l1_ratio, fit_intercept, positive, penalty_factor, sample_weight, n_threads
+        The problem, as in :func:`solve`.
+
+    Returns
+    -------
+    Certificate
+        primal, dual, gap and relative_gap.
+
+    Raises
+    ------
+    ValueError
+        If an argument breaks its rule, or the weights are not feasible (negative although
+        `positive`, or not 0 although excluded).
+    """
+    _check_strength(alpha, l1_ratio)
+    task = _task(X, y, loss, sample_weight, penalty_factor, fit_intercept, positive, n_threads)
+    weights = as_start(coef, task.design.shape[1])
+    if positive and (weights < 0).any():
+        raise ValueError(f"coef must not be negative for positive=True, got {weights.min()}.")
+    if task.penalty_factor is not None:
+        excluded = np.isinf(task.penalty_factor) & (weights != 0)
+        if excluded.any():
+            at = int(np.flatnonzero(excluded)[0])
+            raise ValueError(f"coef must be 0 where penalty_factor is infinite, not so at {at}.")
+    return task.certify(weights, float(intercept), alpha, l1_ratio)
+
+
+def soft_threshold(z: npt.ArrayLike, t: npt.ArrayLike) -> Any:
+    """Return sign(z) max(|z| - t, 0), the proximal operator of the L1 norm, element by element.
+
+    Parameters
+    ----------
+    z : array-like of float
+        Points.
+    t : array-like of float
+        Thresholds, not negative; broadcast against z.
+
+    Returns
+    -------
+    float or ndarray of float64
+
+    Raises
+    ------
+    ValueError
+        If a threshold is negative or NaN.
+
+    Examples
+    --------
+    >>> import sparsecross as sx
+    >>> sx.soft_threshold([-3.0, 0.5, 2.0], 1.0)
+    array([-2.,  0.,  1.])
+    """
+    thresholds = np.asarray(t, dtype=np.float64)
+    if not (thresholds >= 0).all():
+        raise ValueError(f"t must not be negative or NaN, got {np.min(thresholds)}.")
+    return _solvers.soft_threshold(np.asarray(z, dtype=np.float64), thresholds)
