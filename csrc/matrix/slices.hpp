@@ -27,6 +27,7 @@ class DenseSlices {
   Index length() const { return length_; }
   Index size(Index) const { return length_; }
   Index n_stored() const { return n_slices_ * length_; }
+  double at(Index j, Index i) const { return static_cast<double>(slice(j)[i]); }
 
   template <class F>
   void each(Index j, const F& f) const {

@@ -1,3 +1,87 @@
 # distutils: language = c++
 # cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
 """The stream border: single Python rows in, answers at low latency."""
+
+from libc.stdint cimport int64_t, uint64_t
+from libcpp.pair cimport pair
+from libcpp.vector cimport vector
+
+
+cdef extern from "serve/elias_fano.hpp" namespace "sparsecross" nogil:
+    cdef cppclass EliasFano:
+        EliasFano()
+        EliasFano(uint64_t, uint64_t, const uint64_t*, uint64_t, const uint64_t*, uint64_t,
+                  const uint64_t*, uint64_t) except +
+        void validate() except +
+
+cdef extern from "serve/score.hpp" namespace "sparsecross" nogil:
+    cdef cppclass SparseWeights:
+        EliasFano index
+        const double* values
+    double score_row(vector[pair[int64_t, double]]&, const SparseWeights&) except +
+
+
+cdef inline const uint64_t* _start(const uint64_t[::1] words) noexcept:
+    return &words[0] if words.shape[0] else NULL
+
+
+cdef class RowScorer:
+    """Margins of single rows under weights by column.
+
+    Parameters
+    ----------
+    values : ndarray of shape (k,), float64
+        The weights that are not 0.
+    universe : int
+        Number of columns.
+    low, high, samples : ndarray of uint64
+        The index of the weights' columns, as `_solvers.build_index` makes it.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are not those of an index of `k` columns.
+    """
+
+    cdef SparseWeights weights
+    cdef readonly uint64_t universe
+    cdef tuple arrays
+
+    def __init__(self, const double[::1] values not None, uint64_t universe,
+                 const uint64_t[::1] low not None, const uint64_t[::1] high not None,
+                 const uint64_t[::1] samples not None):
+        self.arrays = (values, low, high, samples)  # keeps the memory alive
+        self.universe = universe
+        self.weights.index = EliasFano(
+            values.shape[0], universe, _start(low), low.shape[0], _start(high), high.shape[0],
+            _start(samples), samples.shape[0])
+        self.weights.index.validate()
+        self.weights.values = &values[0] if values.shape[0] else NULL
+
+    cdef int64_t column(self, object key) except -1:
+        cdef int64_t j
+        try:
+            j = key
+        except (TypeError, OverflowError):
+            raise ValueError(f"a column must be an integer below {self.universe}, got {key!r}") from None
+        if j < 0 or <uint64_t>j >= self.universe:
+            raise ValueError(f"a column must lie between 0 and {self.universe - 1}, got {j}")
+        return j
+
+    def margin_of_columns(self, columns):
+        """x·w for a row that is 1 in `columns` (an iterable of int) and 0 elsewhere."""
+        cdef vector[pair[int64_t, double]] entries
+        for key in columns:
+            entries.push_back(pair[int64_t, double](self.column(key), 1.0))
+        return score_row(entries, self.weights)
+
+    def margin_of_entries(self, entries):
+        """x·w for a row given as a mapping from column to value."""
+        cdef vector[pair[int64_t, double]] pairs
+        cdef double x
+        for key, value in entries.items():
+            x = value
+            if x != x or x - x != 0.0:
+                raise ValueError(f"a row's values must be finite, got {value!r} in column {key!r}")
+            pairs.push_back(pair[int64_t, double](self.column(key), x))
+        return score_row(pairs, self.weights)

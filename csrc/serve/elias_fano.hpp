@@ -1,0 +1,200 @@
+// A sorted set of integers near the information-theoretic size, with constant expected look-up.
+//
+// k ids v_0 < v_1 < ... < v_{k-1} below u are split into l = floor(log2(u / k)) low bits, stored
+// one after the other, and high parts, stored in unary: id i sets bit (v_i >> l) + i. Ids of one
+// high part h form a bucket, which ends at the h-th zero bit. Every kSample-th zero's place is kept,
+// so that a bucket is found with a look-up and a scan of a few words.
+//
+// Size: k (l + 2) bits, at most 2 bits an id above log2(C(u, k)) / k, and 64 / kSample bits a zero.
+// Sources: Elias 1974, Fano 1971; Vigna 2013, "Quasi-succinct indices".
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <stdexcept>
+#include <vector>
+
+namespace sparsecross {
+
+namespace bits {
+
+inline int count(std::uint64_t word) { return __builtin_popcountll(word); }
+inline int lowest(std::uint64_t word) { return __builtin_ctzll(word); }
+
+// The place of the r-th (from 0) set bit of a word that has more than r.
+inline int select(std::uint64_t word, int r) {
+  for (; r > 0; --r) word &= word - 1;
+  return lowest(word);
+}
+
+}  // namespace bits
+
+struct EliasFanoArrays {
+  std::vector<std::uint64_t> low, high, samples;
+};
+
+// Sees arrays that somebody else owns; they may lie in a mapped file.
+class EliasFano {
+ public:
+  static constexpr std::uint64_t kSample = 64;
+
+  EliasFano() = default;
+
+  // Constant-time checks of the lengths; see validate() for the contents.
+  EliasFano(std::uint64_t size, std::uint64_t universe, const std::uint64_t* low,
+            std::uint64_t n_low, const std::uint64_t* high, std::uint64_t n_high,
+            const std::uint64_t* samples, std::uint64_t n_samples)
+      : size_(size),
+        universe_(universe),
+        low_bits_(low_bits(size, universe)),
+        n_high_(n_high),
+        low_(low),
+        high_(high),
+        samples_(samples) {
+    if (size > universe || universe >> 63)
+      throw std::invalid_argument("an index must hold at most as many ids as its universe");
+    if (n_low != low_words(size, low_bits_) || n_high != high_words(size, universe) ||
+        n_samples != sample_count(size, universe))
+      throw std::invalid_argument("the arrays of an index do not have the lengths of its size");
+  }
+
+  std::uint64_t size() const { return size_; }
+  std::uint64_t universe() const { return universe_; }
+
+  // The rank of `id`, or -1 where it is not in the set. Cost: constant on average.
+  std::int64_t find(std::uint64_t id) const {
+    if (id >= universe_ || size_ == 0) return -1;
+    const std::uint64_t bucket = id >> low_bits_;
+    const std::uint64_t wanted = id & ((std::uint64_t{1} << low_bits_) - 1);
+    std::uint64_t begin = bucket == 0 ? 0 : zero(bucket - 1) + 1 - bucket;
+    std::uint64_t end = zero(bucket) - bucket;
+    while (end - begin > 8) {  // only where ids crowd
+      const std::uint64_t middle = begin + (end - begin) / 2;
+      if (low(middle) <= wanted)
+        begin = middle;
+      else
+        end = middle;
+    }
+    for (; begin < end; ++begin)
+      if (low(begin) == wanted) return static_cast<std::int64_t>(begin);
+    return -1;
+  }
+
+  // f(rank, id) in increasing order.
+  template <class F>
+  void each(const F& f) const {
+    std::uint64_t rank = 0;
+    for (std::uint64_t word = 0; word < n_high_ && rank < size_; ++word)
+      for (std::uint64_t left = high_[word]; left != 0 && rank < size_; left &= left - 1) {
+        const std::uint64_t place = 64 * word + static_cast<std::uint64_t>(bits::lowest(left));
+        f(rank, ((place - rank) << low_bits_) | low(rank));
+        ++rank;
+      }
+  }
+
+  // Throws unless the contents are those of an increasing set below the universe, after which
+  // every other method stays within the arrays. Cost: one pass.
+  void validate() const {
+    std::uint64_t ones = 0, zeros = 0;
+    const std::uint64_t wanted_zeros = buckets(size_, universe_);
+    for (std::uint64_t word = 0; word < n_high_; ++word) {
+      ones += static_cast<std::uint64_t>(bits::count(high_[word]));
+      for (std::uint64_t left = ~high_[word]; left != 0; left &= left - 1, ++zeros) {
+        const std::uint64_t place = 64 * word + static_cast<std::uint64_t>(bits::lowest(left));
+        if (zeros < wanted_zeros && zeros % kSample == 0 && samples_[zeros / kSample] != place)
+          throw std::invalid_argument("an index is damaged: a sample is not where a bucket ends");
+      }
+    }
+    if (ones != size_ || zeros < wanted_zeros)
+      throw std::invalid_argument("an index is damaged: it does not hold as many ids as it says");
+    std::int64_t previous = -1;
+    each([&](std::uint64_t, std::uint64_t id) {
+      if (static_cast<std::int64_t>(id) <= previous || id >= universe_)
+        throw std::invalid_argument("an index is damaged: its ids do not increase");
+      previous = static_cast<std::int64_t>(id);
+    });
+  }
+
+  // Given:  `size` increasing ids below `universe`. Result: the arrays. Cost: one pass.
+  static EliasFanoArrays build(const std::uint64_t* ids, std::uint64_t size,
+                               std::uint64_t universe) {
+    if (size > universe || universe >> 63)
+      throw std::invalid_argument("an index must hold at most as many ids as its universe");
+    const int l = low_bits(size, universe);
+    EliasFanoArrays out;
+    out.low.assign(low_words(size, l), 0);
+    out.high.assign(high_words(size, universe), 0);
+    for (std::uint64_t i = 0; i < size; ++i) {
+      if (ids[i] >= universe || (i > 0 && ids[i] <= ids[i - 1]))
+        throw std::invalid_argument("ids must increase and lie below the universe");
+      const std::uint64_t place = (ids[i] >> l) + i;
+      out.high[place / 64] |= std::uint64_t{1} << (place % 64);
+      if (l > 0) {
+        const std::uint64_t value = ids[i] & ((std::uint64_t{1} << l) - 1);
+        const std::uint64_t at = i * static_cast<std::uint64_t>(l);
+        out.low[at / 64] |= value << (at % 64);
+        if (at % 64 + static_cast<std::uint64_t>(l) > 64)
+          out.low[at / 64 + 1] |= value >> (64 - at % 64);
+      }
+    }
+    const std::uint64_t wanted = sample_count(size, universe);
+    out.samples.reserve(wanted);
+    std::uint64_t zeros = 0;
+    for (std::uint64_t word = 0; out.samples.size() < wanted; ++word)
+      for (std::uint64_t left = ~out.high[word]; left != 0; left &= left - 1, ++zeros)
+        if (zeros % kSample == 0 && out.samples.size() < wanted)
+          out.samples.push_back(64 * word + static_cast<std::uint64_t>(bits::lowest(left)));
+    return out;
+  }
+
+ private:
+  static int low_bits(std::uint64_t size, std::uint64_t universe) {
+    int l = 0;
+    if (size > 0)
+      while ((universe / size) >> (l + 1)) ++l;
+    return l;
+  }
+  static std::uint64_t buckets(std::uint64_t size, std::uint64_t universe) {
+    return universe == 0 || size == 0 ? 0 : ((universe - 1) >> low_bits(size, universe)) + 1;
+  }
+  static std::uint64_t low_words(std::uint64_t size, int l) {
+    return (size * static_cast<std::uint64_t>(l) + 63) / 64;
+  }
+  static std::uint64_t high_words(std::uint64_t size, std::uint64_t universe) {
+    return (size + buckets(size, universe) + 63) / 64;
+  }
+  static std::uint64_t sample_count(std::uint64_t size, std::uint64_t universe) {
+    return (buckets(size, universe) + kSample - 1) / kSample;
+  }
+
+  // The place of the h-th zero bit, h below the number of buckets.
+  std::uint64_t zero(std::uint64_t h) const {
+    const std::uint64_t start = samples_[h / kSample];
+    int left = static_cast<int>(h % kSample);
+    std::uint64_t word = start / 64;
+    std::uint64_t zeros = ~high_[word] & (~std::uint64_t{0} << (start % 64));
+    for (int here = bits::count(zeros); here <= left; here = bits::count(zeros)) {
+      left -= here;
+      zeros = ~high_[++word];
+    }
+    return 64 * word + static_cast<std::uint64_t>(bits::select(zeros, left));
+  }
+
+  std::uint64_t low(std::uint64_t i) const {
+    if (low_bits_ == 0) return 0;
+    const std::uint64_t at = i * static_cast<std::uint64_t>(low_bits_), shift = at % 64;
+    std::uint64_t value = low_[at / 64] >> shift;
+    if (shift + static_cast<std::uint64_t>(low_bits_) > 64)
+      value |= low_[at / 64 + 1] << (64 - shift);
+    return value & ((std::uint64_t{1} << low_bits_) - 1);
+  }
+
+  std::uint64_t size_ = 0, universe_ = 0;
+  int low_bits_ = 0;
+  std::uint64_t n_high_ = 0;
+  const std::uint64_t* low_ = nullptr;
+  const std::uint64_t* high_ = nullptr;
+  const std::uint64_t* samples_ = nullptr;
+};
+
+}  // namespace sparsecross

@@ -1,0 +1,94 @@
+// Margins of a pruned model: the weights that are not 0, found by an index of their columns.
+//
+// Every route adds a row's terms in increasing column order to an accumulator that starts at 0,
+// as product() in matrix/design.hpp does for dense weights: same bits, without the zeros.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "matrix/design.hpp"
+#include "serve/elias_fano.hpp"
+
+namespace sparsecross {
+
+struct SparseWeights {
+  EliasFano index;
+  const double* values;  // one for each id of the index
+};
+
+namespace detail {
+
+// One overload for each kind of layout; score() below says what they do.
+struct Scorer {
+  const SparseWeights& w;
+  Axis sliced_by;
+  double* out;
+  int n_threads;
+
+  template <class T>
+  void operator()(const DenseSlices<T>& slices) const {
+    if (sliced_by == Axis::columns) return walk_columns(slices);
+    parallel_chunks(slices.n_slices(), 64, n_threads, [&](Index begin, Index end) {
+      std::fill(out + begin, out + end, 0.0);
+      w.index.each([&](std::uint64_t rank, std::uint64_t j) {
+        for (Index i = begin; i < end; ++i)
+          out[i] += slices.at(i, static_cast<Index>(j)) * w.values[rank];
+      });
+    });
+  }
+
+  template <class V, class I>
+  void operator()(const SparseSlices<V, I>& slices) const {
+    if (sliced_by == Axis::columns) return walk_columns(slices);
+    parallel_chunks(slices.n_slices(), 256, n_threads, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) {
+        double margin = 0.0;
+        slices.each(i, [&](Index j, double x) {
+          const std::int64_t rank = w.index.find(static_cast<std::uint64_t>(j));
+          if (rank >= 0) margin += x * w.values[rank];
+        });
+        out[i] = margin;
+      }
+    });
+  }
+
+  template <class Slices>
+  void walk_columns(const Slices& columns) const {
+    std::fill(out, out + columns.length(), 0.0);
+    w.index.each([&](std::uint64_t rank, std::uint64_t j) {
+      const double weight = w.values[rank];
+      columns.each(static_cast<Index>(j), [&](Index i, double x) { out[i] += x * weight; });
+    });
+  }
+};
+
+}  // namespace detail
+
+// Problem: out (n) = X w.
+// Given:   a canonical Design of as many columns as the index's universe, in any layout.
+// Cost:    sparse rows: a look-up for each stored entry; columns: one pass over those of the
+//          support; dense rows: one pass over the support for each block of rows.
+inline void score(const Design& X, const SparseWeights& w, double* out, int n_threads) {
+  X.visit(detail::Scorer{w, X.sliced_by(), out, n_threads});
+}
+
+// The margin of one row given as (column, value) entries, which are sorted here.
+// Equal columns are added up first, in the order given, as in a sparse matrix.
+inline double score_row(std::vector<std::pair<std::int64_t, double>>& entries,
+                        const SparseWeights& w) {
+  const auto before = [](const auto& a, const auto& b) { return a.first < b.first; };
+  if (!std::is_sorted(entries.begin(), entries.end(), before))
+    std::stable_sort(entries.begin(), entries.end(), before);
+  double margin = 0.0;
+  for (std::size_t k = 0; k < entries.size();) {
+    const std::int64_t j = entries[k].first;
+    double x = entries[k].second;
+    for (++k; k < entries.size() && entries[k].first == j; ++k) x += entries[k].second;
+    const std::int64_t rank = w.index.find(static_cast<std::uint64_t>(j));
+    if (rank >= 0) margin += x * w.values[rank];
+  }
+  return margin;
+}
+
+}  // namespace sparsecross

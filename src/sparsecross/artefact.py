@@ -1,0 +1,217 @@
+"""One model, one file: a header, a directory and blocks, as docs/file_format.md lays them out.
+
+The file holds numbers and JSON, nothing executable. The header and the directory are verified when
+a file is opened, each block when it is first asked for, so opening takes constant time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import mmap as _mmap
+import os
+import struct
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+MAGIC = b"\x89SXM\r\n\x1a\n"  # as PNG's: text-mode transfers and 7-bit channels damage it visibly
+VERSION = 1
+ALIGNMENT = 8
+META = "meta"
+
+_HEADER = struct.Struct("<8sIIQII")  # magic, version, blocks, file size, checksum, zero
+_ENTRY = struct.Struct("<8sIIQQ")  # name, dtype code, checksum, offset, bytes
+_DTYPES = {
+    1: np.dtype("<u1"),
+    2: np.dtype("<i4"),
+    3: np.dtype("<i8"),
+    4: np.dtype("<u8"),
+    5: np.dtype("<f4"),
+    6: np.dtype("<f8"),
+    7: np.dtype("<u4"),
+}
+_CODES = {dtype: code for code, dtype in _DTYPES.items()}
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+class _Block(NamedTuple):
+    dtype: np.dtype[Any]
+    checksum: int
+    offset: int
+    n_bytes: int
+
+
+def _aligned(offset: int) -> int:
+    return -(-offset // ALIGNMENT) * ALIGNMENT
+
+
+def encode(meta: Mapping[str, Any], arrays: Arrays) -> bytes:
+    """The bytes of a file that holds this meta data and these one-dimensional arrays."""
+    blocks = {META: np.frombuffer(json.dumps(meta, allow_nan=False).encode(), dtype="<u1")}
+    for name, array in arrays.items():
+        blocks[name] = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    entries, offset = [], _aligned(_HEADER.size + _ENTRY.size * len(blocks))
+    payload = bytearray()
+    start = offset
+    for name, array in blocks.items():
+        payload.extend(bytes(offset - start - len(payload)))
+        content = array.tobytes()
+        entries.append(
+            _ENTRY.pack(
+                name.encode("ascii"), _CODES[array.dtype], zlib.crc32(content), offset, len(content)
+            )
+        )
+        payload += content
+        offset = _aligned(offset + len(content))
+    directory = b"".join(entries)
+    size = start + len(payload)
+    unsigned = _HEADER.pack(MAGIC, VERSION, len(blocks), size, 0, 0)
+    checksum = zlib.crc32(directory, zlib.crc32(unsigned))
+    header = _HEADER.pack(MAGIC, VERSION, len(blocks), size, checksum, 0)
+    return (header + directory).ljust(start, b"\0") + bytes(payload)
+
+
+def write(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file whole or not at all: whatever fails, an old file of that name stays as it was.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    target = Path(path)
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(temporary).chmod(0o666 & ~mask)
+        Path(temporary).replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
+    with contextlib.suppress(OSError):  # not every file system can sync a directory
+        directory = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+class Artefact(Mapping[str, npt.NDArray[Any]]):
+    """The blocks of a file, each verified when it is first asked for.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    mmap : bool
+        Whether to map the file (blocks stay on disk until touched, and are shared among processes)
+        or to read and verify all of it now.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a model of a version known here, or is damaged; at first touch of a
+        block, if that block is.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], mmap: bool) -> None:
+        self.path = os.fspath(path)
+        with open(path, "rb") as file:
+            if mmap and os.fstat(file.fileno()).st_size > 0:
+                self._buffer: Any = _mmap.mmap(file.fileno(), 0, access=_mmap.ACCESS_READ)
+            else:
+                self._buffer = file.read()
+        self._blocks = self._directory()
+        self._verified: dict[str, npt.NDArray[Any]] = {}
+        if not mmap:
+            self.verify()
+        self.meta = self._meta()
+
+    def _damaged(self, what: str) -> ValueError:
+        return ValueError(f"{self.path!r} is not a whole sparsecross model: {what}.")
+
+    def _directory(self) -> dict[str, _Block]:
+        size = len(self._buffer)
+        if size < _HEADER.size:
+            raise self._damaged(f"it has {size} bytes, fewer than a header's {_HEADER.size}")
+        magic, version, n_blocks, said, checksum, _ = _HEADER.unpack_from(self._buffer)
+        if magic != MAGIC:
+            raise self._damaged("it does not begin with the signature of one")
+        if version > VERSION:
+            raise ValueError(
+                f"{self.path!r} has format version {version}; this sparsecross reads versions "
+                f"up to {VERSION}. A newer sparsecross is needed."
+            )
+        if said != size:
+            raise self._damaged(f"it has {size} bytes and its header says {said}")
+        end = _HEADER.size + _ENTRY.size * n_blocks
+        if end > size:
+            raise self._damaged(f"its directory of {n_blocks} blocks does not fit")
+        unsigned = _HEADER.pack(magic, version, n_blocks, said, 0, 0)
+        if zlib.crc32(self._buffer[_HEADER.size : end], zlib.crc32(unsigned)) != checksum:
+            raise self._damaged("the checksum of its directory is wrong")
+        blocks = {}
+        for k in range(n_blocks):
+            name, code, block_checksum, offset, n_bytes = _ENTRY.unpack_from(
+                self._buffer, _HEADER.size + k * _ENTRY.size
+            )
+            dtype = _DTYPES.get(code)
+            if dtype is None or offset % ALIGNMENT or offset < end or offset + n_bytes > size:
+                raise self._damaged(f"entry {k} of its directory makes no sense")
+            if n_bytes % dtype.itemsize:
+                raise self._damaged(f"entry {k} of its directory has a broken length")
+            label = name.rstrip(b"\0").decode("ascii", "replace")
+            blocks[label] = _Block(dtype, block_checksum, offset, n_bytes)
+        return blocks
+
+    def _meta(self) -> dict[str, Any]:
+        try:
+            meta = json.loads(self[META].tobytes().decode())
+        except KeyError:
+            raise self._damaged("it has no meta data") from None
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise self._damaged(f"its meta data cannot be read ({error})") from None
+        if not isinstance(meta, dict):
+            raise self._damaged("its meta data is not an object")
+        return meta
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        if name not in self._verified:
+            block = self._blocks[name]
+            array = np.frombuffer(
+                self._buffer, block.dtype, block.n_bytes // block.dtype.itemsize, block.offset
+            )
+            if zlib.crc32(array.view(np.uint8)) != block.checksum:
+                raise self._damaged(f"the checksum of block {name!r} is wrong")
+            self._verified[name] = array
+        return self._verified[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._blocks if name != META)
+
+    def __len__(self) -> int:
+        return len(self._blocks) - 1
+
+    def verify(self) -> None:
+        """Verify every block now.
+
+        Raises
+        ------
+        ValueError
+            Naming the first block that is damaged.
+        """
+        for name in self._blocks:
+            self[name]
