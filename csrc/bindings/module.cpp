@@ -9,4 +9,5 @@ PYBIND11_MODULE(_solvers, module) {
   module.attr("assertions_alive") = true;
 #endif
   register_matrix(module);
+  register_cross(module);
 }
