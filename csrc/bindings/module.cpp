@@ -11,4 +11,5 @@ PYBIND11_MODULE(_solvers, module) {
   register_matrix(module);
   register_solve(module);
   register_serve(module);
+  register_cross(module);
 }

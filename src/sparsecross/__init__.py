@@ -1,7 +1,10 @@
 """Certified L1-regularised linear models on sparse data with crossed features."""
 
 from ._solvers import Status
+from .crossing import FeatureCross
 from .linear import ElasticNet, Lasso, SparseLogisticRegression
+from .memory import MemoryReport
+from .pruning import PrunedModel, load, memory_report, prune, save
 from .solving import Certificate, Solution, alpha_max, certify, soft_threshold, solve
 
 __version__ = "0.1.0"
@@ -9,12 +12,19 @@ __version__ = "0.1.0"
 __all__ = [
     "Certificate",
     "ElasticNet",
+    "FeatureCross",
     "Lasso",
+    "MemoryReport",
+    "PrunedModel",
     "Solution",
     "SparseLogisticRegression",
     "Status",
     "alpha_max",
     "certify",
+    "load",
+    "memory_report",
+    "prune",
+    "save",
     "soft_threshold",
     "solve",
 ]
