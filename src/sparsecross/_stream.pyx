@@ -2,6 +2,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
 """The stream border: single Python rows in, answers at low latency."""
 
+from operator import index
+
 from libc.stdint cimport int64_t, uint64_t
 from libcpp.pair cimport pair
 from libcpp.vector cimport vector
@@ -60,8 +62,8 @@ cdef class RowScorer:
 
     cdef int64_t column(self, object key) except -1:
         cdef int64_t j
-        try:
-            j = key
+        try:  # exact integers first: they are what rows hold
+            j = key if type(key) is int else index(key)
         except (TypeError, OverflowError):
             raise ValueError(f"a column must be an integer below {self.universe}, got {key!r}") from None
         if j < 0 or <uint64_t>j >= self.universe:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from .linear import (
     labels,
     probabilities,
 )
-from .memory import MemoryReport, object_bytes
+from .memory import PARTS, MemoryReport, object_bytes
 
 _INDEX = ("low", "high", "samples")
 
@@ -171,8 +172,14 @@ def _pack_classes(classes: npt.NDArray[Any] | None) -> dict[str, Any] | None:
     return {"dtype": classes.dtype.str if classes.dtype != object else "O", "values": values}
 
 
-def _unpack_classes(packed: dict[str, Any] | None) -> npt.NDArray[Any] | None:
-    return None if packed is None else np.array(packed["values"], dtype=packed["dtype"])
+def _unpack_classes(packed: dict[str, Any]) -> npt.NDArray[Any]:
+    dtype, values = packed["dtype"], packed["values"]
+    if not isinstance(values, list) or not isinstance(dtype, str) or dtype[-1:] not in "O0123456789":
+        raise ValueError("the classes are not a list with a dtype")
+    classes = np.array(values, dtype=dtype)
+    if classes.ndim != 1 or classes.dtype.kind not in "biufUO":
+        raise ValueError(f"classes cannot have dtype {dtype}")
+    return classes
 
 
 def _classifies(model: PrunedModel) -> bool:
@@ -207,7 +214,8 @@ class PrunedModel:
         self._arrays = arrays
         self._encoder = encoder
         self._cache: dict[str, Any] = {}
-        self.classes_ = _unpack_classes(meta["classes"])
+        packed = meta["classes"]
+        self.classes_ = None if packed is None else _unpack_classes(packed)
 
     def __getstate__(self) -> dict[str, Any]:
         arrays = {name: np.array(self._arrays[name]) for name in self._arrays}
@@ -232,7 +240,10 @@ class PrunedModel:
     @property
     def intercept_(self) -> Floats:
         """Intercepts, of shape (n_outputs,)."""
-        return self._arrays["icpt"]
+        intercepts = self._arrays["icpt"]
+        if intercepts.dtype != np.float64 or len(intercepts) != self._n_outputs:
+            raise ValueError(f"a model of {self._n_outputs} outputs has as many intercepts")
+        return intercepts
 
     @property
     def _universe(self) -> int:
@@ -313,9 +324,11 @@ class PrunedModel:
 
     def _names(self) -> tuple[npt.NDArray[Any], list[str]]:
         """The columns whose names were kept, and the names."""
+        columns = np.unique(self.sparse_coef_.indices)
         blob, ends = self._arrays["names"].tobytes(), self._arrays["nameoff"]
-        names = [blob[a:b].decode() for a, b in zip(ends[:-1], ends[1:], strict=True)]
-        return np.unique(self.sparse_coef_.indices), names
+        if len(ends) != len(columns) + 1 or ends[0] != 0 or ends[-1] != len(blob):
+            raise ValueError("the names of the model's columns are damaged")
+        return columns, [blob[a:b].decode() for a, b in pairwise(ends)]
 
     def _design(self, X: Any) -> _solvers.Design:
         design = as_design(X)
@@ -474,12 +487,40 @@ def load(path: str | os.PathLike[str], mmap: bool = True) -> PrunedModel:
     """
     file = artefact.Artefact(path, mmap)
     try:
-        model = PrunedModel(file.meta, file, None)
-        if not (model._universe >= 0 and model._n_outputs >= 1):
-            raise ValueError("its counts make no sense")
+        _check_meta(file.meta, set(file))
+        return PrunedModel(file.meta, file, None)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{os.fspath(path)!r} has unusable meta data: {error}") from None
-    return model
+
+
+def _check_meta(meta: dict[str, Any], blocks: set[str]) -> None:
+    """Raise unless the meta data of a file can be that of a model with these blocks."""
+
+    def count(name: str, value: Any, low: int = 0) -> int:
+        if type(value) is not int or not low <= value < 2**63:
+            raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
+        return value
+
+    count("universe", meta["universe"])
+    count("n_weights", meta["n_weights"])
+    n_outputs = count("n_outputs", meta["n_outputs"], 1)
+    for part in PARTS:
+        count(f"dense bytes of {part}", meta["dense"][part])
+    classes = meta["classes"]
+    if classes is not None:
+        n_classes = len(_unpack_classes(classes))
+        if n_classes < 2 or n_outputs != (1 if n_classes == 2 else n_classes):
+            raise ValueError(f"{n_outputs} outputs do not fit {n_classes} classes")
+    elif n_outputs != 1:
+        raise ValueError(f"a regressor has one output, got {n_outputs}")
+    needed = {"icpt"} | {f"{part}{k}" for part in ("w", *_INDEX) for k in range(n_outputs)}
+    encoder = meta["encoder"]
+    if encoder is not None:
+        if not isinstance(encoder["meta"], dict) or not isinstance(encoder["arrays"], list):
+            raise ValueError("the encoder is not described by an object and a list of arrays")
+        needed |= {f"e{k}" for k in range(len(encoder["arrays"]))}
+    if not needed <= blocks:
+        raise ValueError(f"block {min(needed - blocks)!r} is missing")
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> PrunedModel:
