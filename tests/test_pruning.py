@@ -167,7 +167,7 @@ def test_sparse_coef_is_the_estimators(fitted):
 
 
 def test_the_report_adds_up(fitted):
-    model, X = fitted
+    model, _ = fitted
     report = sx.memory_report(model)
     coef = np.atleast_2d(model.coef_)
     assert report.dense["weights"] == coef.nbytes

@@ -7,7 +7,7 @@ inputs there. What fits is passed on as it is, without a copy.
 from __future__ import annotations
 
 import os
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,9 @@ Floats = npt.NDArray[np.float64]
 os.register_at_fork(after_in_child=_solvers.set_in_forked_child)
 
 
-def as_design(X: Any, sliced_by: Axis | None = None, n_threads: int | None = None) -> _solvers.Design:
+def as_design(
+    X: Any, sliced_by: Axis | None = None, n_threads: int | None = None
+) -> _solvers.Design:
     """See a data matrix as a `Design`, copying only where no view will do.
 
     Parameters
@@ -150,7 +152,7 @@ def check_length(values: npt.NDArray[Any], expected: int, name: str) -> None:
         )
 
 
-def as_sample_weight(sample_weight: Any, y: Floats) -> Floats | None:
+def as_sample_weight(sample_weight: Any, y: npt.NDArray[Any]) -> Floats | None:
     """Sample weights scaled to mean 1, or None where all are equal.
 
     Raises
@@ -179,7 +181,7 @@ def as_penalty_factor(penalty_factor: Any, n_features: int) -> Floats | None:
     """
     if penalty_factor is None:
         return None
-    factor = np.ascontiguousarray(penalty_factor, dtype=np.float64)
+    factor: Floats = np.ascontiguousarray(penalty_factor, dtype=np.float64)
     if factor.shape != (n_features,):
         raise ValueError(
             f"penalty_factor must have shape ({n_features},), one factor for each column of X; "
@@ -190,17 +192,17 @@ def as_penalty_factor(penalty_factor: Any, n_features: int) -> Floats | None:
         raise ValueError(
             f"penalty_factor must not be negative or NaN, got {factor[bad[0]]} for column {bad[0]}."
         )
-    return cast(Floats, factor)
+    return factor
 
 
 def as_start(coef: Any, n_features: int) -> Floats:
     """Coefficients to start from or to judge, as a finite float64 vector of length n_features."""
-    coef = np.ascontiguousarray(coef, dtype=np.float64)
-    if coef.shape != (n_features,):
+    weights: Floats = np.ascontiguousarray(coef, dtype=np.float64)
+    if weights.shape != (n_features,):
         raise ValueError(
-            f"coef must have shape ({n_features},), one for each column of X; got {coef.shape}."
+            f"coef must have shape ({n_features},), one for each column of X; got {weights.shape}."
         )
-    bad = np.flatnonzero(~np.isfinite(coef))
+    bad = np.flatnonzero(~np.isfinite(weights))
     if len(bad):
-        raise ValueError(f"coef must be finite, got {coef[bad[0]]} for column {bad[0]}.")
-    return cast(Floats, coef)
+        raise ValueError(f"coef must be finite, got {weights[bad[0]]} for column {bad[0]}.")
+    return weights

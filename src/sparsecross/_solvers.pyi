@@ -1,5 +1,8 @@
 """What the compiled module of whole arrays offers."""
 
+import enum
+from typing import Any, Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,3 +79,121 @@ def hash_collisions(
     n_bits: int,
     n_threads: int = 0,
 ) -> int: ...
+
+# --- matrices ---
+
+class Structure:
+    canonical: bool
+    all_ones: bool
+    not_finite_slice: int
+    not_finite_position: int
+
+class Design:
+    @staticmethod
+    def from_dense(
+        values: NDArray[Any], sliced_by: Literal["rows", "columns"], n_threads: int = 0
+    ) -> Design: ...
+    @staticmethod
+    def from_sparse(
+        values: NDArray[Any] | None,
+        indices: NDArray[Any],
+        indptr: NDArray[Any],
+        n_rows: int,
+        n_cols: int,
+        sliced_by: Literal["rows", "columns"],
+        n_threads: int = 0,
+    ) -> Design: ...
+    def transposed(self, n_threads: int = 0) -> Design: ...
+    def product(self, w: NDArray[np.float64], n_threads: int = 0) -> NDArray[np.float64]: ...
+    def transposed_product(
+        self, v: NDArray[np.float64], n_threads: int = 0
+    ) -> NDArray[np.float64]: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def n_stored(self) -> int: ...
+    @property
+    def sliced_by(self) -> Literal["rows", "columns"]: ...
+    @property
+    def structure(self) -> Structure: ...
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]: ...
+
+# --- problems and solvers ---
+
+class Status(enum.Enum):
+    not_run = 0
+    converged = 1
+    max_iter = 2
+    precision_limit = 3
+    not_certified = 4
+    interrupted = 5
+
+class Solution:
+    @property
+    def coef(self) -> NDArray[np.float64]: ...
+    @property
+    def dual_point(self) -> NDArray[np.float64]: ...
+    @property
+    def intercept(self) -> float: ...
+    @property
+    def primal(self) -> float: ...
+    @property
+    def dual(self) -> float: ...
+    @property
+    def gap(self) -> float: ...
+    @property
+    def scale(self) -> float: ...
+    @property
+    def n_iter(self) -> int: ...
+    @property
+    def status(self) -> Status: ...
+    @property
+    def history(self) -> list[tuple[int, int, int, float, float, float]]: ...
+    @property
+    def interruption(self) -> BaseException | None: ...
+
+class Problem:
+    def __init__(
+        self,
+        X: Design,
+        loss: str,
+        y: NDArray[np.float64],
+        sample_weight: NDArray[np.float64] | None,
+        l1: float,
+        l2: float,
+        penalty_factor: NDArray[np.float64] | None,
+        positive: bool,
+        fit_intercept: bool,
+        n_threads: int,
+    ) -> None: ...
+    def solve(
+        self,
+        tol: float,
+        max_iter: int,
+        coef_init: NDArray[np.float64] | None = None,
+        intercept_init: float = 0.0,
+    ) -> Solution: ...
+    def largest_strength(self) -> float: ...
+    def scale(self) -> float: ...
+    def certify(self, coef: NDArray[np.float64], intercept: float) -> tuple[float, float]: ...
+
+def soft_threshold(z: NDArray[np.float64], t: NDArray[np.float64]) -> Any: ...
+
+# --- pruned models ---
+
+class SparseWeights:
+    def __init__(
+        self,
+        values: NDArray[np.float64],
+        universe: int,
+        low: NDArray[np.uint64],
+        high: NDArray[np.uint64],
+        samples: NDArray[np.uint64],
+    ) -> None: ...
+    def ids(self) -> NDArray[np.uint64]: ...
+    def score(self, X: Design, n_threads: int = 0) -> NDArray[np.float64]: ...
+
+def build_index(
+    ids: NDArray[np.uint64], universe: int
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]: ...

@@ -27,7 +27,7 @@ META = "meta"
 
 _HEADER = struct.Struct("<8sIIQII")  # magic, version, blocks, file size, checksum, zero
 _ENTRY = struct.Struct("<8sIIQQ")  # name, dtype code, checksum, offset, bytes
-_DTYPES = {
+_DTYPES: dict[int, np.dtype[Any]] = {
     1: np.dtype("<u1"),
     2: np.dtype("<i4"),
     3: np.dtype("<i8"),
@@ -129,7 +129,7 @@ class Artefact(Mapping[str, npt.NDArray[Any]]):
 
     def __init__(self, path: str | os.PathLike[str], mmap: bool) -> None:
         self.path = os.fspath(path)
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             if mmap and os.fstat(file.fileno()).st_size > 0:
                 self._buffer: Any = _mmap.mmap(file.fileno(), 0, access=_mmap.ACCESS_READ)
             else:
@@ -194,7 +194,8 @@ class Artefact(Mapping[str, npt.NDArray[Any]]):
             array = np.frombuffer(
                 self._buffer, block.dtype, block.n_bytes // block.dtype.itemsize, block.offset
             )
-            if zlib.crc32(array.view(np.uint8)) != block.checksum:
+            content = memoryview(self._buffer)[block.offset : block.offset + block.n_bytes]
+            if zlib.crc32(content) != block.checksum:
                 raise self._damaged(f"the checksum of block {name!r} is wrong")
             self._verified[name] = array
         return self._verified[name]

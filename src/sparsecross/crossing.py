@@ -399,9 +399,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
                     f"crosses must be 'pairwise' or a list of tuples of fields, got "
                     f"{self.crosses!r}"
                 )
-            return [
-                (i, j) for i in range(n) for j in range(i, n) if i < j or several[i]
-            ]
+            return [(i, j) for i in range(n) for j in range(i, n) if i < j or several[i]]
         crosses: list[tuple[int, ...]] = []
         seen: set[tuple[int, ...]] = set()
         for given in self.crosses:
@@ -468,13 +466,13 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             [list(t) for t in terms], hashes, fields, n_rows, self.n_bits, self.n_threads or 0
         )
         if self.min_count > 1:
-            slots, counts = np.unique(self._hash(hashes, fields, n_rows).indices, return_counts=True)
+            slots, counts = np.unique(
+                self._hash(hashes, fields, n_rows).indices, return_counts=True
+            )
             self._kept = slots[counts >= self.min_count].astype(np.uint64)
         return self._hash(hashes, fields, n_rows) if with_rows else None
 
-    def _hashed_fields(
-        self, columns: list[Column]
-    ) -> tuple[list[NDArray[np.uint64]], list[Codes]]:
+    def _hashed_fields(self, columns: list[Column]) -> tuple[list[NDArray[np.uint64]], list[Codes]]:
         """Return the hashes of the categories that occur in each column, and the codes.
 
         The tokens of a list-valued field are numbered by their hashes, so that the order in
@@ -600,7 +598,9 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         places: dict[int, NDArray[np.int64]] = {}  # of each field in use, old codes to new
         dictionaries = []
         for f, d in enumerate(self._dictionaries):
-            used = [c for term, codes in surviving for i, c in zip(term, codes, strict=True) if i == f]
+            used = [
+                c for term, codes in surviving for i, c in zip(term, codes, strict=True) if i == f
+            ]
             if not used:
                 continue
             kept = np.unique(np.concatenate(used))

@@ -134,7 +134,9 @@ class Dictionary:
         if isinstance(column, Floats):
             fraction = column.values[column.values != np.floor(column.values)]
             large = column.values[~nulls]
-            whole(float(fraction[~np.isnan(fraction)][0] if len(fraction) else large.max()), self.name)
+            whole(
+                float(fraction[~np.isnan(fraction)][0] if len(fraction) else large.max()), self.name
+            )
         kind = kind_of(column)
         if kind != self.kind:
             raise ValueError(
@@ -382,5 +384,3 @@ def _check_utf8(blob: NDArray[np.uint8], starts: NDArray[np.int64], name: str) -
     inner = inner[inner < starts[-1]]
     if ((blob[inner] & 0xC0) == 0x80).any():
         raise ValueError(f"a string of field {name!r} begins inside a character")
-
-

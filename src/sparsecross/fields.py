@@ -206,7 +206,9 @@ def _read_lists(values: Sequence[Any], name: Any) -> Column:
             raise ValueError(f"field {name!r} holds lists, but {v!r} in row {row}")
     offsets = np.zeros(len(rows) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, rows), np.int64, len(rows)), out=offsets[1:])
-    entries = list(chain.from_iterable(v.tolist() if isinstance(v, np.ndarray) else v for v in rows))
+    entries = list(
+        chain.from_iterable(v.tolist() if isinstance(v, np.ndarray) else v for v in rows)
+    )
     if any(isinstance(v, _LISTS) for v in entries):
         raise ValueError(f"field {name!r} holds lists of lists; lists must hold single values")
     return _with_offsets(read_values(entries, name), offsets)
@@ -373,9 +375,7 @@ def _read_arrow(column: Any, name: Any) -> Column:
 def _is_text(t: Any) -> bool:
     import pyarrow as pa
 
-    return bool(
-        pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_string_view(t)
-    )
+    return bool(pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_string_view(t))
 
 
 def _arrow_texts(strings: Any) -> Texts:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite, column_or_1d
@@ -54,7 +55,7 @@ _PARAMETERS = """fit_intercept : bool, default=True
         Threads; by default as many as OpenMP is allowed here. The answer does not depend on it."""
 
 
-class _SparseLinearModel(BaseEstimator):  # type: ignore[misc]
+class _SparseLinearModel(BaseEstimator):
     """What the estimators share: one or several L1 problems over the same columns."""
 
     _loss: ClassVar[LossName]
@@ -178,7 +179,7 @@ class _SparseLinearModel(BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-class ElasticNet(RegressorMixin, _SparseLinearModel):  # type: ignore[misc]
+class ElasticNet(RegressorMixin, _SparseLinearModel):
     """Linear regression with L1 and L2 penalties, certified by a duality gap.
 
     Minimises ``1/(2n) Σ s_i (y_i - x_i·w - b)² + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)``,
@@ -366,7 +367,7 @@ class Lasso(ElasticNet):
         )
 
 
-class SparseLogisticRegression(ClassifierMixin, _SparseLinearModel):  # type: ignore[misc]
+class SparseLogisticRegression(ClassifierMixin, _SparseLinearModel):
     """Logistic regression with L1 and L2 penalties, certified by a duality gap.
 
     Minimises ``1/n Σ s_i log(1 + exp(-y_i (x_i·w + b))) + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)``
@@ -562,16 +563,15 @@ class SparseLogisticRegression(ClassifierMixin, _SparseLinearModel):  # type: ig
 def labels(margins: Floats, classes: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Labels of margins (n,) for two classes or (n, n_classes) for more."""
     at = (margins > 0).astype(np.intp) if margins.ndim == 1 else margins.argmax(axis=1)
-    return classes[at]
+    chosen: npt.NDArray[Any] = classes[at]
+    return chosen
 
 
 def probabilities(margins: Floats) -> Floats:
     """Probabilities (n, n_classes) of margins (n,) for two classes or (n, n_classes) for more."""
-    from scipy.special import expit
-
     if margins.ndim == 1:
         return np.stack([expit(-margins), expit(margins)], axis=1)
-    each = expit(margins)
+    each: Floats = expit(margins)
     total = each.sum(axis=1, keepdims=True)
     # Where every class is hopeless, all are equally so.
     return np.where(total > 0, each / np.where(total > 0, total, 1.0), 1.0 / margins.shape[1])

@@ -1,4 +1,4 @@
-"""Model to smaller model: the weights that are 0 dropped, the predictions the same to the last bit."""
+"""Model to smaller model: weights of 0 dropped, predictions the same to the last bit."""
 
 from __future__ import annotations
 
@@ -174,7 +174,11 @@ def _pack_classes(classes: npt.NDArray[Any] | None) -> dict[str, Any] | None:
 
 def _unpack_classes(packed: dict[str, Any]) -> npt.NDArray[Any]:
     dtype, values = packed["dtype"], packed["values"]
-    if not isinstance(values, list) or not isinstance(dtype, str) or dtype[-1:] not in "O0123456789":
+    if (
+        not isinstance(values, list)
+        or not isinstance(dtype, str)
+        or dtype[-1:] not in "O0123456789"
+    ):
         raise ValueError("the classes are not a list with a dtype")
     classes = np.array(values, dtype=dtype)
     if classes.ndim != 1 or classes.dtype.kind not in "biufUO":
@@ -306,10 +310,10 @@ class PrunedModel:
         coef = self.sparse_coef_.tocoo()
         order = np.argsort(-np.abs(coef.data), kind="stable")[:n_top]
         names = self._column_names(coef.col[order])
-        of_class = self.classes_ is not None and self._n_outputs > 1
+        classes = self.classes_ if self._n_outputs > 1 else None
         return [
             TopWeight(
-                name, float(coef.data[at]), self.classes_[coef.row[at]] if of_class else None
+                name, float(coef.data[at]), None if classes is None else classes[coef.row[at]]
             )
             for name, at in zip(names, order, strict=True)
         ]
@@ -380,12 +384,12 @@ class PrunedModel:
         margins = self._margins(X)
         return margins if self.classes_ is None else labels(margins, self.classes_)
 
-    @available_if(_classifies)
+    @available_if(_classifies)  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> Floats:
         """Margins, of shape (n_samples,) for two classes, else (n_samples, n_classes)."""
         return self._margins(X)
 
-    @available_if(_classifies)
+    @available_if(_classifies)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Floats:
         """Probabilities of the classes, of shape (n_samples, n_classes)."""
         return probabilities(self._margins(X))
