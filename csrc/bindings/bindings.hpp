@@ -39,5 +39,6 @@ void check_length(const Array<T>& array, Index expected, const char* name) {
 
 void register_matrix(py::module_& module);
 void register_cross(py::module_& module);
+void register_objects(py::module_& module);
 
 }  // namespace sparsecross::bindings

@@ -10,4 +10,5 @@ PYBIND11_MODULE(_solvers, module) {
 #endif
   register_matrix(module);
   register_cross(module);
+  register_objects(module);
 }
