@@ -41,5 +41,6 @@ void register_matrix(py::module_& module);
 void register_solve(py::module_& module);
 void register_serve(py::module_& module);
 void register_cross(py::module_& module);
+void register_objects(py::module_& module);
 
 }  // namespace sparsecross::bindings

@@ -169,8 +169,8 @@ std::vector<FieldCodes> fields_of(const std::vector<GivenField>& given,
     const auto& [codes, offsets] = given[f];
     check_vector(codes, "codes");
     if (offsets) check_length(*offsets, n_rows + 1, "offsets");
-    fields.push_back({codes.data(), offsets ? offsets->data() : nullptr, codes.size(),
-                      cardinalities[f]});
+    fields.push_back(
+        {codes.data(), offsets ? offsets->data() : nullptr, codes.size(), cardinalities[f]});
   }
   const py::gil_scoped_release released;  // the arrays are held by `given`
   parallel_chunks(static_cast<Index>(fields.size()), 1, n_threads,
@@ -198,23 +198,32 @@ void check_cardinalities(const std::vector<std::int64_t>& cardinalities) {
 }
 
 template <class I>
-py::tuple joined(Pieces& pieces, Index n_rows, int n_threads) {
-  Array<I> indptr(n_rows + 1), indices(pieces.n_stored());
-  I* starts = indptr.mutable_data();
-  I* columns = indices.mutable_data();
-  {
-    const py::gil_scoped_release released;  // indptr and indices are this call's own
-    pieces.join(starts, columns, n_threads);
-  }
-  return py::make_tuple(indptr, indices);
+Array<I> indptr_of(const Rows& rows) {
+  Array<I> indptr(static_cast<Index>(rows.ends.size()) + 1);
+  I* out = indptr.mutable_data();
+  *out = 0;
+  std::copy(rows.ends.begin(), rows.ends.end(), out + 1);
+  return indptr;
 }
 
-// (indptr, indices), int32 where neither a column nor the number of entries is beyond index_limit.
-py::tuple csr_of(Pieces&& pieces, Index n_rows, Index n_columns, Index index_limit,
-                 int n_threads) {
-  if (std::max(pieces.n_stored(), n_columns) <= std::min<Index>(index_limit, INT32_MAX))
-    return joined<std::int32_t>(pieces, n_rows, n_threads);
-  return joined<std::int64_t>(pieces, n_rows, n_threads);
+// (indptr, indices) of the rows that write(rows) writes, int32 where neither a column nor the
+// number of entries is beyond index_limit, else int64.
+template <class Write>
+py::tuple csr_of(Index n_rows, Index n_columns, std::vector<Index> chunk_starts, Index index_limit,
+                 const Write& write) {
+  // NumPy's memory, because it asks for huge pages, which halves the time of the first touch.
+  Array<std::uint32_t> room(chunk_starts.back());
+  Rows rows(n_rows, room.mutable_data(), std::move(chunk_starts));
+  Index n_stored = 0;
+  {
+    const py::gil_scoped_release released;  // room is this call's own
+    write(rows);
+    n_stored = rows.close_gaps();
+  }
+  if (n_stored < room.size()) room.resize({n_stored}, false);
+  if (std::max(n_stored, n_columns) <= std::min<Index>(index_limit, INT32_MAX))
+    return py::make_tuple(indptr_of<std::int32_t>(rows), room.attr("view")("int32"));
+  return py::make_tuple(indptr_of<std::int64_t>(rows), room.attr("astype")("int64"));
 }
 
 // (sorted keys of each term, (indptr, indices) or None)
@@ -226,17 +235,19 @@ py::tuple learn_columns(const std::vector<Term>& terms,
   check_terms(terms, cardinalities.size());
   const auto fields = fields_of(given, cardinalities, n_rows, n_threads);
   Learnt learnt;
-  Pieces pieces(with_rows ? n_rows : 0);
+  std::vector<Index> starts;
   Index n_columns = 0;
   {
     const py::gil_scoped_release released;  // the arrays are held by `given`
     learnt = learn_terms(terms, fields, cardinalities, n_rows, min_count, n_threads);
     for (const auto& keys : learnt.keys) n_columns += static_cast<Index>(keys.size());
-    if (with_rows) pieces = columns_of(learnt, n_rows, n_threads);
-    std::vector<Entries>().swap(learnt.entries);
+    if (with_rows)
+      starts = chunk_starts(keys_of(terms, fields, MixedRadix{&cardinalities}), n_rows, n_threads);
   }
   py::object rows = py::none();
-  if (with_rows) rows = csr_of(std::move(pieces), n_rows, n_columns, index_limit, n_threads);
+  if (with_rows)
+    rows = csr_of(n_rows, n_columns, std::move(starts), index_limit,
+                  [&](Rows& out) { learnt.write(out, n_rows, n_threads); });
   py::list keys;
   for (auto& some : learnt.keys) {
     some.shrink_to_fit();
@@ -287,12 +298,15 @@ struct Columns {
   py::tuple of_rows(const std::vector<GivenField>& given, Index n_rows, Index index_limit,
                     int n_threads) const {
     const auto fields = fields_of(given, index.cardinalities, n_rows, n_threads);
-    Pieces pieces(0);
+    std::vector<TermKeys<MixedRadix>> keys;
+    std::vector<Index> starts;
     {
       const py::gil_scoped_release released;  // the arrays are held by `given` and this object
-      pieces = index.columns(fields, n_rows, n_threads);
+      keys = keys_of(index.terms, fields, MixedRadix{&index.cardinalities});
+      starts = chunk_starts(keys, n_rows, n_threads);
     }
-    return csr_of(std::move(pieces), n_rows, index.starts.back(), index_limit, n_threads);
+    return csr_of(n_rows, index.starts.back(), std::move(starts), index_limit,
+                  [&](Rows& out) { index.write(keys, out, n_rows, n_threads); });
   }
 
   // One row, given by each field's code or list of codes.
@@ -360,14 +374,17 @@ py::tuple hash_columns(const std::vector<Term>& terms,
   const auto fields = fields_of(given, cardinalities, n_rows, n_threads);
   if (kept) check_vector(*kept, "kept");
   std::optional<SortedIndex<std::uint64_t>> filter;
-  Pieces pieces(0);
+  std::vector<TermKeys<Mixer>> keys;
+  std::vector<Index> starts;
   {
     const py::gil_scoped_release released;  // the arrays are held by this call's arguments
     if (kept) filter.emplace(kept->data(), kept->size(), "kept");
-    pieces = hashed_columns(terms, fields, pointers, n_rows, n_bits, filter ? &*filter : nullptr,
-                            n_threads);
+    keys = keys_of(terms, fields, Mixer{&pointers});
+    starts = chunk_starts(keys, n_rows, n_threads);
   }
-  return csr_of(std::move(pieces), n_rows, Index{1} << n_bits, index_limit, n_threads);
+  return csr_of(n_rows, Index{1} << n_bits, std::move(starts), index_limit, [&](Rows& out) {
+    write_hashed(keys, n_bits, filter ? &*filter : nullptr, out, n_rows, n_threads);
+  });
 }
 
 Index hash_collisions(const std::vector<Term>& terms,
@@ -400,8 +417,9 @@ void register_cross(py::module_& module) {
   py::class_<Integers>(module, "Integers")
       .def(py::init<Array<std::int64_t>>(), py::arg("values").noconvert())
       .def("__len__", [](const Integers& x) { return x.index.size(); })
-      .def("find", [](const Integers& x, std::int64_t value) { return x.index.find(value); },
-           py::arg("wanted"))
+      .def(
+          "find", [](const Integers& x, std::int64_t value) { return x.index.find(value); },
+          py::arg("wanted"))
       .def("find_all", &find_integers, py::arg("wanted").noconvert())
       .def_property_readonly("table_bytes",
                              [](const Integers& x) { return x.index.table_bytes(); });
@@ -419,13 +437,14 @@ void register_cross(py::module_& module) {
              py::arg("nulls").noconvert());
   module.def("make_sets", &sets_of, py::arg("offsets").noconvert(), py::arg("codes").noconvert());
   module.def("learn_columns", &learn_columns, py::arg("terms"), py::arg("cardinalities"),
-             py::arg("fields").noconvert(), py::arg("n_rows"), py::arg("min_count"), py::arg("with_rows"),
-             py::arg("index_limit"), py::arg("n_threads") = 0);
+             py::arg("fields").noconvert(), py::arg("n_rows"), py::arg("min_count"),
+             py::arg("with_rows"), py::arg("index_limit"), py::arg("n_threads") = 0);
   module.def("hash_columns", &hash_columns, py::arg("terms"), py::arg("hashes").noconvert(),
-             py::arg("fields").noconvert(), py::arg("n_rows"), py::arg("n_bits"), py::arg("kept").noconvert(),
-             py::arg("index_limit"), py::arg("n_threads") = 0);
+             py::arg("fields").noconvert(), py::arg("n_rows"), py::arg("n_bits"),
+             py::arg("kept").noconvert(), py::arg("index_limit"), py::arg("n_threads") = 0);
   module.def("hash_collisions", &hash_collisions, py::arg("terms"), py::arg("hashes").noconvert(),
-             py::arg("fields").noconvert(), py::arg("n_rows"), py::arg("n_bits"), py::arg("n_threads") = 0);
+             py::arg("fields").noconvert(), py::arg("n_rows"), py::arg("n_bits"),
+             py::arg("n_threads") = 0);
 }
 
 }  // namespace sparsecross::bindings

@@ -12,4 +12,5 @@ PYBIND11_MODULE(_solvers, module) {
   register_solve(module);
   register_serve(module);
   register_cross(module);
+  register_objects(module);
 }

@@ -7,65 +7,90 @@
 
 namespace sparsecross {
 
-// The entries of one term in some rows: ids[i] of row i, or ids[offsets[i]] .. ids[offsets[i + 1]]
-// where rows have several; -1 for an entry without a column.
+// The entries of one term in some rows: ids[i] of row i (no offsets), or, where rows have several,
+// ids[offsets[i]] .. ids[offsets[i + 1]]; -1 for an entry without a column.
 struct Entries {
   std::vector<std::int32_t> ids;
   std::vector<std::int64_t> offsets;
 
   template <class F>
   void each(Index row, const F& f) const {
-    if (offsets.empty()) {
-      if (ids[static_cast<std::size_t>(row)] >= 0) f(ids[static_cast<std::size_t>(row)]);
-      return;
-    }
     for (Index k = offsets[static_cast<std::size_t>(row)];
          k < offsets[static_cast<std::size_t>(row) + 1]; ++k)
       if (ids[static_cast<std::size_t>(k)] >= 0) f(ids[static_cast<std::size_t>(k)]);
   }
 };
 
-// A sparse matrix of ones under construction: pieces of consecutive rows, each in its own memory,
-// so that threads write without asking how long the rows before theirs are.
-struct Pieces {
+// The pattern of a sparse matrix of ones under construction, in the caller's memory. Chunks of rows
+// are written by threads that do not know how long the rows before theirs are: each chunk begins
+// where it would if all rows were as long as they can be, and close_gaps moves it to its place.
+// Memory between chunks is not touched, so that most of what is never used never becomes real.
+struct Rows {
   static constexpr Index grain = 1024;
-  std::vector<std::vector<std::uint32_t>> columns;
-  std::vector<std::int64_t> row_ends;  // within its piece, where each row ends
+  std::uint32_t* columns;     // room for starts.back() of them
+  std::vector<Index> starts;  // of each chunk, and the end of the last
+  std::vector<Index> ends;    // of each row
 
-  explicit Pieces(Index n_rows)
-      : columns(static_cast<std::size_t>((n_rows + grain - 1) / grain)),
-        row_ends(static_cast<std::size_t>(n_rows)) {}
+  Rows(Index n_rows, std::uint32_t* room, std::vector<Index> chunk_starts)
+      : columns(room), starts(std::move(chunk_starts)), ends(static_cast<std::size_t>(n_rows)) {}
 
-  Index n_stored() const {
-    Index total = 0;
-    for (const auto& piece : columns) total += static_cast<Index>(piece.size());
-    return total;
-  }
+  Index start(Index row) const { return starts[static_cast<std::size_t>(row / grain)]; }
 
-  // Joins the pieces; each one's memory is given back as soon as it is copied.
-  template <class I>
-  void join(I* indptr, I* indices, int n_threads) {
-    std::vector<Index> start(columns.size() + 1, 0);
-    for (std::size_t piece = 0; piece < columns.size(); ++piece)
-      start[piece + 1] = start[piece] + static_cast<Index>(columns[piece].size());
-    indptr[0] = 0;
-    parallel_chunks(static_cast<Index>(row_ends.size()), grain, n_threads, [&](Index begin, Index end) {
-      const auto piece = static_cast<std::size_t>(begin / grain);
-      for (Index row = begin; row < end; ++row)
-        indptr[row + 1] = static_cast<I>(start[piece] + row_ends[static_cast<std::size_t>(row)]);
-      std::copy(columns[piece].begin(), columns[piece].end(), indices + start[piece]);
-      std::vector<std::uint32_t>().swap(columns[piece]);
-    });
+  // Moves the chunks together; returns the number of entries.
+  Index close_gaps() {
+    Index next = 0;
+    const Index n_rows = static_cast<Index>(ends.size());
+    for (Index begin = 0; begin < n_rows; begin += grain) {
+      const Index from = start(begin), stop = std::min(n_rows, begin + grain);
+      const Index length = ends[static_cast<std::size_t>(stop - 1)] - from;
+      if (from != next) {
+        std::memmove(columns + next, columns + from, static_cast<std::size_t>(length) * 4);
+        for (Index row = begin; row < stop; ++row)
+          ends[static_cast<std::size_t>(row)] -= from - next;
+      }
+      next += length;
+    }
+    return next;
   }
 };
+
+// Where chunks of rows begin if every row has all its entries: Rows' `starts`.
+template <class Fold>
+std::vector<Index> chunk_starts(const std::vector<TermKeys<Fold>>& terms, Index n_rows,
+                                int n_threads) {
+  const Index n_chunks = (n_rows + Rows::grain - 1) / Rows::grain;
+  std::vector<Index> starts(static_cast<std::size_t>(n_chunks) + 1, 0);
+  parallel_chunks(n_rows, Rows::grain, n_threads, [&](Index begin, Index end) {
+    Index entries = 0;
+    for (const auto& keys : terms) {
+      if (!keys.several()) {
+        entries += end - begin;
+        continue;
+      }
+      for (Index row = begin; row < end; ++row) keys.each(row, [&](std::uint64_t) { ++entries; });
+    }
+    starts[static_cast<std::size_t>(begin / Rows::grain) + 1] = entries;
+  });
+  for (std::size_t chunk = 1; chunk < starts.size(); ++chunk) starts[chunk] += starts[chunk - 1];
+  return starts;
+}
+
+template <class Fold>
+std::vector<TermKeys<Fold>> keys_of(const std::vector<Term>& terms,
+                                    const std::vector<FieldCodes>& fields, Fold fold) {
+  std::vector<TermKeys<Fold>> out;
+  for (const Term& term : terms) out.emplace_back(term, fields, fold);
+  return out;
+}
 
 // Where each term's columns begin, given how many each has; the last element is their number.
 inline std::vector<Index> column_starts(const std::vector<Index>& sizes) {
   std::vector<Index> starts(1, 0);
   for (const Index size : sizes) starts.push_back(starts.back() + size);
   if (starts.back() > static_cast<Index>(std::numeric_limits<std::uint32_t>::max()))
-    throw std::length_error("there are " + std::to_string(starts.back()) +
-                            " columns, beyond the limit of 2^32 - 1: raise min_count or use n_bits");
+    throw std::length_error(
+        "there are " + std::to_string(starts.back()) +
+        " columns, beyond the limit of 2^32 - 1: raise min_count or use n_bits");
   return starts;
 }
 
@@ -73,18 +98,32 @@ namespace detail {
 
 // Writes rows begin..end of the entries of all terms, which are numbered from `first` on.
 inline void emit(const std::vector<Entries>& terms, const std::vector<Index>& starts, Index begin,
-                 Index end, Index first, Pieces& out) {
-  auto& columns = out.columns[static_cast<std::size_t>(begin / Pieces::grain)];
-  columns.reserve(terms.size() * static_cast<std::size_t>(end - begin));
+                 Index end, Index first, Rows& out) {
+  // What the inner loop needs of a term, side by side; no ids where rows have several.
+  struct Source {
+    const std::int32_t* ids;
+    std::uint32_t start;
+  };
+  std::vector<Source> sources;
+  for (std::size_t t = 0; t < terms.size(); ++t)
+    sources.push_back({terms[t].offsets.empty() ? terms[t].ids.data() : nullptr,
+                       static_cast<std::uint32_t>(starts[t])});
+  Index at = out.start(begin);
   for (Index row = begin; row < end; ++row) {
-    for (std::size_t t = 0; t < terms.size(); ++t)
-      terms[t].each(row - first, [&](std::int32_t id) {
-        columns.push_back(static_cast<std::uint32_t>(starts[t] + id));
-      });
-    out.row_ends[static_cast<std::size_t>(row)] = static_cast<Index>(columns.size());
+    for (std::size_t t = 0; t < sources.size(); ++t) {
+      const auto [ids, start] = sources[t];
+      if (ids != nullptr) {
+        const std::int32_t id = ids[row - first];
+        if (id >= 0) out.columns[at++] = start + static_cast<std::uint32_t>(id);
+      } else {
+        const std::uint32_t base = start;
+        terms[t].each(row - first, [&](std::int32_t id) {
+          out.columns[at++] = base + static_cast<std::uint32_t>(id);
+        });
+      }
+    }
+    out.ends[static_cast<std::size_t>(row)] = at;
   }
-  // A piece that came out well short of its reservation gives the rest back.
-  if (columns.capacity() > columns.size() + columns.size() / 8) columns.shrink_to_fit();
 }
 
 // All keys of rows begin..end, where rows have several; offsets as in Entries.
@@ -106,22 +145,47 @@ std::vector<std::uint64_t> gather(const TermKeys<Fold>& keys, Index begin, Index
 struct Learnt {
   std::vector<std::vector<std::uint64_t>> keys;  // of each term, those that have a column
   std::vector<Entries> entries;                  // of each term, over all rows
+
+  // Problem: the columns of the rows that were learnt from.
+  void write(Rows& out, Index n_rows, int n_threads) const {
+    std::vector<Index> sizes;
+    for (const auto& some : keys) sizes.push_back(static_cast<Index>(some.size()));
+    const auto starts = column_starts(sizes);
+    parallel_chunks(n_rows, Rows::grain, n_threads, [&](Index begin, Index end) {
+      detail::emit(entries, starts, begin, end, 0, out);
+    });
+  }
 };
 
 // Problem: the keys that occur in the rows, for each term, and each row's columns among them.
 // Given:   checked fields; each term's range of keys is at most 2^63. Keys in fewer than
 //          min_count rows are dropped.
 // Result:  Learnt; its ids are the positions of the keys in their term.
-// Cost:    see distinct_keys; terms are shared among the threads, and each thread holds the keys
-//          of at most one term (and only where rows have several) beyond the result.
+// Cost:    see distinct_keys and distinct_pairs; terms are shared among the threads, and each
+//          thread holds the keys of at most one term beyond the result.
 inline Learnt learn_terms(const std::vector<Term>& terms, const std::vector<FieldCodes>& fields,
                           const std::vector<std::int64_t>& cardinalities, Index n_rows,
                           Index min_count, int n_threads) {
   Learnt out{std::vector<std::vector<std::uint64_t>>(terms.size()),
              std::vector<Entries>(terms.size())};
+  const auto all_keys = keys_of(terms, fields, MixedRadix{&cardinalities});
+
+  // Which fields are the second of a pair whose rows are to be ordered.
+  std::vector<char> by_order(terms.size(), 0), ordered(fields.size(), 0);
+  for (std::size_t t = 0; t < terms.size(); ++t) {
+    if (terms[t].size() != 2 || all_keys[t].several()) continue;
+    by_order[t] = !dense(n_rows, key_range(terms[t], cardinalities));
+    if (by_order[t]) ordered[static_cast<std::size_t>(terms[t][1])] = 1;
+  }
+  std::vector<std::vector<std::int32_t>> orders(fields.size());
+  parallel_chunks(static_cast<Index>(fields.size()), 1, n_threads, [&](Index f, Index) {
+    const auto i = static_cast<std::size_t>(f);
+    if (ordered[i]) orders[i] = order_by_code(fields[i].codes, n_rows, fields[i].cardinality);
+  });
+
   parallel_chunks(static_cast<Index>(terms.size()), 1, n_threads, [&](Index at, Index) {
     const auto t = static_cast<std::size_t>(at);
-    const TermKeys<MixedRadix> keys(terms[t], fields, {&cardinalities});
+    const auto& keys = all_keys[t];
     const std::uint64_t range = key_range(terms[t], cardinalities);
     DistinctKeys found;
     if (keys.several()) {
@@ -130,26 +194,18 @@ inline Learnt learn_terms(const std::vector<Term>& terms, const std::vector<Fiel
                             [&](Index begin, Index end, std::uint64_t* block) {
                               std::copy(all.begin() + begin, all.begin() + end, block);
                             });
+    } else if (by_order[t]) {
+      const auto a = static_cast<std::size_t>(terms[t][0]),
+                 b = static_cast<std::size_t>(terms[t][1]);
+      found = distinct_pairs(fields[a].codes, cardinalities[a], fields[b].codes, cardinalities[b],
+                             orders[b], n_rows, min_count);
     } else {
-      found = distinct_keys(n_rows, range, min_count,
-                            [&](Index begin, Index end, std::uint64_t* block) {
-                              keys.fill(begin, end, block);
-                            });
+      found = distinct_keys(
+          n_rows, range, min_count,
+          [&](Index begin, Index end, std::uint64_t* block) { keys.fill(begin, end, block); });
     }
     out.keys[t] = std::move(found.keys);
     out.entries[t].ids = std::move(found.ids);
-  });
-  return out;
-}
-
-// Problem: the columns of rows whose entries are already known.
-inline Pieces columns_of(const Learnt& learnt, Index n_rows, int n_threads) {
-  std::vector<Index> sizes;
-  for (const auto& keys : learnt.keys) sizes.push_back(static_cast<Index>(keys.size()));
-  const auto starts = column_starts(sizes);
-  Pieces out(n_rows);
-  parallel_chunks(n_rows, Pieces::grain, n_threads, [&](Index begin, Index end) {
-    detail::emit(learnt.entries, starts, begin, end, 0, out);
   });
   return out;
 }
@@ -162,31 +218,41 @@ struct TermIndex {
   std::vector<Index> starts;
 
   // Problem: the columns of rows, by their codes.
-  // Cost:    a look-up (SortedIndex::find) for each row and term; rows are shared among threads.
-  Pieces columns(const std::vector<FieldCodes>& fields, Index n_rows, int n_threads) const {
-    Pieces out(n_rows);
-    parallel_chunks(n_rows, Pieces::grain, n_threads, [&](Index begin, Index end) {
-      std::vector<Entries> entries(terms.size());
-      std::uint64_t block[key_block];
-      for (std::size_t t = 0; t < terms.size(); ++t) {
-        const TermKeys<MixedRadix> of_term(terms[t], fields, {&cardinalities});
-        auto& ids = entries[t].ids;
-        if (of_term.several()) {
-          const auto all = detail::gather(of_term, begin, end, entries[t].offsets);
-          ids.resize(all.size());
-          keys[t].find(all.data(), static_cast<Index>(all.size()), ids.data());
-          continue;
-        }
-        ids.resize(static_cast<std::size_t>(end - begin));
-        for (Index at = begin; at < end; at += key_block) {
-          const Index stop = std::min(end, at + key_block);
-          of_term.fill(at, stop, block);
-          keys[t].find(block, stop - at, ids.data() + (at - begin));
-        }
-      }
-      detail::emit(entries, starts, begin, end, begin, out);
-    });
-    return out;
+  // Cost:    a look-up (SortedIndex::find) for each row and term; terms are shared among threads.
+  //          Many rows meet one table before the next is fetched: with a thousand at a time the
+  //          tables of all terms took turns in the cache, and a look-up cost twice as much.
+  void write(const std::vector<TermKeys<MixedRadix>>& all_keys, Rows& out, Index n_rows,
+             int n_threads) const {
+    constexpr Index many = 64 * Rows::grain;
+    std::vector<Entries> entries(terms.size());
+    for (Index first = 0; first < n_rows; first += many) {
+      const Index last = std::min(n_rows, first + many);
+      parallel_chunks(static_cast<Index>(terms.size()), 1, n_threads, [&](Index at, Index) {
+        const auto t = static_cast<std::size_t>(at);
+        find(all_keys[t], keys[t], first, last, entries[t]);
+      });
+      parallel_chunks(last - first, Rows::grain, n_threads, [&](Index begin, Index end) {
+        detail::emit(entries, starts, first + begin, first + end, first, out);
+      });
+    }
+  }
+
+ private:
+  static void find(const TermKeys<MixedRadix>& of_rows, const SortedIndex<std::uint64_t>& index,
+                   Index begin, Index end, Entries& out) {
+    if (of_rows.several()) {
+      const auto all = detail::gather(of_rows, begin, end, out.offsets);
+      out.ids.resize(all.size());
+      index.find(all.data(), static_cast<Index>(all.size()), out.ids.data());
+      return;
+    }
+    out.ids.resize(static_cast<std::size_t>(end - begin));
+    std::uint64_t block[key_block];
+    for (Index at = begin; at < end; at += key_block) {
+      const Index stop = std::min(end, at + key_block);
+      of_rows.fill(at, stop, block);
+      index.find(block, stop - at, out.ids.data() + (at - begin));
+    }
   }
 };
 
@@ -194,36 +260,29 @@ struct TermIndex {
 //          mixing. Two keys of a row that share a column give it once.
 // Given:   hashes of the categories; where `kept` is not null, columns outside it stay empty.
 // Cost:    a mix for each row and term, and a sort of each row's columns.
-inline Pieces hashed_columns(const std::vector<Term>& terms, const std::vector<FieldCodes>& fields,
-                             const std::vector<const std::uint64_t*>& hashes, Index n_rows,
-                             int n_bits, const SortedIndex<std::uint64_t>* kept, int n_threads) {
-  std::vector<TermKeys<Mixer>> all_keys;
-  for (const Term& term : terms) all_keys.emplace_back(term, fields, Mixer{&hashes});
-  Pieces out(n_rows);
-  parallel_chunks(n_rows, Pieces::grain, n_threads, [&](Index begin, Index end) {
-    auto& columns = out.columns[static_cast<std::size_t>(begin / Pieces::grain)];
-    columns.reserve(terms.size() * static_cast<std::size_t>(end - begin));
+inline void write_hashed(const std::vector<TermKeys<Mixer>>& all_keys, int n_bits,
+                         const SortedIndex<std::uint64_t>* kept, Rows& out, Index n_rows,
+                         int n_threads) {
+  parallel_chunks(n_rows, Rows::grain, n_threads, [&](Index begin, Index end) {
+    std::uint32_t* next = out.columns + out.start(begin);
     for (Index row = begin; row < end; ++row) {
-      const auto first = static_cast<std::ptrdiff_t>(columns.size());
+      std::uint32_t* const first = next;
       for (const auto& keys : all_keys)
         keys.each(row, [&](std::uint64_t key) {
           const std::uint64_t slot = splitmix64(key) >> (64 - n_bits);
-          if (kept == nullptr || kept->find(slot) >= 0)
-            columns.push_back(static_cast<std::uint32_t>(slot));
+          if (kept == nullptr || kept->find(slot) >= 0) *next++ = static_cast<std::uint32_t>(slot);
         });
-      std::sort(columns.begin() + first, columns.end());
-      columns.erase(std::unique(columns.begin() + first, columns.end()), columns.end());
-      out.row_ends[static_cast<std::size_t>(row)] = static_cast<Index>(columns.size());
+      std::sort(first, next);
+      next = std::unique(first, next);
+      out.ends[static_cast<std::size_t>(row)] = next - out.columns;
     }
   });
-  return out;
 }
 
 // Problem: how many distinct keys of the rows share their column with another one.
 // Given:   as hashed_columns. Keys are told apart by their 64 bits before they are cut to n_bits.
 // Cost:    a table access for each row and term, and one for each distinct key.
-inline Index count_collisions(const std::vector<Term>& terms,
-                              const std::vector<FieldCodes>& fields,
+inline Index count_collisions(const std::vector<Term>& terms, const std::vector<FieldCodes>& fields,
                               const std::vector<const std::uint64_t*>& hashes, Index n_rows,
                               int n_bits, int n_threads) {
   std::vector<std::vector<std::uint64_t>> slots(terms.size());

@@ -141,12 +141,17 @@ struct DistinctKeys {
   std::vector<std::int32_t> ids;    // of each entry: the position of its key, or -1
 };
 
+// Whether a table of all possible keys is worth its memory and its scan.
+inline bool dense(Index n, std::uint64_t range) {
+  return range <= 4 * static_cast<std::uint64_t>(n) + 1024 && range < INT32_MAX;
+}
+
 // Problem: the distinct keys among n entries, in order, and which of them each entry has.
 // Given:   fill(begin, end, out) writes the keys of entries begin..end (or no_key), all below
-//          `range`; it is called for consecutive blocks, and twice for each where the range is
-//          small. Keys of fewer than min_count entries are dropped.
+//          `range`; it is called for consecutive blocks. Keys of fewer than min_count entries are
+//          dropped.
 // Result:  DistinctKeys.
-// Cost:    range <= 4 n: two passes over the entries, a table of 4 bytes per possible key.
+// Cost:    dense range: two passes over the entries, a table of 4 bytes per possible key.
 //          Else one pass with one table access each, 16 bytes of table for every slot and two to
 //          four slots for every distinct key, then a radix sort of the distinct keys.
 template <class Fill>
@@ -162,21 +167,25 @@ DistinctKeys distinct_keys(Index n, std::uint64_t range, Index min_count, const 
       work(begin, end - begin);
     }
   };
-  if (range <= 4 * static_cast<std::uint64_t>(n) + 1024) {
+  if (dense(n, range)) {
     std::vector<std::int32_t> rank(static_cast<std::size_t>(range) + 1, 0);
-    blocks([&](Index, Index m) {
-      for (Index j = 0; j < m; ++j) ++rank[std::min(keys[j], range)];
+    // Where every count will do, a mark is cheaper: an addition waits for the one before it.
+    const bool counted = min_count > 1;
+    blocks([&](Index begin, Index m) {
+      std::int32_t* id = out.ids.data() + begin;
+      for (Index j = 0; j < m; ++j) {
+        id[j] = static_cast<std::int32_t>(std::min(keys[j], range));
+        rank[static_cast<std::size_t>(id[j])] =
+            counted ? rank[static_cast<std::size_t>(id[j])] + 1 : 1;
+      }
     });
     for (std::uint64_t key = 0; key < range; ++key) {
       const bool kept = rank[key] > 0 && rank[key] >= min_count;
       rank[key] = kept ? static_cast<std::int32_t>(out.keys.size()) : -1;
       if (kept) out.keys.push_back(key);
     }
-    rank[range] = -1;  // entries without a key are counted here
-    blocks([&](Index begin, Index m) {
-      for (Index j = 0; j < m; ++j)
-        out.ids[static_cast<std::size_t>(begin + j)] = rank[std::min(keys[j], range)];
-    });
+    rank[range] = -1;  // entries without a key are marked here
+    for (auto& id : out.ids) id = rank[static_cast<std::size_t>(id)];
     return out;
   }
   KeyCounter counter;
@@ -191,6 +200,62 @@ DistinctKeys distinct_keys(Index n, std::uint64_t range, Index min_count, const 
   }
   for (auto& id : out.ids)
     if (id >= 0) id = rank[static_cast<std::size_t>(id)];
+  return out;
+}
+
+// Problem: the rows that have a code, ordered by it.
+// Cost:    two passes, a counter for each code.
+inline std::vector<std::int32_t> order_by_code(const std::int32_t* codes, Index n,
+                                               std::int64_t cardinality) {
+  std::vector<std::int32_t> place(static_cast<std::size_t>(cardinality) + 1, 0);
+  for (Index i = 0; i < n; ++i)
+    if (codes[i] >= 0) ++place[static_cast<std::size_t>(codes[i]) + 1];
+  for (std::size_t c = 0; c + 1 < place.size(); ++c) place[c + 1] += place[c];
+  std::vector<std::int32_t> order(static_cast<std::size_t>(place.back()));
+  for (Index i = 0; i < n; ++i)
+    if (codes[i] >= 0)
+      order[static_cast<std::size_t>(place[static_cast<std::size_t>(codes[i])]++)] =
+          static_cast<std::int32_t>(i);
+  return order;
+}
+
+// Problem: distinct_keys for the keys a * n_b + b of pairs of codes, whatever their range.
+// Given:   rows ordered by b, from order_by_code.
+// Cost:    one more counting sort, by a, makes equal pairs neighbours in the order of keys: about
+//          four scattered accesses for each row to arrays of 4 bytes for each row, however many
+//          keys are distinct. A hash table and a sort of the keys cost several times that where
+//          most are.
+// Source:  radix sort with two digits.
+inline DistinctKeys distinct_pairs(const std::int32_t* a, std::int64_t n_a, const std::int32_t* b,
+                                   std::int64_t n_b, const std::vector<std::int32_t>& order_b,
+                                   Index n, Index min_count) {
+  DistinctKeys out;
+  out.ids.assign(static_cast<std::size_t>(n), -1);
+  std::vector<std::int32_t> place(static_cast<std::size_t>(n_a) + 1, 0);
+  for (const std::int32_t row : order_b)
+    if (a[row] >= 0) ++place[static_cast<std::size_t>(a[row]) + 1];
+  for (std::size_t c = 0; c + 1 < place.size(); ++c) place[c + 1] += place[c];
+  std::vector<std::int32_t> rows(static_cast<std::size_t>(place.back()));
+  for (const std::int32_t row : order_b)
+    if (a[row] >= 0)
+      rows[static_cast<std::size_t>(place[static_cast<std::size_t>(a[row])]++)] = row;
+
+  std::size_t begin = 0;
+  for (std::int64_t code = 0; code < n_a; ++code) {
+    const auto group_end = static_cast<std::size_t>(place[static_cast<std::size_t>(code)]);
+    while (begin < group_end) {
+      const std::int32_t b_code = b[rows[begin]];
+      std::size_t end = begin + 1;
+      while (end < group_end && b[rows[end]] == b_code) ++end;
+      if (static_cast<Index>(end - begin) >= min_count) {
+        const auto id = static_cast<std::int32_t>(out.keys.size());
+        out.keys.push_back(static_cast<std::uint64_t>(code) * static_cast<std::uint64_t>(n_b) +
+                           static_cast<std::uint64_t>(b_code));
+        for (std::size_t k = begin; k < end; ++k) out.ids[static_cast<std::size_t>(rows[k])] = id;
+      }
+      begin = end;
+    }
+  }
   return out;
 }
 
@@ -255,8 +320,15 @@ class SortedIndex {
 
   // The positions of m keys. Two fetches run ahead: the slot, then the key that the slot names.
   void find(const T* keys, Index m, std::int32_t* positions) const {
+    if (bits_ == 0 && table_.empty()) {
+      for (Index j = 0; j < m; ++j)
+        positions[j] = offset(keys[j]) < span_ ? static_cast<std::int32_t>(offset(keys[j])) : -1;
+      return;
+    }
     if (bits_ == 0) {
-      for (Index j = 0; j < m; ++j) positions[j] = find(keys[j]);
+      for (Index j = 0; j < m; ++j)
+        positions[j] =
+            offset(keys[j]) < span_ ? table_[static_cast<std::size_t>(offset(keys[j]))] : -1;
       return;
     }
     constexpr Index far = 16, near = 8;
@@ -271,9 +343,7 @@ class SortedIndex {
   }
 
  private:
-  std::uint64_t offset(T key) const {
-    return static_cast<std::uint64_t>(key) - first_;
-  }
+  std::uint64_t offset(T key) const { return static_cast<std::uint64_t>(key) - first_; }
   std::size_t home(T key) const { return detail::home(static_cast<std::uint64_t>(key), bits_); }
   std::int32_t probe(std::size_t at, T key) const {
     const std::size_t mask = table_.size() - 1;

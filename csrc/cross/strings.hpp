@@ -22,10 +22,9 @@ class Strings {
     if (n_offsets < 1) throw std::invalid_argument("offsets must have at least one element");
     if (n_ > INT32_MAX) throw std::invalid_argument("there must be fewer than 2^31 strings");
     if (offsets[0] < 0 || offsets[n_] > blob_size)
-      throw std::invalid_argument("offsets must lie between 0 and the blob's " +
-                                  std::to_string(blob_size) + " bytes, got " +
-                                  std::to_string(offsets[0]) + " to " +
-                                  std::to_string(offsets[n_]));
+      throw std::invalid_argument(
+          "offsets must lie between 0 and the blob's " + std::to_string(blob_size) +
+          " bytes, got " + std::to_string(offsets[0]) + " to " + std::to_string(offsets[n_]));
     for (Index i = 0; i < n_; ++i)
       if (offsets[i + 1] < offsets[i])
         throw std::invalid_argument("offsets must never decrease, but do at position " +

@@ -5,6 +5,7 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "cross/keys.hpp"
@@ -40,8 +41,8 @@ struct FieldCodes {
     std::int32_t largest = -1;
     for (Index k = 0; k < n_codes; ++k) largest = std::max(largest, codes[k]);
     if (largest >= cardinality)
-      throw std::invalid_argument("codes must lie below " + std::to_string(cardinality) +
-                                  ", got " + std::to_string(largest));
+      throw std::invalid_argument("codes must lie below " + std::to_string(cardinality) + ", got " +
+                                  std::to_string(largest));
   }
 };
 
@@ -92,7 +93,7 @@ template <class Fold>
 class TermKeys {
  public:
   TermKeys(const Term& term, const std::vector<FieldCodes>& fields, Fold fold)
-      : term_(term), fold_(fold) {
+      : term_(&term), fold_(fold) {
     for (std::size_t place = 0; place < term.size(); ++place) {
       fields_.push_back(&fields[static_cast<std::size_t>(term[place])]);
       several_ |= fields_.back()->offsets != nullptr;
@@ -106,16 +107,26 @@ class TermKeys {
   // Whether a row may have any number of keys; else it has one or none.
   bool several() const { return several_; }
 
-  // The keys of rows begin..end, where a row has one or none.
+  // The exact keys of rows begin..end, where a row has one or none.
   void fill(Index begin, Index end, std::uint64_t* keys) const {
+    static_assert(std::is_same_v<Fold, MixedRadix>, "hashes of unknown codes must not be read");
     const Index m = end - begin;
-    const std::int32_t* codes = fields_[0]->codes + begin;
-    for (Index i = 0; i < m; ++i) keys[i] = codes[i] < 0 ? no_key : fold_.first(term_[0], codes[i]);
-    for (std::size_t place = 1; place < term_.size(); ++place) {
-      codes = fields_[place]->codes + begin;
+    const std::int32_t* a = fields_[0]->codes + begin;
+    if (term_->size() == 1) {
+      for (Index i = 0; i < m; ++i) keys[i] = a[i] < 0 ? no_key : fold_.first((*term_)[0], a[i]);
+      return;
+    }
+    const int second = (*term_)[1];
+    const std::int32_t* b = fields_[1]->codes + begin;
+    for (Index i = 0; i < m; ++i)  // without a branch; the sign bit of a | b tells of an unknown
+      keys[i] = fold_.next(fold_.first((*term_)[0], a[i] & INT32_MAX), second, b[i] & INT32_MAX) |
+                (std::uint64_t{0} - ((a[i] | b[i]) < 0));
+    for (std::size_t place = 2; place < term_->size(); ++place) {
+      const std::int32_t* codes = fields_[place]->codes + begin;
       for (Index i = 0; i < m; ++i)
-        keys[i] = codes[i] < 0 || keys[i] == no_key ? no_key
-                                                    : fold_.next(keys[i], term_[place], codes[i]);
+        keys[i] = codes[i] < 0 || keys[i] == no_key
+                      ? no_key
+                      : fold_.next(keys[i], (*term_)[place], codes[i]);
     }
   }
 
@@ -128,9 +139,8 @@ class TermKeys {
 
  private:
   template <class F>
-  void descend(Index row, std::size_t place, std::uint64_t key, Index* at,
-               const F& f) const {
-    if (place == term_.size()) {
+  void descend(Index row, std::size_t place, std::uint64_t key, Index* at, const F& f) const {
+    if (place == term_->size()) {
       f(key);
       return;
     }
@@ -143,12 +153,12 @@ class TermKeys {
       if (code < 0) continue;
       at[place] = k;
       descend(row, place + 1,
-              place == 0 ? fold_.first(term_[0], code) : fold_.next(key, term_[place], code), at,
-              f);
+              place == 0 ? fold_.first((*term_)[0], code) : fold_.next(key, (*term_)[place], code),
+              at, f);
     }
   }
 
-  const Term& term_;
+  const Term* term_;
   Fold fold_;
   std::vector<const FieldCodes*> fields_;
   std::vector<int> same_before_;

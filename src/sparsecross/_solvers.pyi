@@ -1,7 +1,7 @@
 """What the compiled module of whole arrays offers."""
 
 import enum
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,8 @@ assertions_alive: bool
 def set_in_forked_child() -> None: ...
 def effective_threads(requested: int = 0) -> int: ...
 
-type _Field = tuple[NDArray[np.int32], NDArray[np.int64] | None]
-type _Csr = tuple[NDArray[np.integer], NDArray[np.integer]]
+_Field: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int64] | None]
+_Csr: TypeAlias = tuple[NDArray[np.integer], NDArray[np.integer]]
 
 class Strings:
     def __init__(self, blob: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None: ...
@@ -45,6 +45,9 @@ class Columns:
     @property
     def table_bytes(self) -> int: ...
 
+def encode_strings(
+    objects: NDArray[np.object_],
+) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int64]] | None: ...
 def distinct_integers(
     values: NDArray[np.int64], nulls: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]: ...

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -252,7 +251,8 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         out: list[str] = []
         for term, codes in zip(self._terms, self._codes_of_keys(), strict=True):
             for row in zip(*(c.tolist() for c in codes), strict=True):
-                out.append(" ".join(label(f, c) for f, c in zip(term, row, strict=True)))
+                parts = (label(f, c) for f, c in zip(term, row, strict=True))
+                out.append(" ".join(parts))
         return np.array(out, dtype=object)
 
     def __sklearn_tags__(self) -> Any:
@@ -379,10 +379,10 @@ class FeatureCross(TransformerMixin, BaseEstimator):
                 "where exact keys end; use n_bits to hash the columns"
             )
 
-    def _position(self, field: object, argument: str) -> int:
+    def _position(self, field: Any, argument: str) -> int:
         """Return the position of a field given by name or position."""
         n = len(self._names)
-        if isinstance(field, Integral) and not isinstance(field, bool) and 0 <= int(field) < n:
+        if _is_integer(field) and 0 <= int(field) < n:
             return int(field)
         if isinstance(field, str) and field in self._names:
             return self._names.index(field)
@@ -728,7 +728,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         if not isinstance(parameters["crosses"], str):
             parameters["crosses"] = [tuple(cross) for cross in parameters["crosses"]]
         if isinstance(parameters["buckets"], list):
-            parameters["buckets"] = {f: k for f, k in parameters["buckets"]}
+            parameters["buckets"] = dict(parameters["buckets"])
         out = cls(**parameters)
         out._check_parameters()
         names = list(meta["names"])
@@ -789,7 +789,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
 
 
 def _vector(array: Any, dtype: type) -> NDArray[Any]:
-    """A one-dimensional contiguous array of a dtype, or a ValueError."""
+    """Return the array if it is one-dimensional, contiguous and of a dtype, else raise."""
     if (
         not isinstance(array, np.ndarray)
         or array.dtype != dtype
@@ -805,7 +805,7 @@ def _plain(value: Any) -> Any:
 
 
 def _csr(indptr: NDArray[Any], indices: NDArray[Any], n_rows: int, n_columns: int) -> Any:
-    """A matrix or array of ones, as scikit-learn is told to make them."""
+    """Make a matrix or array of ones, as scikit-learn is told to."""
     arrays = get_config().get("sparse_interface", "spmatrix") == "sparray"
     kind = scipy.sparse.csr_array if arrays else scipy.sparse.csr_matrix
     ones = np.ones(len(indices), np.float32)
@@ -814,8 +814,12 @@ def _csr(indptr: NDArray[Any], indices: NDArray[Any], n_rows: int, n_columns: in
     return out
 
 
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def _check_integer(name: str, value: Any, low: int, high: int | None) -> None:
-    good = isinstance(value, Integral) and not isinstance(value, bool) and value >= low
+    good = _is_integer(value) and value >= low
     if not good or (high is not None and value > high):
         limits = f"at least {low}" if high is None else f"between {low} and {high}"
         raise ValueError(f"{name} must be an integer {limits}, got {value!r}")

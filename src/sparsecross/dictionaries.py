@@ -6,6 +6,7 @@ a category. -1 stands for a value that is none of them.
 
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from sparsecross._solvers import Integers as IntegerIndex
 from sparsecross._solvers import Strings, distinct_integers, make_sets
-from sparsecross.fields import Column, Floats, Integers, Offsets, Texts, is_null, read_values, whole
+from sparsecross.fields import Column, Floats, Integers, Offsets, Texts, read_values, whole
 
 Kind = Literal["text", "integer", "boolean", "bucket", "null"]
 Codes = tuple[NDArray[np.int32], Offsets]
@@ -31,13 +32,16 @@ _PLURAL = {
 def quantile_edges(values: NDArray[np.float64], n_buckets: int) -> NDArray[np.float64]:
     """Edges that cut values into at most n_buckets intervals of about equal numbers of rows.
 
-    Of the n values in order, counted from 0, edge i of b is number ceil(i n / b): without ties
+    Of the n values in order, counted from 0, edge i of b is number ceil(i n / b) (the last where
+    there are too few values): without ties
     the buckets hold equally many values, to within one. Ties make edges equal: equal ones count
     once, and an edge at the smallest value, below which nothing lies, is none.
     """
     ranked = np.sort(values)
-    edges = np.unique(ranked[-(-np.arange(1, n_buckets) * len(ranked) // n_buckets)])
-    return edges[edges > ranked[0]]
+    places = -(-np.arange(1, n_buckets) * len(ranked) // n_buckets)
+    edges: NDArray[np.float64] = np.unique(ranked[np.minimum(places, len(ranked) - 1)])
+    above: NDArray[np.float64] = edges[edges > ranked[0]]
+    return above
 
 
 @dataclass
@@ -132,11 +136,7 @@ class Dictionary:
         if self.kind == "null" or nulls.all():
             return np.full(len(nulls), -1, np.int32), nulls
         if isinstance(column, Floats):
-            fraction = column.values[column.values != np.floor(column.values)]
-            large = column.values[~nulls]
-            whole(
-                float(fraction[~np.isnan(fraction)][0] if len(fraction) else large.max()), self.name
-            )
+            refuse(column, self.name)
         kind = kind_of(column)
         if kind != self.kind:
             raise ValueError(
@@ -199,7 +199,7 @@ class Dictionary:
         if self.kind == "text":
             assert self.blob is not None
             text, at = self.blob.tobytes(), self.values.tolist()
-            parts = [text[a:b] for a, b in zip(at, at[1:], strict=False)]
+            parts = [text[a:b] for a, b in pairwise(at)]
         elif self.kind == "bucket":
             parts = [b"%d" % i for i in range(self.n_values)]
         else:
@@ -287,6 +287,12 @@ def numbers_of(
     return column.values.astype(np.float64), nulls
 
 
+def refuse(column: Floats, name: str) -> None:
+    """Raise for the first value of a float column that is no integer."""
+    for value in column.values[~np.isnan(column.values)].tolist():
+        whole(value, name)
+
+
 def learn_buckets(
     column: Column, name: str, position: int, n_buckets: int, numeric_nulls: str
 ) -> Dictionary:
@@ -305,10 +311,7 @@ def learn(
 ) -> tuple[Dictionary, NDArray[np.int32], Offsets]:
     """Return a column's categories seen in at least min_count rows, and its codes among them."""
     if isinstance(column, Floats):
-        fraction = column.values != np.floor(column.values)
-        fraction &= ~np.isnan(column.values)
-        bad = column.values[fraction] if fraction.any() else column.values[~np.isnan(column.values)]
-        whole(float(bad[0] if fraction.any() else bad[np.abs(bad).argmax()]), name)
+        refuse(column, name)
     nulls = null_entries(column)
     several = column.offsets is not None
     kind = kind_of(column)
@@ -377,7 +380,7 @@ def check_state(dictionary: Dictionary) -> None:
 
 def _check_utf8(blob: NDArray[np.uint8], starts: NDArray[np.int64], name: str) -> None:
     try:
-        str(memoryview(blob[starts[0] : starts[-1]]), "utf-8")
+        blob[starts[0] : starts[-1]].tobytes().decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"the strings of field {name!r} are not valid UTF-8: {error}") from None
     inner = starts[1:-1]

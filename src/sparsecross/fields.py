@@ -19,7 +19,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsecross._solvers import distinct_integers
+from sparsecross._solvers import distinct_integers, encode_strings
 
 Offsets = NDArray[np.int64] | None
 
@@ -161,9 +161,7 @@ def _texts_of_objects(values: Sequence[Any], name: Any) -> Texts:
     try:
         return Texts(found, *texts_of(strings))
     except UnicodeEncodeError as error:
-        raise ValueError(
-            f"field {name!r} holds {error.object!r}, which is not valid Unicode"
-        ) from None
+        raise ValueError(_not_unicode(name, error)) from None
 
 
 def _numbers_of_objects(
@@ -221,6 +219,21 @@ def _with_offsets(column: Column, offsets: NDArray[np.int64]) -> Column:
     return column
 
 
+def _encoded(values: NDArray[np.object_], name: Any) -> Texts | None:
+    """Read an array of Python strings and None; None where it holds anything else."""
+    try:
+        found = encode_strings(values)
+    except UnicodeEncodeError as error:
+        raise ValueError(_not_unicode(name, error)) from None
+    if found is None or (len(values) and not (found[0] >= 0).any()):
+        return None
+    return Texts(*found)
+
+
+def _not_unicode(name: Any, error: UnicodeEncodeError) -> str:
+    return f"field {name!r} holds {error.object!r}, which is not valid Unicode"
+
+
 def _read_array(values: NDArray[Any], name: Any) -> Column:
     kind = values.dtype.kind
     if kind in "bi":
@@ -231,7 +244,10 @@ def _read_array(values: NDArray[Any], name: Any) -> Column:
         return Integers(values.astype(np.int64), np.zeros(len(values), bool))
     if kind == "f":
         return _from_floats(values.astype(np.float64), name)
-    if kind in "OU":
+    if kind == "O":
+        strings = _encoded(values, name)
+        return read_values(values.tolist(), name) if strings is None else strings
+    if kind == "U":
         return read_values(values.tolist(), name)
     raise ValueError(
         f"field {name!r} has dtype {values.dtype}; fields must hold strings, booleans, integers or "
@@ -247,7 +263,7 @@ def _read_series(series: nw.Series[Any], name: Any) -> Column:
     return _read_pandas(series.to_native(), name)
 
 
-# pandas ------------------------------------------------------------------------------------------
+# pandas
 
 
 def _read_pandas(series: Any, name: Any) -> Column:
@@ -280,7 +296,7 @@ def _with_nulls(values: NDArray[Any], nulls: NDArray[np.bool_], name: Any) -> Co
 
 
 def _select(distinct: Column, codes: NDArray[np.int32]) -> Column:
-    """The column whose entry i is the distinct value codes[i], null where that is negative."""
+    """Make the column whose entry i is distinct value codes[i], null where that is negative."""
     if isinstance(distinct, Texts):
         # A code of -1 picks the null appended at the end; a category may be null itself.
         return Texts(np.append(distinct.codes, np.int32(-1))[codes], distinct.blob, distinct.starts)
@@ -290,7 +306,7 @@ def _select(distinct: Column, codes: NDArray[np.int32]) -> Column:
     return Floats(np.append(distinct.values, np.nan)[codes])
 
 
-# polars ------------------------------------------------------------------------------------------
+# polars
 
 
 def _read_polars(series: Any, name: Any) -> Column:
@@ -327,7 +343,7 @@ def _read_polars(series: Any, name: Any) -> Column:
         return Integers(np.zeros(len(series), np.int64), np.ones(len(series), bool))
     if dtype == polars.Object:
         return read_values(series.to_list(), name)
-    if dtype.is_numeric() and not dtype.is_decimal() or dtype == polars.Boolean:
+    if (dtype.is_numeric() and not dtype.is_decimal()) or dtype == polars.Boolean:
         nulls = series.is_null().to_numpy()
         filled = series.fill_null(False if dtype == polars.Boolean else 0)
         return _with_nulls(filled.to_numpy(), nulls, name)
@@ -341,7 +357,7 @@ def _unsupported(name: Any, dtype: Any) -> str:
     )
 
 
-# Arrow -------------------------------------------------------------------------------------------
+# Arrow
 
 
 def _read_arrow(column: Any, name: Any) -> Column:
@@ -379,7 +395,7 @@ def _is_text(t: Any) -> bool:
 
 
 def _arrow_texts(strings: Any) -> Texts:
-    """The strings of an Arrow array, each its own code."""
+    """Read the strings of an Arrow array, each its own code."""
     import pyarrow as pa
 
     strings = strings.cast(pa.large_string())
