@@ -32,9 +32,8 @@ template <class T>
 void check_length(const Array<T>& array, Index expected, const char* name) {
   if (array.ndim() != 1 || array.shape(0) != expected)
     throw std::invalid_argument(std::string(name) + " must be one-dimensional of length " +
-                                std::to_string(expected) + ", got " +
-                                std::to_string(array.ndim()) + " dimensions and " +
-                                std::to_string(array.size()) + " elements");
+                                std::to_string(expected) + ", got " + std::to_string(array.ndim()) +
+                                " dimensions and " + std::to_string(array.size()) + " elements");
 }
 
 void register_matrix(py::module_& module);

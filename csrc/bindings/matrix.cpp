@@ -23,13 +23,16 @@ Design dense_design(const py::array& values, Axis axis) {
     throw std::invalid_argument("dense values must be contiguous along each slice");
   if (n > 1 && values.strides(across) % item != 0)
     throw std::invalid_argument("dense slices must lie a whole number of values apart");
-  return Design(DenseSlices<T>(data_of<T>(values), n, length, n > 1 ? values.strides(across) / item : length),
-                axis);
+  return Design(
+      DenseSlices<T>(data_of<T>(values), n, length, n > 1 ? values.strides(across) / item : length),
+      axis);
 }
 
 Offsets offsets_of(const py::array& indptr) {
-  if (py::isinstance<py::array_t<std::int32_t>>(indptr)) return Offsets(data_of<std::int32_t>(indptr));
-  if (py::isinstance<py::array_t<std::int64_t>>(indptr)) return Offsets(data_of<std::int64_t>(indptr));
+  if (py::isinstance<py::array_t<std::int32_t>>(indptr))
+    return Offsets(data_of<std::int32_t>(indptr));
+  if (py::isinstance<py::array_t<std::int64_t>>(indptr))
+    return Offsets(data_of<std::int64_t>(indptr));
   throw py::type_error("indptr must be int32 or int64, got " +
                        py::str(indptr.dtype()).cast<std::string>());
 }
@@ -38,9 +41,13 @@ template <class V>
 Design sparse_design(Offsets offsets, const py::array& indices, V values, Index n, Index length,
                      Axis axis) {
   if (py::isinstance<py::array_t<std::int32_t>>(indices))
-    return Design(SparseSlices<V, std::int32_t>(offsets, data_of<std::int32_t>(indices), values, n, length), axis);
+    return Design(
+        SparseSlices<V, std::int32_t>(offsets, data_of<std::int32_t>(indices), values, n, length),
+        axis);
   if (py::isinstance<py::array_t<std::int64_t>>(indices))
-    return Design(SparseSlices<V, std::int64_t>(offsets, data_of<std::int64_t>(indices), values, n, length), axis);
+    return Design(
+        SparseSlices<V, std::int64_t>(offsets, data_of<std::int64_t>(indices), values, n, length),
+        axis);
   throw py::type_error("indices must be int32 or int64, got " +
                        py::str(indices.dtype()).cast<std::string>());
 }
@@ -103,24 +110,36 @@ BoundDesign from_sparse(const py::object& values, const py::array& indices, cons
                        py::str(stored.dtype()).cast<std::string>());
 }
 
-template <class T, class I>
-BoundDesign own(SparseArrays<T, I>&& arrays, bool valued, const BoundDesign& source, int n_threads) {
-  const Axis axis = source.design.sliced_by() == Axis::rows ? Axis::columns : Axis::rows;
-  const py::object values =
-      valued ? py::object(as_array(std::move(arrays.values))) : py::object(py::none());
-  return from_sparse(values, as_array(std::move(arrays.indices)), as_array(std::move(arrays.offsets)),
-                     source.design.n_rows(), source.design.n_cols(),
-                     axis == Axis::rows ? "rows" : "columns", n_threads);
+// The structure of a matrix sliced by the other axis: its positions increase whatever the source's
+// order, but what stood twice still does.
+Structure transposed_structure(Structure structure) {
+  std::swap(structure.not_finite_slice, structure.not_finite_position);
+  return structure;
 }
 
 template <class T, class I, class V, class J>
 BoundDesign transposed_to(const SparseSlices<V, J>& slices, const BoundDesign& X, int n_threads) {
-  SparseArrays<T, I> arrays;
+  constexpr bool valued = !std::is_same_v<V, Ones>;
+  Array<Index> offsets(slices.length() + 1);
+  Array<I> indices(slices.n_stored());
+  Array<T> values(valued ? slices.n_stored() : 0);
+  Index* to_offsets = offsets.mutable_data();
+  I* to_indices = indices.mutable_data();
+  T* to_values = values.mutable_data();
   {
-    const py::gil_scoped_release released;  // X keeps its arrays alive
-    arrays = transpose<T, I>(slices, n_threads);
+    const py::gil_scoped_release released;  // X and the new arrays are held here
+    transpose(slices, to_offsets, to_indices, to_values, n_threads);
   }
-  return own(std::move(arrays), !std::is_same_v<V, Ones>, X, n_threads);
+  const Axis axis = X.design.sliced_by() == Axis::rows ? Axis::columns : Axis::rows;
+  const Index n = slices.length(), length = slices.n_slices();
+  const Offsets seen(static_cast<const Index*>(to_offsets));
+  const Structure structure = transposed_structure(X.structure);
+  if constexpr (valued)
+    return {Design(SparseSlices<const T*, I>(seen, to_indices, to_values, n, length), axis),
+            structure, py::make_tuple(values, indices, offsets)};
+  else
+    return {Design(SparseSlices<Ones, I>(seen, to_indices, Ones{}, n, length), axis), structure,
+            py::make_tuple(indices, offsets)};
 }
 
 struct Transposer {
@@ -137,6 +156,26 @@ struct Transposer {
     if (slices.n_slices() <= std::numeric_limits<std::int32_t>::max())
       return transposed_to<T, std::int32_t>(slices, X, n_threads);
     return transposed_to<T, std::int64_t>(slices, X, n_threads);
+  }
+};
+
+// The same matrix without its values, which must all be 1.
+struct Devaluer {
+  const BoundDesign& X;
+
+  template <class T>
+  BoundDesign operator()(const DenseSlices<T>&) const {
+    throw std::invalid_argument("only sparse matrices can do without values");
+  }
+  template <class V, class I>
+  BoundDesign operator()(const SparseSlices<V, I>& slices) const {
+    if (!X.structure.all_ones) throw std::invalid_argument("the stored values must all be 1");
+    const py::tuple arrays =
+        std::is_same_v<V, Ones> ? X.arrays : py::make_tuple(X.arrays[1], X.arrays[2]);
+    return {Design(SparseSlices<Ones, I>(slices.offsets(), slices.indices(), Ones{},
+                                         slices.n_slices(), slices.length()),
+                   X.design.sliced_by()),
+            X.structure, arrays};
   }
 };
 
@@ -180,18 +219,23 @@ void register_matrix(py::module_& module) {
       .def_static("from_sparse", &from_sparse, py::arg("values"), py::arg("indices"),
                   py::arg("indptr"), py::arg("n_rows"), py::arg("n_cols"), py::arg("sliced_by"),
                   py::arg("n_threads") = 0)
-      .def("transposed", [](const BoundDesign& X, int n_threads) {
-             return X.design.visit(Transposer{X, n_threads});
-           }, py::arg("n_threads") = 0)
+      .def(
+          "transposed",
+          [](const BoundDesign& X, int n_threads) {
+            return X.design.visit(Transposer{X, n_threads});
+          },
+          py::arg("n_threads") = 0)
+      .def("valueless", [](const BoundDesign& X) { return X.design.visit(Devaluer{X}); })
       .def("product", &product_of, py::arg("w"), py::arg("n_threads") = 0)
       .def("transposed_product", &transposed_product_of, py::arg("v"), py::arg("n_threads") = 0)
-      .def_property_readonly("shape", [](const BoundDesign& X) {
-        return std::make_pair(X.design.n_rows(), X.design.n_cols());
-      })
+      .def_property_readonly(
+          "shape",
+          [](const BoundDesign& X) { return std::make_pair(X.design.n_rows(), X.design.n_cols()); })
       .def_property_readonly("n_stored", [](const BoundDesign& X) { return X.design.n_stored(); })
-      .def_property_readonly("sliced_by", [](const BoundDesign& X) {
-        return X.design.sliced_by() == Axis::rows ? "rows" : "columns";
-      })
+      .def_property_readonly("sliced_by",
+                             [](const BoundDesign& X) {
+                               return X.design.sliced_by() == Axis::rows ? "rows" : "columns";
+                             })
       .def_readonly("structure", &BoundDesign::structure)
       .def_readonly("arrays", &BoundDesign::arrays);
 }

@@ -7,7 +7,8 @@ namespace {
 using Words = Array<std::uint64_t>;
 
 std::uint64_t length(const Words& words, const char* name) {
-  if (words.ndim() != 1) throw std::invalid_argument(std::string(name) + " must be one-dimensional");
+  if (words.ndim() != 1)
+    throw std::invalid_argument(std::string(name) + " must be one-dimensional");
   return static_cast<std::uint64_t>(words.shape(0));
 }
 
@@ -19,8 +20,8 @@ struct BoundWeights {
         high_(std::move(high)),
         samples_(std::move(samples)),
         weights{EliasFano(static_cast<std::uint64_t>(values_.size()), universe, low_.data(),
-                          length(low_, "low"), high_.data(), length(high_, "high"),
-                          samples_.data(), length(samples_, "samples")),
+                          length(low_, "low"), high_.data(), length(high_, "high"), samples_.data(),
+                          length(samples_, "samples")),
                 values_.data()} {
     if (values_.ndim() != 1) throw std::invalid_argument("values must be one-dimensional");
     weights.index.validate();

@@ -44,7 +44,8 @@ class BoundProblem {
   std::unique_ptr<Loss> make_loss(const std::string& name, Index n) const {
     const double* weights = data_or_null(sample_weight_);
     if (name == "squared") return std::make_unique<SampleLoss<SquaredLoss>>(y_.data(), weights, n);
-    if (name == "logistic") return std::make_unique<SampleLoss<LogisticLoss>>(y_.data(), weights, n);
+    if (name == "logistic")
+      return std::make_unique<SampleLoss<LogisticLoss>>(y_.data(), weights, n);
     throw std::invalid_argument("loss must be 'squared' or 'logistic', got '" + name + "'");
   }
 
@@ -89,9 +90,9 @@ BoundSolution solve(const BoundProblem& problem, double tol, Index max_iter,
   BoundSolution result;
   {
     const py::gil_scoped_release released;  // `problem` holds all arrays
-    result.solution = solve_working_set(problem.get(), {tol, max_iter},
-                                        coef_init ? &start : nullptr, intercept_init,
-                                        [&poll] { return poll(); });
+    result.solution =
+        solve_working_set(problem.get(), {tol, max_iter}, coef_init ? &start : nullptr,
+                          intercept_init, [&poll] { return poll(); });
   }
   result.interruption = poll.interruption;
   return result;
@@ -153,7 +154,8 @@ void register_solve(py::module_& module) {
   py::class_<BoundSolution>(module, "Solution")
       .def_property_readonly("coef", taken(&Solution::coef))
       .def_property_readonly("dual_point", taken(&Solution::dual_point))
-      .def_property_readonly("intercept", [](const BoundSolution& b) { return b.solution.intercept; })
+      .def_property_readonly("intercept",
+                             [](const BoundSolution& b) { return b.solution.intercept; })
       .def_property_readonly("primal", [](const BoundSolution& b) { return b.solution.primal; })
       .def_property_readonly("dual", [](const BoundSolution& b) { return b.solution.dual; })
       .def_property_readonly("gap", [](const BoundSolution& b) { return b.solution.gap(); })

@@ -17,11 +17,11 @@ enum class Axis { rows, columns };
 
 class Design {
  public:
-  using Layout = std::variant<DenseSlices<float>, DenseSlices<double>,             //
-                              SparseSlices<const float*, std::int32_t>,            //
-                              SparseSlices<const float*, std::int64_t>,            //
-                              SparseSlices<const double*, std::int32_t>,           //
-                              SparseSlices<const double*, std::int64_t>,           //
+  using Layout = std::variant<DenseSlices<float>, DenseSlices<double>,    //
+                              SparseSlices<const float*, std::int32_t>,   //
+                              SparseSlices<const float*, std::int64_t>,   //
+                              SparseSlices<const double*, std::int32_t>,  //
+                              SparseSlices<const double*, std::int64_t>,  //
                               SparseSlices<Ones, std::int32_t>, SparseSlices<Ones, std::int64_t>>;
 
   Design(Layout layout, Axis sliced_by) : layout_(std::move(layout)), sliced_by_(sliced_by) {}

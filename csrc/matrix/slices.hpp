@@ -44,18 +44,18 @@ class DenseSlices {
     Index i = 0;
     for (; i + lanes <= length_; i += lanes)
       for (Index k = 0; k < lanes; ++k) part[k] += term(i + k, static_cast<double>(x[i + k]));
-    double total = ((part[0] + part[4]) + (part[2] + part[6])) +
-                   ((part[1] + part[5]) + (part[3] + part[7]));
+    double total =
+        ((part[0] + part[4]) + (part[2] + part[6])) + ((part[1] + part[5]) + (part[3] + part[7]));
     for (; i < length_; ++i) total += term(i, static_cast<double>(x[i]));
     return total;
   }
 
- private:
   const T* slice(Index j) const {
     assert(0 <= j && j < n_slices_);
     return values_ + j * stride_;
   }
 
+ private:
   const T* values_;
   Index n_slices_, length_, stride_;
 };

@@ -45,15 +45,13 @@ inline void project_out(const Problem& problem, const std::vector<Index>& unpena
     const auto apply = [&](const std::vector<double>& v, std::vector<double>& out) {  // A v
       std::fill(out.begin(), out.end(), problem.fit_intercept ? v[q] : 0.0);
       for (std::size_t k = 0; k < q; ++k)
-        columns.each(unpenalised[k], [&](Index i, double x) {
-          out[static_cast<std::size_t>(i)] += x * v[k];
-        });
+        columns.each(unpenalised[k],
+                     [&](Index i, double x) { out[static_cast<std::size_t>(i)] += x * v[k]; });
     };
     const auto apply_transposed = [&](const std::vector<double>& u, std::vector<double>& out) {
       for (std::size_t k = 0; k < q; ++k)
-        out[k] = columns.sum(unpenalised[k], [&](Index i, double x) {
-          return x * u[static_cast<std::size_t>(i)];
-        });
+        out[k] = columns.sum(unpenalised[k],
+                             [&](Index i, double x) { return x * u[static_cast<std::size_t>(i)]; });
       if (problem.fit_intercept)
         out[q] = ordered_sum(static_cast<Index>(n),
                              [&](Index i) { return u[static_cast<std::size_t>(i)]; });
@@ -61,14 +59,14 @@ inline void project_out(const Problem& problem, const std::vector<Index>& unpena
 
     std::vector<double> inverse_diagonal(size, 0.0);
     for (std::size_t k = 0; k < size; ++k) {
-      const double d =
-          k < q ? columns.sum(unpenalised[k],
-                              [&](Index i, double x) {
-                                return curvature[static_cast<std::size_t>(i)] * x * x;
-                              })
-                : ordered_sum(static_cast<Index>(n), [&](Index i) {
-                    return curvature[static_cast<std::size_t>(i)];
-                  });
+      const double d = k < q ? columns.sum(
+                                   unpenalised[k],
+                                   [&](Index i, double x) {
+                                     return curvature[static_cast<std::size_t>(i)] * x * x;
+                                   })
+                             : ordered_sum(
+                                   static_cast<Index>(n),
+                                   [&](Index i) { return curvature[static_cast<std::size_t>(i)]; });
       if (d > 0.0) inverse_diagonal[k] = 1.0 / d;
     }
 
@@ -165,7 +163,8 @@ inline DualBound dual_bound(const Problem& problem, const Point& at,
   }
   DualBound bound;
   bound.scale = problem.loss.best_scale(theta.data(), extra, limit);
-  bound.dual = problem.loss.dual(theta.data(), bound.scale) - 0.5 * bound.scale * bound.scale * extra;
+  bound.dual =
+      problem.loss.dual(theta.data(), bound.scale) - 0.5 * bound.scale * bound.scale * extra;
   if (has_l2) {
     const double direct = problem.loss.dual(theta.data(), 1.0) - conjugate;
     if (direct > bound.dual) bound = {direct, 1.0};

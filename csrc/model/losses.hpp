@@ -1,6 +1,7 @@
 // Losses of a linear model: Σ_i c_i ℓ(y_i, m_i) over margins m = Xw + b, with c_i = s_i / n.
 //
-// A pointwise loss states ℓ and its conjugate; SampleLoss makes the sums. Notation: docs/notation.md.
+// A pointwise loss states ℓ and its conjugate; SampleLoss makes the sums. Notation:
+// docs/notation.md.
 #pragma once
 
 #include <algorithm>
@@ -86,12 +87,11 @@ class SampleLoss final : public Loss {
   }
 
   double value(const double* margins, double shift) const override {
-    return ordered_sum(
-        n_, [&](Index i) { return c(i) * Pointwise::value(y_[i], margins[i] + shift); });
+    return ordered_sum(n_,
+                       [&](Index i) { return c(i) * Pointwise::value(y_[i], margins[i] + shift); });
   }
   void residual(const double* margins, double* out) const override {
-    for (Index i = 0; i < n_; ++i)
-      out[i] = c(i) * Pointwise::negative_gradient(y_[i], margins[i]);
+    for (Index i = 0; i < n_; ++i) out[i] = c(i) * Pointwise::negative_gradient(y_[i], margins[i]);
   }
   void curvature(const double* margins, double* out) const override {
     for (Index i = 0; i < n_; ++i) out[i] = c(i) * Pointwise::curvature(y_[i], margins[i]);

@@ -11,9 +11,7 @@
 namespace sparsecross {
 
 // sign(z) max(|z| - t, 0): the proximal operator of t |.|.
-inline double soft_threshold(double z, double t) {
-  return z > t ? z - t : z < -t ? z + t : 0.0;
-}
+inline double soft_threshold(double z, double t) { return z > t ? z - t : z < -t ? z + t : 0.0; }
 
 class Penalty {
  public:

@@ -2,8 +2,8 @@
 //
 // k ids v_0 < v_1 < ... < v_{k-1} below u are split into l = floor(log2(u / k)) low bits, stored
 // one after the other, and high parts, stored in unary: id i sets bit (v_i >> l) + i. Ids of one
-// high part h form a bucket, which ends at the h-th zero bit. Every kSample-th zero's place is kept,
-// so that a bucket is found with a look-up and a scan of a few words.
+// high part h form a bucket, which ends at the h-th zero bit. Every kSample-th zero's place is
+// kept, so that a bucket is found with a look-up and a scan of a few words.
 //
 // Size: k (l + 2) bits, at most 2 bits an id above log2(C(u, k)) / k, and 64 / kSample bits a zero.
 // Sources: Elias 1974, Fano 1971; Vigna 2013, "Quasi-succinct indices".
@@ -18,13 +18,31 @@ namespace sparsecross {
 
 namespace bits {
 
-inline int count(std::uint64_t word) { return __builtin_popcountll(word); }
+constexpr std::uint64_t kBytes = 0x0101010101010101;  // 1 in every byte
+
+// The number of set bits in each byte, and those of all bytes up to it, side by side in a word.
+inline std::uint64_t byte_counts(std::uint64_t word) {
+  word -= (word >> 1) & 0x5555555555555555;
+  word = (word & 0x3333333333333333) + ((word >> 2) & 0x3333333333333333);
+  return (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0f;
+}
+inline std::uint64_t running_counts(std::uint64_t word) { return byte_counts(word) * kBytes; }
+
+inline int count(std::uint64_t word) { return static_cast<int>(running_counts(word) >> 56); }
 inline int lowest(std::uint64_t word) { return __builtin_ctzll(word); }
 
-// The place of the r-th (from 0) set bit of a word that has more than r.
+// The place of the r-th (from 0) set bit of a word that has more than r: first its byte, the number
+// of bytes whose running count is at most r, then at most seven bits dropped there.
+// Source: Vigna 2008, "Broadword implementation of rank/select queries", algorithm 2.
 inline int select(std::uint64_t word, int r) {
-  for (; r > 0; --r) word &= word - 1;
-  return lowest(word);
+  const std::uint64_t running = running_counts(word), high = kBytes << 7;
+  const auto rank = static_cast<std::uint64_t>(r);
+  const std::uint64_t at_most = ((rank * kBytes | high) - running) & high;
+  const int byte = static_cast<int>(((at_most >> 7) * kBytes) >> 56);
+  const int before = byte == 0 ? 0 : static_cast<int>((running >> (8 * (byte - 1))) & 0xff);
+  std::uint64_t rest = word >> (8 * byte);
+  for (int k = before; k < r; ++k) rest &= rest - 1;
+  return 8 * byte + lowest(rest);
 }
 
 }  // namespace bits
@@ -66,8 +84,13 @@ class EliasFano {
     if (id >= universe_ || size_ == 0) return -1;
     const std::uint64_t bucket = id >> low_bits_;
     const std::uint64_t wanted = id & ((std::uint64_t{1} << low_bits_) - 1);
-    std::uint64_t begin = bucket == 0 ? 0 : zero(bucket - 1) + 1 - bucket;
-    std::uint64_t end = zero(bucket) - bucket;
+    const std::uint64_t start = bucket == 0 ? 0 : zero(bucket - 1) + 1;
+    // The run of ones from `start` is the bucket; most are empty or end in this word.
+    const std::uint64_t run = ~(high_[start / 64] >> (start % 64));
+    if (run & 1) return -1;
+    std::uint64_t begin = start - bucket;
+    const auto ones = static_cast<std::uint64_t>(run == 0 ? 64 : bits::lowest(run));
+    std::uint64_t end = start % 64 + ones < 64 ? begin + ones : zero(bucket) - bucket;
     while (end - begin > 8) {  // only where ids crowd
       const std::uint64_t middle = begin + (end - begin) / 2;
       if (low(middle) <= wanted)

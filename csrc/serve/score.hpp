@@ -41,11 +41,21 @@ struct Scorer {
   template <class V, class I>
   void operator()(const SparseSlices<V, I>& slices) const {
     if (sliced_by == Axis::columns) return walk_columns(slices);
+    // Most entries meet a weight of 0: where the batch is worth it, a bit for each column says so.
+    std::vector<std::uint64_t> present;
+    if (slices.length() / 64 < slices.n_stored()) {
+      present.assign(static_cast<std::size_t>(slices.length() / 64 + 1), 0);
+      w.index.each(
+          [&](std::uint64_t, std::uint64_t j) { present[j / 64] |= std::uint64_t{1} << (j % 64); });
+    }
+    const std::uint64_t* bits = present.empty() ? nullptr : present.data();
     parallel_chunks(slices.n_slices(), 256, n_threads, [&](Index begin, Index end) {
       for (Index i = begin; i < end; ++i) {
         double margin = 0.0;
         slices.each(i, [&](Index j, double x) {
-          const std::int64_t rank = w.index.find(static_cast<std::uint64_t>(j));
+          const auto id = static_cast<std::uint64_t>(j);
+          if (bits && !(bits[id / 64] >> (id % 64) & 1)) return;
+          const std::int64_t rank = w.index.find(id);
           if (rank >= 0) margin += x * w.values[rank];
         });
         out[i] = margin;
@@ -67,7 +77,8 @@ struct Scorer {
 
 // Problem: out (n) = X w.
 // Given:   a canonical Design of as many columns as the index's universe, in any layout.
-// Cost:    sparse rows: a look-up for each stored entry; columns: one pass over those of the
+// Cost:    sparse rows: a look-up for each stored entry, and p bits of scratch memory where that is
+//          less than 64 bits an entry; columns: one pass over those of the
 //          support; dense rows: one pass over the support for each block of rows.
 inline void score(const Design& X, const SparseWeights& w, double* out, int n_threads) {
   X.visit(detail::Scorer{w, X.sliced_by(), out, n_threads});

@@ -43,8 +43,9 @@ struct QuadraticModel {
 };
 
 struct Sweep {
-  double decrease = 0.0;   // the objective fell by at least this much
-  double violation = 0.0;  // max |step| sqrt(curvature): the largest move, in units of the objective
+  double decrease = 0.0;  // the objective fell by at least this much
+  double violation =
+      0.0;  // max |step| sqrt(curvature): the largest move, in units of the objective
 };
 
 template <class Visitor>
@@ -83,16 +84,15 @@ inline void measure_columns(const Problem& problem, const std::vector<Index>& wo
           [&](Index begin, Index end) {
             for (Index k = begin; k < end; ++k) {
               const Index j = working_set[static_cast<std::size_t>(k)];
-              const double square =
-                  columns.sum(j, [h](Index i, double x) { return h(i) * x * x; });
+              const double square = columns.sum(j, [h](Index i, double x) { return h(i) * x * x; });
               double sum = 0.0, bend = square;
               if (centre) {
                 sum = columns.sum(j, [h](Index i, double x) { return h(i) * x; });
                 const double mean = sum / model.total;
                 const double stored = columns.sum(j, [h](Index i, double) { return h(i); });
-                bend = columns.sum(
-                           j, [h, mean](Index i, double x) { return h(i) * (x - mean) * (x - mean); }) +
-                       mean * mean * std::max(0.0, model.total - stored);
+                bend = columns.sum(j, [h, mean](Index i, double x) {
+                  return h(i) * (x - mean) * (x - mean);
+                }) + mean * mean * std::max(0.0, model.total - stored);
                 if (bend <= 1e-14 * square) bend = 0.0;  // a constant column: the intercept's
               }
               model.weighted_sum[static_cast<std::size_t>(k)] = sum;

@@ -26,13 +26,13 @@ struct Round {
 };
 
 struct Solution {
-  std::vector<double> coef;        // p
+  std::vector<double> coef;  // p
   double intercept = 0.0;
   std::vector<double> dual_point;  // n, feasible; empty where none is known
   double primal = std::numeric_limits<double>::quiet_NaN();
   double dual = -std::numeric_limits<double>::infinity();
-  double scale = 1.0;              // P0 - Psat, at least of rounding size: the unit of `tol`
-  Index n_iter = 0;                // sweeps of coordinate descent
+  double scale = 1.0;  // P0 - Psat, at least of rounding size: the unit of `tol`
+  Index n_iter = 0;    // sweeps of coordinate descent
   Status status = Status::not_run;
   std::vector<Round> history;
 

@@ -20,8 +20,8 @@
 namespace sparsecross {
 
 struct Options {
-  double tol = 1e-4;           // on gap / (P0 - Psat)
-  Index max_iter = 100000;     // sweeps
+  double tol = 1e-4;        // on gap / (P0 - Psat)
+  Index max_iter = 100000;  // sweeps
 };
 
 namespace detail {
@@ -51,8 +51,7 @@ class Progress {
 
 // Vectors that the rounds share.
 struct Workspace {
-  explicit Workspace(Index n)
-      : theta(static_cast<std::size_t>(n)) {}
+  explicit Workspace(Index n) : theta(static_cast<std::size_t>(n)) {}
   std::vector<double> theta, curvature, direction;
   std::vector<double> z;
   QuadraticModel model;
@@ -72,9 +71,8 @@ inline void search_along(const Problem& problem, const std::vector<Index>& worki
     for (std::size_t k = 0; k < working_set.size(); ++k) {
       const double d = at.coef[static_cast<std::size_t>(working_set[k])] - before[k];
       if (d != 0.0)
-        columns.each(working_set[k], [&](Index i, double x) {
-          direction[static_cast<std::size_t>(i)] += x * d;
-        });
+        columns.each(working_set[k],
+                     [&](Index i, double x) { direction[static_cast<std::size_t>(i)] += x * d; });
     }
   });
   const auto penalty_at = [&](double t) {

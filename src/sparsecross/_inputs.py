@@ -59,11 +59,11 @@ def as_design(
     threads = n_threads or 0
     if sp.issparse(X):
         design = _sparse_design(X, sliced_by, threads)
-        if sliced_by is not None and design.sliced_by != sliced_by:
-            design = design.transposed(threads)
     else:
         design = _dense_design(X, sliced_by, threads)
     _check_finite(design)
+    if sliced_by is not None and design.sliced_by != sliced_by:
+        design = design.transposed(threads)
     return design
 
 
@@ -114,7 +114,7 @@ def _sparse_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Des
         X.has_canonical_format = False
         X.sum_duplicates()
         seen = design(X.data)
-    return design(None) if seen.structure.all_ones else seen
+    return seen.valueless() if seen.structure.all_ones else seen
 
 
 def _check_finite(design: _solvers.Design) -> None:
