@@ -221,7 +221,7 @@ def _add_table(command: argparse.ArgumentParser) -> None:
         "decompressed",
     )
     add("--format", choices=FORMATS, help="default: by the file's name")
-    add("--delimiter", metavar="CHAR", help="between cells, in CSV and TSV")
+    add("--delimiter", metavar="CHAR", type=_character, help="between cells, in CSV and TSV")
     add("--quiet", action="store_true", help="print the result alone, and no progress")
 
 
@@ -253,6 +253,12 @@ def _split(text: str) -> tuple[str, str | None]:
     if not field or (given and not separator):
         raise argparse.ArgumentTypeError(f"{text!r} is not FIELD or FIELD=SEP")
     return field, separator if given else None
+
+
+def _character(text: str) -> str:
+    if len(text) != 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one character")
+    return text
 
 
 def _integer(low: int, high: int | None = None) -> Any:

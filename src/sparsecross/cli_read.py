@@ -48,6 +48,8 @@ def read(options: Namespace, console: Console) -> Material:
     if form == "svmlight":
         with console.working(f"reading {options.table}"):
             data = read_svmlight(options.table)
+        if len(data.y) == 0:
+            raise ValueError(f"{options.table!r} has no rows")
         console.line(
             f"read: {data.X.shape[0]:,} rows, {data.X.shape[1]:,} columns, {data.X.nnz:,} entries "
             f"in {time.perf_counter() - start:.1f} s; indices count from {1 - data.zero_based}"

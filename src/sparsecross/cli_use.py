@@ -44,11 +44,10 @@ def predict(options: Namespace, console: Console) -> None:
 def _rows(model: PrunedModel, options: Namespace) -> Any:
     """Read what the model needs of the rows."""
     form = format_of(options.table, options.format)
-    noted = model.notes
     if model.encoder is None:
         if form != "svmlight":
             raise ValueError(f"{options.model!r} was fitted on svmlight data, not on a table")
-        base = noted.get("svmlight", {}).get("zero_based", True)
+        base = bool(_noted(model, "svmlight").get("zero_based", True))
         n_features = model.sparse_coef_.shape[1]
         return read_svmlight(options.table, zero_based=base, n_features=n_features).X
     if form == "svmlight":
@@ -64,7 +63,13 @@ def _rows(model: PrunedModel, options: Namespace) -> Any:
         texts=[name for name, kind in kinds.items() if kind == "text"],
         delimiter=options.delimiter,
     )
-    return split_fields(table, {f: s for f, s in noted.get("split", {}).items() if f in kinds})
+    return split_fields(table, {f: s for f, s in _noted(model, "split").items() if f in kinds})
+
+
+def _noted(model: PrunedModel, key: str) -> dict[str, Any]:
+    """Return what `fit` noted under a key, nothing where another program noted something else."""
+    found = model.notes.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def _predictions(model: PrunedModel, rows: Any, proba: bool) -> dict[str, list[Any]]:
@@ -120,7 +125,7 @@ def inspect(options: Namespace, console: Console) -> None:
     if found["classes"] is not None:
         print(f"classes: {', '.join(map(str, found['classes']))}")
     if found["fit"]:
-        print("fit: " + ", ".join(f"{name} {value}" for name, value in found["fit"].items()))
+        print("fit: " + ", ".join(f"{name} {value:.10g}" for name, value in found["fit"].items()))
     if found["fields"] is not None:
         print(f"fields needed: {', '.join(found['fields']) or 'none'}")
     print(f"\n{model.report}")
@@ -141,7 +146,7 @@ def _summary(model: PrunedModel, options: Namespace) -> dict[str, Any]:
         k: noted[k] for k in ("alpha", "l1_ratio", "rows", "held_back") if k in noted
     }
     where = "held-back" if noted.get("held_back") else "training"
-    told |= {f"{where} {name}": value for name, value in noted.get("errors", {}).items()}
+    told |= {f"{where} {name}": value for name, value in _noted(model, "errors").items()}
     return {
         "kind": "regressor" if model.classes_ is None else "classifier",
         "target": noted.get("target"),
@@ -162,7 +167,7 @@ def _largest(model: PrunedModel, n_top: int) -> dict[str, list[tuple[str, float]
     """Find the largest weights of each class, or of the one output under an empty name."""
     shift = None
     if "svmlight" in model.notes:
-        shift = 0 if model.notes["svmlight"].get("zero_based") else 1
+        shift = 0 if _noted(model, "svmlight").get("zero_based") else 1
 
     def named(top: TopWeight) -> tuple[str, float]:
         # The names x0, x1, ... are of columns; people know the indices in their file.

@@ -19,8 +19,9 @@ Estimator = ElasticNet | SparseLogisticRegression
 
 N_ALPHAS = 30
 FACTOR = 0.5**0.5  # from one alpha to the next
-SEARCH_TOL = 1e-2  # the held-back error settles long before the duality gap does
+SEARCH_TOL = 2e-2  # of the loss, for the held-back error settles long before the duality gap
 PATIENCE = 3
+_ROUNDING = 1e-12
 _SMALLEST = 1e-15  # probabilities are not judged as more certain than this
 
 
@@ -192,7 +193,8 @@ def alphas_for(estimator: Estimator, train: Rows) -> Floats:
         )
         for y in targets
     )
-    if start == 0:
+    # A column that is the same in every row is correlated with the target by rounding alone.
+    if start <= _ROUNDING * max(float(np.abs(y).max()) for y in targets):
         raise ValueError("no feature has anything to do with the target in the rows of the fit")
     return np.asarray(start * FACTOR ** np.arange(1, N_ALPHAS + 1))
 
@@ -226,20 +228,25 @@ def choose_alpha(
     Choice
     """
     tol = estimator.tol
-    estimator.set_params(warm_start=True, tol=max(tol, SEARCH_TOL))
+    estimator.set_params(warm_start=True)
+    left = 1.0  # the share of the first loss that is still there; tol is about in units of that
+    first_loss = 0.0
     steps: list[Step] = []
     best: tuple[Errors, Step, Any, Any] | None = None
     for alpha in alphas:
         with warnings.catch_warnings():
             # Only the fit at the chosen strength has to converge.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            estimator.set_params(alpha=float(alpha)).fit(train.X, train.y, train.weight)
+            estimator.set_params(alpha=float(alpha), tol=max(tol, SEARCH_TOL * left))
+            estimator.fit(train.X, train.y, train.weight)
         errors = errors_of(estimator, held)
         step = Step(float(alpha), errors.first, int(np.count_nonzero(estimator.coef_)))
         steps.append(step)
         on_step(step)
         if best is None or step.error < best[1].error:
             best = errors, step, estimator.coef_, estimator.intercept_
+            first_loss = first_loss or float(errors.each.mean())
+            left = float(errors.each.mean()) / first_loss if first_loss else 1.0
         elif len(steps) - steps.index(best[1]) > PATIENCE or _clearly_worse(
             errors, best[0], held.weight
         ):

@@ -23,7 +23,7 @@ def _arrow_errors(path: str, form: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        if isinstance(error, KeyboardInterrupt | OSError | MemoryError):
+        if isinstance(error, OSError | MemoryError):
             raise
         raise ValueError(f"{path!r} cannot be read as {form}: {error}") from None
 
