@@ -15,8 +15,8 @@ _FIT = """Fit a model to a table, measure it on rows held back, prune it and sav
 
 The target decides on the task: text, booleans and at most 20 distinct whole numbers are labels
 (logistic regression; log loss and error rate), other numbers are regressed on (lasso; root mean
-squared error and R²). Text, booleans and lists are categories; numbers, dates excepted, are cut
-into buckets at quantiles. Nulls are a category of their own: empty cells, NA, N/A, NaN, NULL.
+squared error and R²). Text, dates, booleans and lists are categories; numbers are cut into buckets
+at quantiles. Nulls are a category of their own: empty cells, NA, N/A, NaN, NULL without quotes.
 Rows without a target are left out.
 
 alpha is the strength of the L1 penalty. Without --alpha, strengths from just below the one that

@@ -190,6 +190,10 @@ def _chosen(name: str, estimator: Estimator, choice: Choice | None, seconds: flo
     )
 
 
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.5g}"
+
+
 def _print_table(
     rows: list[tuple[str, Errors, PrunedModel | None]], where: str, console: Console
 ) -> None:
@@ -197,7 +201,7 @@ def _print_table(
     head = ["model", *(f"{where} {e}" for e in errors), "weights", "non-zero", "dense", "pruned"]
     lines = []
     for name, found, model in rows:
-        cells = [name, *(f"{value:.5g}" for value in found.named.values())]
+        cells = [name, *map(_digits, found.named.values())]
         if model is None:
             lines.append([*cells, "", "", "", ""])
             continue
