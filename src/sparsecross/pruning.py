@@ -285,6 +285,15 @@ class PrunedModel:
         return MemoryReport(dict(self._meta["dense"]), pruned, self._meta["n_weights"], n_nonzero)
 
     @property
+    def notes(self) -> dict[str, Any]:
+        """What a program noted about the model: values that JSON can hold, saved along."""
+        return dict(self._meta.get("notes", {}))
+
+    @notes.setter
+    def notes(self, notes: Mapping[str, Any]) -> None:
+        self._meta["notes"] = dict(notes)
+
+    @property
     def sparse_coef_(self) -> sp.csr_matrix:
         """The weights as a CSR matrix of shape (n_outputs, n_columns)."""
         rows = [self._cached(_solvers.SparseWeights, k).ids() for k in range(self._n_outputs)]

@@ -1,0 +1,75 @@
+"""The command line: fit, predict, inspect. A thin layer over the Python interface."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from sklearn.exceptions import ConvergenceWarning
+
+from .cli_arguments import make_parser
+from .console import Console, trouble
+from .files import MissingExtraError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments, by default those of the process.
+
+    Returns
+    -------
+    int
+        The exit code. Wrong usage exits with 2 from here.
+    """
+    options = make_parser().parse_args(argv)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", category=ConvergenceWarning)
+        warnings.showwarning = lambda message, *_: trouble("warning", message)
+        try:
+            if getattr(options, "output", None):
+                _check_output(options.output)
+            options.check(options)
+            options.run(options, Console(options.quiet))
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            trouble("error", "interrupted")
+            return 130
+        except BrokenPipeError:
+            # Whoever read the output has gone; Python must not try to flush the rest at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        except MemoryError as error:
+            trouble("error", f"out of memory {error}")
+            return 1
+        except OSError as error:
+            trouble("error", f"{error.filename!r}: {error.strerror}" if error.filename else error)
+            return 1
+        except (ValueError, MissingExtraError) as error:
+            trouble("error", error)
+            return 1
+    return 0
+
+
+def _check_output(path: str) -> None:
+    """Find out before the work whether its result can be written."""
+    target = Path(path)
+    if target.exists() and not target.is_file():
+        # The file is written beside and then renamed, which would replace a device, too.
+        raise ValueError(f"{path!r} exists and is no regular file")
+    if not target.parent.is_dir():
+        raise ValueError(
+            f"{path!r} cannot be written: there is no directory {str(target.parent)!r}"
+        )
+    if not os.access(target.parent, os.W_OK):
+        raise ValueError(f"{path!r} cannot be written: {str(target.parent)!r} is read-only")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,283 @@
+"""The arguments of the command line, and what `--help` says."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from . import __version__
+from .cli_fit import fit
+from .cli_use import inspect, predict
+from .console import PROGRAM
+from .files import FORMATS, format_of
+
+_FIT = """Fit a model to a table, measure it on rows held back, prune it and save it.
+
+The target decides on the task: text, booleans and at most 20 distinct whole numbers are labels
+(logistic regression; log loss and error rate), other numbers are regressed on (lasso; root mean
+squared error and R²). Text, dates, booleans and lists are categories; numbers are cut into buckets
+at quantiles. Nulls are a category of their own: empty cells, NA, N/A, NaN, NULL without quotes.
+Rows without a target are left out.
+
+alpha is the strength of the L1 penalty. Without --alpha, strengths from just below the one that
+leaves no weight are tried, each smaller by the factor sqrt(1/2), until the error on the rows held
+back (RMSE or log loss) has clearly risen, or has not fallen for three; the best one wins.
+
+The last output is a table: errors on the rows held back, beside those of the best constant;
+weights; those that are not 0; bytes of the model in memory, before pruning and after. The model
+saved is the one measured: it has not seen the rows held back."""
+
+_FIT_END = """examples:
+  sparsecross fit packages.parquet --target log_size --cross pairwise --compare -o packages.sxm
+  sparsecross fit clicks.csv.gz --target clicked --categorical ad site --cross 'ad*site' \\
+      --split words -o clicks.sxm
+  sparsecross fit a9a.svmlight -o a9a.sxm
+
+Put a cross in quotes where the shell would expand its star."""
+
+_PREDICT = """Predict every row of a table with a saved model.
+
+Without -o there is a line for each row on standard output: a number with all its digits, or a
+label. The table needs only the fields that the model's weights are of, by name; for models of
+svmlight data, only indices that were there at fit."""
+
+_INSPECT = """Say what a saved model is: its kind, counts, bytes in memory before and after
+pruning, part by part, and its largest weights by name, for each class if there are several."""
+
+_EXIT = """exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 130 interrupted."""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser; what it parses has the function to run in `run`."""
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="L1-regularised linear models on tables with crossed features: fitted with a "
+        "certificate, pruned, measured in bytes.",
+        epilog=_EXIT,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, run, text, end, add in (
+        ("fit", fit, _FIT, _FIT_END, _add_fit),
+        ("predict", predict, _PREDICT, _EXIT, _add_predict),
+        ("inspect", inspect, _INSPECT, _EXIT, _add_inspect),
+    ):
+        command = commands.add_parser(
+            name,
+            help=text.partition("\n")[0].rstrip("."),
+            description=text,
+            epilog=end if end == _EXIT else f"{end}\n\n{_EXIT}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        add(command)
+        command.set_defaults(run=run, check=lambda options: None)
+        if name == "fit":
+            command.set_defaults(check=lambda options, c=command: _check_fit(options, c))
+    return parser
+
+
+def _add_fit(command: argparse.ArgumentParser) -> None:
+    _add_table(command)
+    add = command.add_argument
+    add("--target", metavar="FIELD", help="the column to predict (svmlight: always the label)")
+    add("-o", "--output", metavar="MODEL", required=True, help="the file to save the model to")
+    fields = command.add_argument_group("fields and crosses (not for svmlight)")
+    add = fields.add_argument
+    add(
+        "--cross",
+        metavar="A*B",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="fields whose combinations of values are columns too: a*b, a*b*c …; or 'pairwise' "
+        "for every pair of fields, and of tokens within a list",
+    )
+    add(
+        "--categorical",
+        metavar="FIELD",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="numeric fields whose values are categories, such as identifiers",
+    )
+    add(
+        "--split",
+        metavar="FIELD[=SEP]",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=_split,
+        help="text fields whose cells hold several tokens, separated by SEP (default: blanks)",
+    )
+    add(
+        "--drop",
+        metavar="FIELD",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="columns to leave out",
+    )
+    add("--weight", metavar="FIELD", help="the column of sample weights")
+    add(
+        "--buckets",
+        metavar="N",
+        type=_integer(2),
+        default=16,
+        help="how many buckets numbers are cut into at most (default: 16)",
+    )
+    add(
+        "--min-count",
+        metavar="N",
+        type=_integer(1),
+        help="rows of the fit in which a column must be seen (default: 2 with crosses, else 1)",
+    )
+    add(
+        "--n-bits",
+        metavar="BITS",
+        type=_integer(1, 31),
+        help="hash columns to 2^BITS instead of keeping dictionaries",
+    )
+    solving = command.add_argument_group("fit and measurement")
+    add = solving.add_argument
+    add("--task", choices=("regression", "classification"), help="default: the target decides")
+    add(
+        "--holdout",
+        metavar="SHARE",
+        type=_number(0, 0.99),
+        default=0.2,
+        help="share of rows held back, of each class alike (default: 0.2); 0 needs --alpha and "
+        "reports errors on the rows of the fit",
+    )
+    add(
+        "--seed",
+        metavar="N",
+        type=_integer(0),
+        default=0,
+        help="which rows are held back (default: 0)",
+    )
+    add("--alpha", metavar="A", type=_number(0), help="the strength (default: chosen, see above)")
+    add(
+        "--l1-ratio",
+        metavar="RHO",
+        type=_number(0, 1),
+        default=1.0,
+        help="share of L1 in the penalty; below 1: elastic net (default: 1)",
+    )
+    add(
+        "--tol",
+        metavar="GAP",
+        type=_number(0),
+        default=1e-4,
+        help="relative duality gap of the final fit (default: 1e-4)",
+    )
+    add(
+        "--compare",
+        action="store_true",
+        help="fit and show a model without crosses too, with an alpha of its own",
+    )
+    add(
+        "--threads", metavar="N", type=_integer(1), help="default: all; results do not depend on it"
+    )
+
+
+def _add_predict(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL", help="a file that fit has saved")
+    _add_table(command)
+    add = command.add_argument
+    add(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write .csv, .tsv or .parquet with a header, whole or not at all",
+    )
+    add(
+        "--proba",
+        action="store_true",
+        help="classifiers: the label and a column of probabilities for each class, with a header",
+    )
+
+
+def _add_inspect(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("model", metavar="MODEL", help="a file that fit has saved")
+    add(
+        "--top",
+        metavar="N",
+        type=_integer(0),
+        default=20,
+        help="how many weights to show (default: 20)",
+    )
+    add("--verify", action="store_true", help="verify the checksum of every block of the file")
+    add("--json", action="store_true", help="print JSON")
+    command.set_defaults(quiet=True)
+
+
+def _add_table(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add(
+        "table",
+        metavar="TABLE",
+        help="CSV or TSV with a header line, Parquet or svmlight; .gz, .bz2, .xz and .zst are "
+        "decompressed",
+    )
+    add("--format", choices=FORMATS, help="default: by the file's name")
+    add("--delimiter", metavar="CHAR", type=_character, help="between cells, in CSV and TSV")
+    add("--quiet", action="store_true", help="print the result alone, and no progress")
+
+
+def _check_fit(options: argparse.Namespace, command: argparse.ArgumentParser) -> None:
+    if options.holdout == 0 and options.alpha is None:
+        command.error("--holdout 0 needs --alpha: there are no rows to choose it by")
+    if options.l1_ratio == 0 and options.alpha is None:
+        command.error("--l1-ratio 0 needs --alpha: no strength sets all weights to 0")
+    if "pairwise" in options.cross and len(options.cross) > 1:
+        command.error("--cross pairwise cannot be combined with other crosses")
+    for cross in options.cross:
+        if cross != "pairwise" and ("*" not in cross or "" in cross.split("*")):
+            command.error(f"--cross: {cross!r} is neither fields joined by * nor 'pairwise'")
+    if options.compare and not options.cross:
+        command.error("--compare needs --cross: there is nothing to compare with")
+    if format_of(options.table, options.format) == "svmlight":
+        for name in ("cross", "categorical", "split", "drop", "weight", "n_bits", "min_count"):
+            if getattr(options, name):
+                command.error(
+                    f"--{name.replace('_', '-')} is not for svmlight: its columns are taken as "
+                    "they are"
+                )
+    elif options.target is None:
+        command.error("--target is required")
+
+
+def _split(text: str) -> tuple[str, str | None]:
+    field, given, separator = text.partition("=")
+    if not field or (given and not separator):
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD or FIELD=SEP")
+    return field, separator if given else None
+
+
+def _character(text: str) -> str:
+    if len(text) != 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one character")
+    return text
+
+
+def _integer(low: int, high: int | None = None) -> Any:
+    def integer(text: str) -> int:
+        value = int(text)
+        if value < low or (high is not None and value > high):
+            limits = f"at least {low}" if high is None else f"between {low} and {high}"
+            raise argparse.ArgumentTypeError(f"{text} is not {limits}")
+        return value
+
+    return integer
+
+
+def _number(low: float, high: float = float("inf")) -> Any:
+    def number(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high or value == float("inf"):
+            limits = f"at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
+            raise argparse.ArgumentTypeError(f"{text} is not a number {limits}")
+        return value
+
+    return number

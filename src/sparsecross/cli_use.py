@@ -1,0 +1,185 @@
+"""The commands `predict` and `inspect`: what is done with a model in a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .artefact import Artefact, write
+from .cli_read import split_fields
+from .console import Console
+from .files import format_of, require_pyarrow
+from .pruning import PrunedModel, TopWeight, load
+from .svmlight import read_svmlight
+from .tables import check_columns, column_names, read_table
+
+
+def predict(options: Namespace, console: Console) -> None:
+    """Predict every row of a table."""
+    suffix = Path(options.output).suffix.lower() if options.output else ""
+    if options.output and suffix not in (".csv", ".tsv", ".parquet", ".pq"):
+        raise ValueError(
+            f"predictions are written to .csv, .tsv or .parquet, not {options.output!r}"
+        )
+    model = load(options.model)
+    if options.proba and model.classes_ is None:
+        raise ValueError(f"{options.model!r} predicts numbers: it has no probabilities (--proba)")
+    with console.working(f"predicting {options.table}"):
+        columns = _predictions(model, _rows(model, options), options.proba)
+    if suffix in (".parquet", ".pq"):
+        write(options.output, _parquet(columns))
+    elif options.output:
+        write(options.output, _text(columns, "\t" if suffix == ".tsv" else ",", head=True).encode())
+    else:
+        sys.stdout.write(_text(columns, ",", head=options.proba))
+
+
+def _rows(model: PrunedModel, options: Namespace) -> Any:
+    """Read what the model needs of the rows."""
+    form = format_of(options.table, options.format)
+    if model.encoder is None:
+        if form != "svmlight":
+            raise ValueError(f"{options.model!r} was fitted on svmlight data, not on a table")
+        base = bool(_noted(model, "svmlight").get("zero_based", True))
+        n_features = model.sparse_coef_.shape[1]
+        return read_svmlight(options.table, zero_based=base, n_features=n_features).X
+    if form == "svmlight":
+        raise ValueError(f"{options.model!r} was fitted on a table, not on svmlight data")
+    state, _ = model.encoder._state()
+    kinds = {state["names"][f["position"]]: f["kind"] for f in state["fields"]}
+    present = column_names(options.table, form, options.delimiter)
+    check_columns(list(kinds), present, options.table)
+    table = read_table(
+        options.table,
+        form,
+        list(kinds) or present[:1],  # a model without weights needs the number of rows only
+        texts=[name for name, kind in kinds.items() if kind == "text"],
+        delimiter=options.delimiter,
+    )
+    return split_fields(table, {f: s for f, s in _noted(model, "split").items() if f in kinds})
+
+
+def _noted(model: PrunedModel, key: str) -> dict[str, Any]:
+    """Return what `fit` noted under a key, nothing where another program noted something else."""
+    found = model.notes.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _predictions(model: PrunedModel, rows: Any, proba: bool) -> dict[str, list[Any]]:
+    """Columns of the answer by name."""
+    some = rows.shape[0] > 0
+    columns = {"prediction": model.predict(rows).tolist() if some else []}
+    if proba:
+        assert model.classes_ is not None
+        each = model.predict_proba(rows) if some else np.zeros((0, len(model.classes_)))
+        for k, label in enumerate(model.classes_.tolist()):
+            columns[f"probability_{label}"] = each[:, k].tolist()
+    return columns
+
+
+def _text(columns: dict[str, list[Any]], delimiter: str, *, head: bool) -> str:
+    """Lines of cells; numbers have all digits that tell them apart."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+    if head:
+        writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return out.getvalue()
+
+
+def _parquet(columns: dict[str, list[Any]]) -> bytes:
+    pa = require_pyarrow()
+    from pyarrow import parquet
+
+    sink = pa.BufferOutputStream()
+    parquet.write_table(pa.table(columns), sink)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def inspect(options: Namespace, console: Console) -> None:
+    """Print what a model holds."""
+    n_blocks = None
+    if options.verify:
+        file = Artefact(options.model, mmap=True)
+        file.verify()
+        n_blocks = len(file) + 1
+    model = load(options.model)
+    found = _summary(model, options)
+    if n_blocks is not None:
+        found["verified_blocks"] = n_blocks
+    if options.json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    what = found["kind"] + (f" of {found['target']!r}" if found["target"] else "")
+    print(f"{options.model}: {what}, {found['file_bytes']:,} bytes")
+    if n_blocks is not None:
+        print(f"verified: all {n_blocks} blocks are whole")
+    if found["classes"] is not None:
+        print(f"classes: {', '.join(map(str, found['classes']))}")
+    if found["fit"]:
+        print("fit: " + ", ".join(f"{name} {value:.10g}" for name, value in found["fit"].items()))
+    if found["fields"] is not None:
+        print(f"fields needed: {', '.join(found['fields']) or 'none'}")
+    print(f"\n{model.report}")
+    for label, weights in found["largest_weights"].items():
+        print(f"\nlargest weights{f' of class {label}' if label else ''}:")
+        for name, weight in weights:
+            print(f"{weight:>14.6g}  {name}")
+
+
+def _summary(model: PrunedModel, options: Namespace) -> dict[str, Any]:
+    """Tell what is known of a model, in values that JSON can hold."""
+    report, noted = model.report, model.notes
+    fields = None
+    if model.encoder is not None:
+        state, _ = model.encoder._state()
+        fields = [state["names"][f["position"]] for f in state["fields"]]
+    told: dict[str, Any] = {
+        k: noted[k] for k in ("alpha", "l1_ratio", "rows", "held_back") if k in noted
+    }
+    where = "held-back" if noted.get("held_back") else "training"
+    told |= {f"{where} {name}": value for name, value in _noted(model, "errors").items()}
+    return {
+        "kind": "regressor" if model.classes_ is None else "classifier",
+        "target": noted.get("target"),
+        "classes": None if model.classes_ is None else model.classes_.tolist(),
+        "fit": told,
+        "fields": fields,
+        "intercept": model.intercept_.tolist(),
+        "weights": report.n_weights,
+        "nonzero": report.n_nonzero,
+        "dense_bytes": {**report.dense, "total": report.dense_bytes},
+        "pruned_bytes": {**report.pruned, "total": report.pruned_bytes},
+        "file_bytes": Path(options.model).stat().st_size,
+        "largest_weights": _largest(model, options.top),
+    }
+
+
+def _largest(model: PrunedModel, n_top: int) -> dict[str, list[tuple[str, float]]]:
+    """Find the largest weights of each class, or of the one output under an empty name."""
+    shift = None
+    if "svmlight" in model.notes:
+        shift = 0 if _noted(model, "svmlight").get("zero_based") else 1
+
+    def named(top: TopWeight) -> tuple[str, float]:
+        # The names x0, x1, ... are of columns; people know the indices in their file.
+        name = top.name if shift is None else f"index {int(top.name[1:]) + shift}"
+        return name, top.weight
+
+    if len(model.intercept_) == 1:
+        return {"": [named(top) for top in model.top_weights(n_top)]}
+    assert model.classes_ is not None
+    out: dict[str, list[tuple[str, float]]] = {str(c): [] for c in model.classes_.tolist()}
+    for top in model.top_weights(None):
+        weights = out[str(top.label)]
+        if len(weights) < n_top:
+            weights.append(named(top))
+    return out
