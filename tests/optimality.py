@@ -1,4 +1,4 @@
-"""Objective, optimality conditions and duality gap in plain numpy, from the statement of the problem.
+"""Objective, optimality conditions and duality gap in plain numpy, from the problem's statement.
 
 Minimised over w and b, with c = s / sum(s) for sample weights s:
 

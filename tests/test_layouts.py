@@ -1,12 +1,12 @@
 """Every layout of one matrix is the same matrix: one routine says what that means."""
 
 import numpy as np
-import problems
 import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
+import problems
 import sparsecross as sx
 from sparsecross import _solvers
 from sparsecross._inputs import as_design
