@@ -229,14 +229,18 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   solution.scale = objective_scale(problem, at);
   const double target = options.tol * solution.scale;
   if (coef_init) {
-    at.coef = *coef_init;
+    Point start;
+    start.coef = *coef_init;
     for (Index j = 0; j < p; ++j) {
-      double& w = at.coef[static_cast<std::size_t>(j)];
+      double& w = start.coef[static_cast<std::size_t>(j)];
       if (penalty.excluded(j) || (penalty.positive() && w < 0.0)) w = 0.0;
     }
-    at.intercept = problem.fit_intercept ? intercept_init : 0.0;
-    refresh_margins(problem, at);
-    settle_intercept(problem, at);
+    start.intercept = problem.fit_intercept ? intercept_init : 0.0;
+    start.margins.resize(static_cast<std::size_t>(n));
+    refresh_margins(problem, start);
+    settle_intercept(problem, start);
+    // A start that is worse than none may lie where the loss is flat and leads nowhere.
+    if (primal_value(problem, start) < primal_value(problem, at)) at = std::move(start);
   }
 
   detail::Workspace space(n);
