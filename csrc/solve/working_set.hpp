@@ -12,6 +12,8 @@
 
 #include <chrono>
 #include <numeric>
+#include <stdexcept>
+#include <string>
 
 #include "model/certificate.hpp"
 #include "solve/coordinate_descent.hpp"
@@ -192,9 +194,14 @@ inline Point null_point(const Problem& problem, const Poll& poll) {
 
 // P0 - Psat, the unit of relative gaps: the objective at the null point, less that of perfect
 // margins (0 for the losses here). Where y is constant P0 is rounding, and the floor stands for it.
+// std::domain_error where P0 is beyond double precision.
 inline double objective_scale(const Problem& problem, const Point& null) {
   const std::vector<double> zero(static_cast<std::size_t>(problem.n()), 0.0);
-  return std::max({problem.loss.value(null.margins.data()),
+  const double at_null = problem.loss.value(null.margins.data());
+  if (!std::isfinite(at_null))
+    throw std::domain_error("the loss at zero weights must be finite, got " +
+                            std::to_string(at_null) + ": y is too large, scale it down");
+  return std::max({at_null,
                    std::numeric_limits<double>::epsilon() * problem.loss.value(zero.data()),
                    std::numeric_limits<double>::min()});
 }

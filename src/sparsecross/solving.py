@@ -161,7 +161,7 @@ class Task:
         """Bound the distance of these weights from the optimum."""
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
         primal, dual = problem.certify(coef, intercept)
-        gap = max(0.0, primal - dual)
+        gap = 0.0 if primal <= dual else primal - dual
         return Certificate(primal, dual, gap, gap / problem.scale())
 
 
