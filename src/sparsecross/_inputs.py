@@ -161,12 +161,13 @@ def as_sample_weight(sample_weight: Any, y: Floats) -> Floats | None:
     if sample_weight is None:
         return None
     weights = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-    total = weights.sum()
-    if not total > 0:
+    largest = weights.max()
+    if not largest > 0:
         raise ValueError("Sample weights must contain at least one non-zero number.")
-    if (weights == weights[0]).all():
+    if (weights == largest).all():
         return None
-    return np.ascontiguousarray(weights * (len(weights) / total))
+    weights = weights / largest  # their sum stays within double precision
+    return np.ascontiguousarray(weights * (len(weights) / weights.sum()))
 
 
 def as_penalty_factor(penalty_factor: Any, n_features: int) -> Floats | None:
