@@ -183,11 +183,18 @@ def _task(
     if loss == "logistic" and not np.isin(target, (-1.0, 1.0)).all():
         bad = target[~np.isin(target, (-1.0, 1.0))][0]
         raise ValueError(f"y must hold -1 and +1 for loss='logistic', got {bad}.")
+    weight = as_sample_weight(sample_weight, target)
+    seen = target if weight is None else target[weight > 0]
+    if loss == "logistic" and (seen == seen[0]).all():
+        raise ValueError(
+            "y must hold both -1 and +1 with positive weight for loss='logistic', "
+            f"got only {seen[0]}."
+        )
     return Task(
         design,
         target,
         loss,  # type: ignore[arg-type]
-        as_sample_weight(sample_weight, target),
+        weight,
         as_penalty_factor(penalty_factor, n_features),
         fit_intercept,
         positive,
