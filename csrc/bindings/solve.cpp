@@ -59,13 +59,14 @@ class BoundProblem {
 class SignalPoll {
  public:
   bool operator()() {
+    if (interrupted_) return true;  // a signal is seen once, but several loops may have to end
     const auto now = Clock::now();
     if (now < next_) return false;
     next_ = now + std::chrono::milliseconds(50);
     const py::gil_scoped_acquire held;
     if (PyErr_CheckSignals() == 0) return false;
     interruption = py::error_already_set().value();
-    return true;
+    return interrupted_ = true;
   }
 
   py::object interruption = py::none();
@@ -73,6 +74,7 @@ class SignalPoll {
  private:
   using Clock = std::chrono::steady_clock;
   Clock::time_point next_ = Clock::now();
+  bool interrupted_ = false;
 };
 
 struct BoundSolution {
