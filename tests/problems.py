@@ -113,10 +113,17 @@ def _strided(X):
     return room[::2, ::3]
 
 
-def _unaligned(X):
-    raw = np.empty(X.nbytes + 1, dtype=np.uint8)
-    view = raw[1:].view(np.float64).reshape(X.shape, order="F")
-    view[:] = X
+def _unaligned(array):
+    """The same numbers from an odd address on, as in a map of a file behind a header."""
+    if sp.issparse(array):
+        array.data, array.indices, array.indptr = map(
+            _unaligned, (array.data, array.indices, array.indptr)
+        )
+        return array
+    order = "F" if array.flags.f_contiguous else "C"
+    raw = np.empty(array.nbytes + 1, dtype=np.uint8)
+    view = raw[1:].view(array.dtype).reshape(array.shape, order=order)
+    view[...] = array
     return view
 
 
@@ -130,7 +137,12 @@ LAYOUTS = {
     "dense columns apart": lambda X: np.asfortranarray(np.repeat(X, 2, axis=1))[:, ::2],
     "dense rows backwards": lambda X: np.ascontiguousarray(X[::-1])[::-1],
     "dense strided both ways": _strided,
-    "dense unaligned": _unaligned,
+    "dense C unaligned": lambda X: _unaligned(np.ascontiguousarray(X)),
+    "dense columns apart unaligned": lambda X: _unaligned(
+        np.asfortranarray(np.repeat(X, 2, axis=1))
+    )[:, ::2],
+    "csr unaligned": lambda X: _unaligned(sp.csr_array(X)),
+    "csc unaligned": lambda X: _unaligned(sp.csc_array(X)),
     "dense big-endian": lambda X: X.astype(">f8"),
     "dense read-only": _read_only,
     "csr_matrix": sp.csr_matrix,

@@ -12,6 +12,7 @@ const T* data_of(const py::array& array) {
 void check_vector(const py::array& array, const char* name) {
   if (array.ndim() != 1 || (array.shape(0) > 1 && array.strides(0) != array.itemsize()))
     throw std::invalid_argument(std::string(name) + " must be one-dimensional and contiguous");
+  check_aligned(array, name);
 }
 
 template <class T>
@@ -64,6 +65,7 @@ BoundDesign from_dense(const py::array& values, const std::string& sliced_by, in
   if (values.ndim() != 2)
     throw std::invalid_argument("values must be two-dimensional, got " +
                                 std::to_string(values.ndim()) + " dimensions");
+  check_aligned(values, "values");
   const Axis axis = axis_named(sliced_by);
   if (py::isinstance<py::array_t<float>>(values))
     return inspected(dense_design<float>(values, axis), 0, py::make_tuple(values), n_threads);

@@ -24,7 +24,9 @@ Floats = npt.NDArray[np.float64]
 os.register_at_fork(after_in_child=_solvers.set_in_forked_child)
 
 
-def as_design(X: Any, sliced_by: Axis | None = None, n_threads: int | None = None) -> _solvers.Design:
+def as_design(
+    X: Any, sliced_by: Axis | None = None, n_threads: int | None = None
+) -> _solvers.Design:
     """See a data matrix as a `Design`, copying only where no view will do.
 
     Parameters
@@ -52,7 +54,8 @@ def as_design(X: Any, sliced_by: Axis | None = None, n_threads: int | None = Non
     These inputs cost a copy: values that are neither float32 nor float64 nor all 1; sparse formats
     other than CSR and CSC; unsorted or duplicate indices (sorted and added up, as scipy means
     them); a sparse X that is stored by the other axis (transposed with all threads); a dense X
-    that is stored by the other axis, when `sliced_by` asks for columns.
+    that is stored by the other axis, when `sliced_by` asks for columns; arrays that are not
+    aligned in memory, as maps of a file from an odd offset on.
     """
     threads = n_threads or 0
     if sp.issparse(X):
@@ -67,6 +70,7 @@ def as_design(X: Any, sliced_by: Axis | None = None, n_threads: int | None = Non
 
 def _dense_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Design:
     X = check_array(X, dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X")
+    X = np.require(X, requirements=["A"])
     by_columns = X.strides[0] == X.itemsize and (X.shape[1] == 1 or X.strides[1] != X.itemsize)
     axis: Axis = sliced_by or ("columns" if by_columns else "rows")
     along = 0 if axis == "columns" else 1
@@ -92,9 +96,11 @@ def _sparse_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Des
 
     def design(values: npt.NDArray[Any] | None) -> _solvers.Design:
         try:
-            return _solvers.Design.from_sparse(
-                values, X.indices, X.indptr, n_samples, n_features, axis, threads
+            arrays = (
+                array if array is None else np.require(array, requirements=["A"])
+                for array in (values, X.indices, X.indptr)
             )
+            return _solvers.Design.from_sparse(*arrays, n_samples, n_features, axis, threads)
         except ValueError as error:
             raise ValueError(f"X is not a valid {X.format} matrix: {error}") from None
 
@@ -138,7 +144,7 @@ def as_target(y: Any, n_samples: int) -> Floats:
     y = column_or_1d(y, warn=True)
     y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
     check_length(y, n_samples, "y")
-    return np.ascontiguousarray(y)
+    return np.require(y, requirements=["C", "A"])
 
 
 def check_length(values: npt.NDArray[Any], expected: int, name: str) -> None:
@@ -180,7 +186,7 @@ def as_penalty_factor(penalty_factor: Any, n_features: int) -> Floats | None:
     """
     if penalty_factor is None:
         return None
-    factor = np.ascontiguousarray(penalty_factor, dtype=np.float64)
+    factor = np.require(penalty_factor, np.float64, ["C", "A"])
     if factor.shape != (n_features,):
         raise ValueError(
             f"penalty_factor must have shape ({n_features},), one factor for each column of X; "
@@ -196,7 +202,7 @@ def as_penalty_factor(penalty_factor: Any, n_features: int) -> Floats | None:
 
 def as_start(coef: Any, n_features: int) -> Floats:
     """Coefficients to start from or to judge, as a finite float64 vector of length n_features."""
-    coef = np.ascontiguousarray(coef, dtype=np.float64)
+    coef = np.require(coef, np.float64, ["C", "A"])
     if coef.shape != (n_features,):
         raise ValueError(
             f"coef must have shape ({n_features},), one for each column of X; got {coef.shape}."
