@@ -12,6 +12,7 @@
 // lemma 1 (elastic net as augmented rows); Massias et al. 2018 (keeping the best dual value).
 #pragma once
 
+#include <algorithm>
 #include <numeric>
 
 #include "model/problem.hpp"
@@ -34,12 +35,13 @@ inline void balance(std::vector<double>& theta) {
 //          metric of the loss, with Aᵀθ = 0, for the unpenalised columns A (1 with an intercept).
 // Given:   θ (n), D (n, >= 0), the columns' numbers.
 // Result:  θ replaced; its components move in proportion to the curvature, which vanishes at the
-//          border of a loss's domain. What is left of Aᵀθ is of rounding size.
+//          border of a loss's domain. True where what is left of Aᵀθ is of rounding size, false
+//          where it is not: columns that are nearly collinear, or labels that they separate.
 // Cost:    at most 2 |A| + 20 rounds of conjugate gradients, each two passes over A.
 // Source:  Hestenes & Stiefel 1952, with Jacobi preconditioning.
-inline void project_out(const Problem& problem, const std::vector<Index>& unpenalised,
+inline bool project_out(const Problem& problem, const std::vector<Index>& unpenalised,
                         const std::vector<double>& curvature, std::vector<double>& theta) {
-  problem.X.visit([&](const auto& columns) {
+  return problem.X.visit([&](const auto& columns) {
     const std::size_t n = theta.size(), q = unpenalised.size();
     const std::size_t size = q + (problem.fit_intercept ? 1 : 0);
     const auto apply = [&](const std::vector<double>& v, std::vector<double>& out) {  // A v
@@ -59,8 +61,10 @@ inline void project_out(const Problem& problem, const std::vector<Index>& unpena
                              [&](Index i) { return u[static_cast<std::size_t>(i)]; });
     };
 
-    std::vector<double> inverse_diagonal(size, 0.0);
+    std::vector<double> inverse_diagonal(size, 0.0), norm(size);
     for (std::size_t k = 0; k < size; ++k) {
+      norm[k] = std::sqrt(k < q ? columns.sum(unpenalised[k], [](Index, double x) { return x * x; })
+                                : static_cast<double>(n));
       const double d =
           k < q ? columns.sum(unpenalised[k],
                               [&](Index i, double x) {
@@ -73,16 +77,20 @@ inline void project_out(const Problem& problem, const std::vector<Index>& unpena
     }
 
     std::vector<double> residual(size), direction(size), image(n), product(size), scaled(size);
-    double previous = 0.0, first = 0.0;
+    double previous = 0.0;
     for (std::size_t round = 0; round < 2 * size + 20; ++round) {
       apply_transposed(theta, residual);  // anew each round: no drift away from the constraint
+      const double length = std::sqrt(ordered_sum(
+          static_cast<Index>(n), [t = theta.data()](Index i) { return t[i] * t[i]; }));
+      // Further rounds would follow rounding noise, along columns that others span without bound.
+      bool settled = true;
       double now = 0.0;
       for (std::size_t k = 0; k < size; ++k) {
+        settled &= std::abs(residual[k]) <= 1e-13 * norm[k] * length;
         scaled[k] = inverse_diagonal[k] * residual[k];
         now += residual[k] * scaled[k];
       }
-      if (round == 0) first = now;
-      if (!(now > 1e-30 * first) || !(now > 0.0)) return;
+      if (settled) return true;
       const double beta = round == 0 ? 0.0 : now / previous;
       for (std::size_t k = 0; k < size; ++k) direction[k] = scaled[k] + beta * direction[k];
       apply(direction, image);
@@ -90,11 +98,12 @@ inline void project_out(const Problem& problem, const std::vector<Index>& unpena
       apply_transposed(image, product);
       double bend = 0.0;
       for (std::size_t k = 0; k < size; ++k) bend += direction[k] * product[k];
-      if (!(bend > 0.0)) return;
+      if (!(bend > 0.0)) return false;
       const double step = now / bend;
       for (std::size_t i = 0; i < n; ++i) theta[i] -= step * image[i];
       previous = now;
     }
+    return false;
   });
 }
 
@@ -129,17 +138,30 @@ inline DualBound dual_bound(const Problem& problem, const Point& at,
   };
 
   problem.loss.residual(at.margins.data(), theta.data());
-  std::vector<Index> tight;  // unpenalised columns whose constraint is an equality
+  // Unpenalised columns ask for z = 0; where positive and at 0, for z <= 0 only (slack).
+  std::vector<Index> tight, slack;
   if (penalty.any_unpenalised())
     for (const Index j : columns)
-      if (penalty.unpenalised(j) &&
-          (!penalty.positive() || at.coef[static_cast<std::size_t>(j)] > 0.0))
-        tight.push_back(j);
-  if (!tight.empty()) {
-    problem.loss.curvature(at.margins.data(), curvature.data());
-    project_out(problem, tight, curvature, theta);
-  } else if (problem.fit_intercept) {
-    balance(theta);
+      if (penalty.unpenalised(j))
+        (!penalty.positive() || at.coef[static_cast<std::size_t>(j)] > 0.0 ? tight : slack)
+            .push_back(j);
+  for (bool grown = true; grown;) {
+    if (!tight.empty()) {
+      problem.loss.curvature(at.margins.data(), curvature.data());
+      if (!project_out(problem, tight, curvature, theta)) return {};
+    } else if (problem.fit_intercept) {
+      balance(theta);
+    }
+    const auto obeyed = std::partition(slack.begin(), slack.end(), [&](Index j) {
+      return problem.X.visit([&](const auto& slices) {
+        return slices.sum(j, [&](Index i, double x) {
+          return x * theta[static_cast<std::size_t>(i)];
+        });
+      }) <= 0.0;
+    });
+    grown = obeyed != slack.end();  // those that are not are held at 0: one round more, at least
+    tight.insert(tight.end(), obeyed, slack.end());
+    slack.erase(obeyed, slack.end());
   }
   correlate();
 
@@ -148,12 +170,7 @@ inline DualBound dual_bound(const Problem& problem, const Point& at,
   const bool has_l2 = penalty.has_l2();
   for (std::size_t k = 0; k < columns.size(); ++k) {
     const Index j = columns[k];
-    if (penalty.excluded(j)) continue;
-    if (penalty.unpenalised(j)) {  // one-sided and slack: z <= 0 must hold as it is
-      if (penalty.positive() && at.coef[static_cast<std::size_t>(j)] == 0.0 && z[k] > 0.0)
-        return {};
-      continue;
-    }
+    if (penalty.excluded(j) || penalty.unpenalised(j)) continue;
     const double w = at.coef[static_cast<std::size_t>(j)], l1 = penalty.l1(j), l2 = penalty.l2(j);
     const double size = penalty.counted(z[k] - l2 * w);
     if (size > 0.0) limit = std::min(limit, l1 / size);
