@@ -150,7 +150,7 @@ class _SparseLinearModel(BaseEstimator):  # type: ignore[misc]
             f"duality gap of {worst.relative_gap:.3g}, above tol={self.tol:g}{of_several} "
             f"({worst.status.name}): {_ADVICE[worst.status]}.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=5,  # past _solve, fit and scikit-learn's wrapper of fit
         )
 
     @property
