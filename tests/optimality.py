@@ -80,13 +80,26 @@ def dual(problem, theta):
     if problem.fit_intercept and abs(theta.sum()) > ROUNDING * np.abs(theta).sum():
         return -np.inf
     z = problem.X.T @ theta
-    noise = ROUNDING * (np.abs(problem.X).T @ np.abs(theta))
+    noise = ROUNDING * np.linalg.norm(problem.X, axis=0) * np.linalg.norm(theta)
     beyond = np.maximum((z if problem.positive else np.abs(z)) - l1, 0.0)
     beyond[np.isinf(l1)] = 0.0
     bent = l2 > 0
     if (beyond > noise + ROUNDING * np.where(np.isinf(l1), 0.0, l1))[~bent].any():
         return -np.inf
     return loss_dual(problem, theta) - (beyond[bent] ** 2 / (2.0 * l2[bent])).sum()
+
+
+def looseness(problem, theta, coef, intercept):
+    """How far D(θ) may stand above P(w, b) because θ obeys its constraints only to rounding.
+
+    Fenchel's inequality holds term by term, but for x_jᵀθ w_j beyond ω l1 |w_j| where the penalty
+    does not bend, and for b Σ θ.
+    """
+    l1, l2 = strengths(problem)
+    z = problem.X.T @ theta
+    beyond = np.maximum((z if problem.positive else np.abs(z)) - l1, 0.0)
+    rigid = (l2 == 0) & np.isfinite(l1)
+    return beyond[rigid] @ np.abs(coef[rigid]) + abs(theta.sum() * intercept)
 
 
 def certificate(problem, coef, intercept):
