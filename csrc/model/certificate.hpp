@@ -145,10 +145,11 @@ inline DualBound dual_bound(const Problem& problem, const Point& at,
       if (penalty.unpenalised(j))
         (!penalty.positive() || at.coef[static_cast<std::size_t>(j)] > 0.0 ? tight : slack)
             .push_back(j);
-  for (bool grown = true; grown;) {
+  bool feasible = true;
+  for (bool grown = true; grown && feasible;) {
     if (!tight.empty()) {
       problem.loss.curvature(at.margins.data(), curvature.data());
-      if (!project_out(problem, tight, curvature, theta)) return {};
+      feasible = project_out(problem, tight, curvature, theta);
     } else if (problem.fit_intercept) {
       balance(theta);
     }
@@ -164,6 +165,7 @@ inline DualBound dual_bound(const Problem& problem, const Point& at,
     slack.erase(obeyed, slack.end());
   }
   correlate();
+  if (!feasible) return {};
 
   double limit = std::numeric_limits<double>::infinity();  // of t, plain or augmented
   double conjugate = 0.0, extra = 0.0;
