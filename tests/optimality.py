@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import entr, expit
 
-ROUNDING = 1e-11  # of a constraint of the dual, in units of the terms that it sums
+ROUNDING = 1e-11  # of a constraint of the dual, in units of the gradient at zero margins
 
 
 def sample_scale(problem):
@@ -77,10 +77,11 @@ def loss_dual(problem, theta):
 def dual(problem, theta):
     """D(θ), or minus infinity where θ breaks a constraint by more than rounding."""
     l1, l2 = strengths(problem)
-    if problem.fit_intercept and abs(theta.sum()) > ROUNDING * np.abs(theta).sum():
+    unit = ROUNDING * np.linalg.norm(residual(problem, np.zeros(problem.X.shape[1]), 0.0))
+    if problem.fit_intercept and abs(theta.sum()) > unit * np.sqrt(len(theta)):
         return -np.inf
     z = problem.X.T @ theta
-    noise = ROUNDING * np.linalg.norm(problem.X, axis=0) * np.linalg.norm(theta)
+    noise = unit * np.linalg.norm(problem.X, axis=0)
     beyond = np.maximum((z if problem.positive else np.abs(z)) - l1, 0.0)
     beyond[np.isinf(l1)] = 0.0
     bent = l2 > 0

@@ -77,11 +77,11 @@ inline bool project_out(const Problem& problem, const std::vector<Index>& unpena
     }
 
     std::vector<double> residual(size), direction(size), image(n), product(size), scaled(size);
+    const double length = std::sqrt(ordered_sum(
+        static_cast<Index>(n), [t = theta.data()](Index i) { return t[i] * t[i]; }));
     double previous = 0.0;
     for (std::size_t round = 0; round < 2 * size + 20; ++round) {
       apply_transposed(theta, residual);  // anew each round: no drift away from the constraint
-      const double length = std::sqrt(ordered_sum(
-          static_cast<Index>(n), [t = theta.data()](Index i) { return t[i] * t[i]; }));
       // Further rounds would follow rounding noise, along columns that others span without bound.
       bool settled = true;
       double now = 0.0;
@@ -167,7 +167,9 @@ inline DualBound dual_bound(const Problem& problem, const Point& at,
   correlate();
   if (!feasible) return {};
 
-  double limit = std::numeric_limits<double>::infinity();  // of t, plain or augmented
+  // The limit of t, plain or augmented. A projected θ may be rounding noise, which a scale without
+  // limit would blow up to a point that is not feasible.
+  double limit = tight.empty() ? std::numeric_limits<double>::infinity() : 10.0;
   double conjugate = 0.0, extra = 0.0;
   const bool has_l2 = penalty.has_l2();
   for (std::size_t k = 0; k < columns.size(); ++k) {
