@@ -105,16 +105,16 @@ def _sparse_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Des
             raise ValueError(f"X is not a valid {X.format} matrix: {error}") from None
 
     stored = X.data[: X.indptr[-1]] if len(X.indptr) else X.data
-    if X.dtype in (np.float32, np.float64):
-        seen = design(X.data)
-    elif X.dtype.kind in "biuf" and bool((stored == 1).all()):
-        seen = design(None)
-    else:
-        X = X.astype(np.float64)
-        seen = design(X.data)
+    values = X.data
+    if X.dtype not in (np.float32, np.float64):
+        complete = len(X.indptr) > 0 and len(stored) == X.indptr[-1]
+        ones = complete and X.dtype.kind in "biuf" and bool((stored == 1).all())
+        values = None if ones else values.astype(np.float64)
+    seen = design(values)
     if not seen.structure.canonical:
         # The indices are known to be in range now, so scipy's own routine is safe.
-        X = X.astype(np.float64 if X.dtype not in (np.float32, np.float64) else X.dtype, copy=True)
+        values = X.data.astype(np.float64) if values is None else values
+        X = type(X)((values, X.indices, X.indptr), shape=X.shape, copy=True)
         X.has_canonical_format = False
         X.sum_duplicates()
         seen = design(X.data)

@@ -213,6 +213,11 @@ def _check_strength(alpha: float, l1_ratio: float, tol: float = 0.0, max_iter: i
             raise ValueError(f"{name} must be finite and between {low} and {high}, got {value}.")
 
 
+def _check_finite(value: float, name: str) -> None:
+    if not np.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}.")
+
+
 def solve(
     X: Any,
     y: Any,
@@ -287,6 +292,7 @@ def solve(
     array([1., 0.])
     """
     _check_strength(alpha, l1_ratio, tol, max_iter)
+    _check_finite(intercept_init, "intercept_init")
     task = _task(X, y, loss, sample_weight, penalty_factor, fit_intercept, positive, n_threads)
     start = None if coef_init is None else as_start(coef_init, task.design.shape[1])
     solution = task.solve(
@@ -373,6 +379,7 @@ def certify(
         `positive`, or not 0 although excluded).
     """
     _check_strength(alpha, l1_ratio)
+    _check_finite(intercept, "intercept")
     task = _task(X, y, loss, sample_weight, penalty_factor, fit_intercept, positive, n_threads)
     weights = as_start(coef, task.design.shape[1])
     if positive and (weights < 0).any():
