@@ -344,6 +344,24 @@ def test_border_checks_what_a_problem_needs():
         problem(_solvers.Design.from_dense(np.empty((0, 2), order="F"), "columns"), y=np.empty(0))
 
 
+@pytest.mark.parametrize("size", [-1, -(2**63), 2**60, 2**62, 2**63 - 1])
+@pytest.mark.parametrize("axis", ["rows", "columns"])
+def test_border_refuses_shapes_beyond_counting(axis, size):
+    none, offsets = np.empty(0, np.int32), np.zeros(1, np.int64)
+    for shape in ((size, 0), (0, size), (size, size)):
+        with pytest.raises(ValueError, match=r"must (lie between 0 and|have length)"):
+            _solvers.Design.from_sparse(None, none, offsets, *shape, axis)
+
+
+@pytest.mark.skipif(_solvers.assertions_alive, reason="sanitizers end a process out of memory")
+def test_a_shape_beyond_memory_is_a_memory_error():
+    none, offsets = np.empty(0, np.int32), np.zeros(1, np.int64)
+    design = _solvers.Design.from_sparse(None, none, offsets, 0, 2**58, "rows")
+    assert design.shape == (0, 2**58)
+    with pytest.raises(MemoryError):
+        design.transposed()
+
+
 INTEGERS = st.one_of(
     st.integers(-3, 12), st.sampled_from([2**31 - 1, -(2**31), 2**63 - 1, -(2**63), 2**40, 2**62])
 )

@@ -80,7 +80,10 @@ BoundDesign from_sparse(const py::object& values, const py::array& indices, cons
   const Axis axis = axis_named(sliced_by);
   const Index n = axis == Axis::rows ? n_rows : n_cols;
   const Index length = axis == Axis::rows ? n_cols : n_rows;
-  if (n_rows < 0 || n_cols < 0) throw std::invalid_argument("the shape must not be negative");
+  constexpr Index largest = Index{1} << 59;  // the bytes of a vector as long can still be counted
+  if (n_rows < 0 || n_cols < 0 || n_rows > largest || n_cols > largest)
+    throw std::invalid_argument("n_rows and n_cols must lie between 0 and 2^59, got " +
+                                std::to_string(n_rows) + " and " + std::to_string(n_cols));
   check_vector(indices, "indices");
   check_vector(indptr, "indptr");
   if (indptr.shape(0) != n + 1)
