@@ -49,6 +49,8 @@ FITS = {
     "lasso": "model = sx.Lasso(1e-9); labels = y",
     "logistic": "model = sx.SparseLogisticRegression(1e-9); labels = y > 0",
     "null model": "model = sx.Lasso(1e-9, penalty_factor=np.zeros(300)); labels = y",
+    "projection": "X = rng.standard_normal((1500, 2500)); labels = X[:, 0] > rng.random(1500);"
+    " model = sx.SparseLogisticRegression(0.0)",
     "alpha None": "model = sx.Lasso(None, penalty_factor=np.arange(300.0) // 290); labels = y",
 }
 

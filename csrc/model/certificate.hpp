@@ -36,11 +36,13 @@ inline void balance(std::vector<double>& theta) {
 // Given:   θ (n), D (n, >= 0), the columns' numbers.
 // Result:  θ replaced; its components move in proportion to the curvature, which vanishes at the
 //          border of a loss's domain. True where what is left of Aᵀθ is of rounding size, false
-//          where it is not: columns that are nearly collinear, or labels that they separate.
-// Cost:    at most 2 |A| + 20 rounds of conjugate gradients, each two passes over A.
+//          where it is not: columns that are nearly collinear, labels that they separate, or an
+//          interrupt.
+// Cost:    at most min(2 |A| + 20, 500) rounds of conjugate gradients, each two passes over A.
 // Source:  Hestenes & Stiefel 1952, with Jacobi preconditioning.
 inline bool project_out(const Problem& problem, const std::vector<Index>& unpenalised,
-                        const std::vector<double>& curvature, std::vector<double>& theta) {
+                        const std::vector<double>& curvature, const Poll& poll,
+                        std::vector<double>& theta) {
   return problem.X.visit([&](const auto& columns) {
     const std::size_t n = theta.size(), q = unpenalised.size();
     const std::size_t size = q + (problem.fit_intercept ? 1 : 0);
@@ -80,7 +82,8 @@ inline bool project_out(const Problem& problem, const std::vector<Index>& unpena
     const double length = std::sqrt(ordered_sum(
         static_cast<Index>(n), [t = theta.data()](Index i) { return t[i] * t[i]; }));
     double previous = 0.0;
-    for (std::size_t round = 0; round < 2 * size + 20; ++round) {
+    const std::size_t rounds = std::min<std::size_t>(2 * size + 20, 500);
+    for (std::size_t round = 0; round < rounds && !(poll && poll()); ++round) {
       apply_transposed(theta, residual);  // anew each round: no drift away from the constraint
       // Further rounds would follow rounding noise, along columns that others span without bound.
       bool settled = true;
@@ -120,7 +123,8 @@ struct DualBound {
 // Result:  the bound; θ (n) before scaling; z_k = x_jᵀθ for j = columns[k].
 // Cost:    one pass over the columns, shared among the threads, and a few over n.
 inline DualBound dual_bound(const Problem& problem, const Point& at,
-                            const std::vector<Index>& columns, std::vector<double>& theta,
+                            const std::vector<Index>& columns, const Poll& poll,
+                            std::vector<double>& theta,
                             std::vector<double>& curvature, std::vector<double>& z) {
   const Penalty& penalty = problem.penalty;
   const auto correlate = [&] {
@@ -149,7 +153,7 @@ inline DualBound dual_bound(const Problem& problem, const Point& at,
   for (bool grown = true; grown && feasible;) {
     if (!tight.empty()) {
       problem.loss.curvature(at.margins.data(), curvature.data());
-      feasible = project_out(problem, tight, curvature, theta);
+      feasible = project_out(problem, tight, curvature, poll, theta);
     } else if (problem.fit_intercept) {
       balance(theta);
     }
@@ -200,7 +204,7 @@ struct Certificate {
 
 // The primal value at (coef, intercept) as they are, and the best bound that follows from them: an
 // intercept is settled before the residual is taken, which moves the bound and not the value.
-inline Certificate certify(const Problem& problem, Point at) {
+inline Certificate certify(const Problem& problem, Point at, const Poll& poll) {
   at.margins.resize(static_cast<std::size_t>(problem.n()));
   refresh_margins(problem, at);
   const double primal = primal_value(problem, at);
@@ -208,7 +212,7 @@ inline Certificate certify(const Problem& problem, Point at) {
   std::vector<Index> all(static_cast<std::size_t>(problem.p()));
   std::iota(all.begin(), all.end(), Index{0});
   std::vector<double> theta(at.margins.size()), curvature(at.margins.size()), z;
-  return {primal, dual_bound(problem, at, all, theta, curvature, z).dual};
+  return {primal, dual_bound(problem, at, all, poll, theta, curvature, z).dual};
 }
 
 }  // namespace sparsecross

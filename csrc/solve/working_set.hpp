@@ -129,7 +129,7 @@ inline Inner solve_on(const Problem& problem, const std::vector<Index>& working_
   Progress progress;
   for (bool measured = false;;) {
     const DualBound bound =
-        dual_bound(problem, at, working_set, space.theta, space.curvature, space.z);
+        dual_bound(problem, at, working_set, poll, space.theta, space.curvature, space.z);
     const double primal = primal_value(problem, at), gap = primal - bound.dual;
     if (gap <= target) return Inner::reached;
     if (n_iter >= max_iter) return Inner::out_of_sweeps;
@@ -261,7 +261,7 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   for (;;) {
     // What is proved so far, over all columns.
     const double primal = primal_value(problem, at);
-    const DualBound bound = dual_bound(problem, at, all, space.theta, space.curvature, space.z);
+    const DualBound bound = dual_bound(problem, at, all, poll, space.theta, space.curvature, space.z);
     if (bound.dual > solution.dual) {
       solution.dual = bound.dual;
       solution.dual_point.resize(space.theta.size());
