@@ -23,7 +23,8 @@ compile_args = ["-std=c++17", "-O3", "-ffp-contract=off", "-fno-math-errno", "-f
 compile_args += ["-Wall", "-Wextra"]
 link_args: list[str] = []
 if sanitize:
-    compile_args += ["-O1", "-g", "-UNDEBUG", "-fsanitize=address,undefined"]
+    compile_args += ["-O1", "-g", "-UNDEBUG", "-D_GLIBCXX_ASSERTIONS"]
+    compile_args += ["-fsanitize=address,undefined"]
     compile_args += ["-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
     link_args += ["-fsanitize=address,undefined"]
 else:

@@ -27,9 +27,16 @@ Array<T> as_array(std::vector<T>&& values) {
   return Array<T>(static_cast<py::ssize_t>(owned->size()), owned->data(), owner);
 }
 
+// Kernels read whole numbers of values at addresses that the processor likes.
+inline void check_aligned(const py::array& array, const char* name) {
+  if (!(array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_))
+    throw std::invalid_argument(std::string(name) + " must be aligned in memory");
+}
+
 // The length of a one-dimensional array, which must be `expected`.
 template <class T>
 void check_length(const Array<T>& array, Index expected, const char* name) {
+  check_aligned(array, name);
   if (array.ndim() != 1 || array.shape(0) != expected)
     throw std::invalid_argument(std::string(name) + " must be one-dimensional of length " +
                                 std::to_string(expected) + ", got " + std::to_string(array.ndim()) +

@@ -12,6 +12,7 @@ const T* data_of(const py::array& array) {
 void check_vector(const py::array& array, const char* name) {
   if (array.ndim() != 1 || (array.shape(0) > 1 && array.strides(0) != array.itemsize()))
     throw std::invalid_argument(std::string(name) + " must be one-dimensional and contiguous");
+  check_aligned(array, name);
 }
 
 template <class T>
@@ -71,6 +72,7 @@ BoundDesign from_dense(const py::array& values, const std::string& sliced_by, in
   if (values.ndim() != 2)
     throw std::invalid_argument("values must be two-dimensional, got " +
                                 std::to_string(values.ndim()) + " dimensions");
+  check_aligned(values, "values");
   const Axis axis = axis_named(sliced_by);
   if (py::isinstance<py::array_t<float>>(values))
     return inspected(dense_design<float>(values, axis), 0, py::make_tuple(values), n_threads);
@@ -85,7 +87,10 @@ BoundDesign from_sparse(const py::object& values, const py::array& indices, cons
   const Axis axis = axis_named(sliced_by);
   const Index n = axis == Axis::rows ? n_rows : n_cols;
   const Index length = axis == Axis::rows ? n_cols : n_rows;
-  if (n_rows < 0 || n_cols < 0) throw std::invalid_argument("the shape must not be negative");
+  constexpr Index largest = Index{1} << 59;  // the bytes of a vector as long can still be counted
+  if (n_rows < 0 || n_cols < 0 || n_rows > largest || n_cols > largest)
+    throw std::invalid_argument("n_rows and n_cols must lie between 0 and 2^59, got " +
+                                std::to_string(n_rows) + " and " + std::to_string(n_cols));
   check_vector(indices, "indices");
   check_vector(indptr, "indptr");
   if (indptr.shape(0) != n + 1)

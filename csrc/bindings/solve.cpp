@@ -60,13 +60,14 @@ class BoundProblem {
 class SignalPoll {
  public:
   bool operator()() {
+    if (interrupted_) return true;  // a signal is seen once, but several loops may have to end
     const auto now = Clock::now();
     if (now < next_) return false;
     next_ = now + std::chrono::milliseconds(50);
     const py::gil_scoped_acquire held;
     if (PyErr_CheckSignals() == 0) return false;
     interruption = py::error_already_set().value();
-    return true;
+    return interrupted_ = true;
   }
 
   py::object interruption = py::none();
@@ -74,6 +75,7 @@ class SignalPoll {
  private:
   using Clock = std::chrono::steady_clock;
   Clock::time_point next_ = Clock::now();
+  bool interrupted_ = false;
 };
 
 struct BoundSolution {
@@ -98,14 +100,14 @@ BoundSolution solve(const BoundProblem& problem, double tol, Index max_iter,
   return result;
 }
 
-// A value that follows from the null point; what a signal handler raised is raised again.
-template <class Value>
-double at_null_point(const BoundProblem& problem, const Value& value) {
+// compute(poll) without the GIL; what a signal handler raised meanwhile is raised again.
+template <class Compute>
+auto interruptible(const Compute& compute) {
   SignalPoll poll;
-  double result = 0.0;
+  decltype(compute(Poll())) result;
   {
-    const py::gil_scoped_release released;  // `problem` holds all arrays
-    result = value(problem.get(), null_point(problem.get(), [&poll] { return poll(); }));
+    const py::gil_scoped_release released;  // the caller's arguments hold all arrays
+    result = compute(Poll([&poll] { return poll(); }));
   }
   if (!poll.interruption.is_none()) {
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(poll.interruption.ptr())),
@@ -115,15 +117,23 @@ double at_null_point(const BoundProblem& problem, const Value& value) {
   return result;
 }
 
+// A value that follows from the null point.
+template <class Value>
+double at_null_point(const BoundProblem& problem, const Value& value) {
+  return interruptible(
+      [&](const Poll& poll) { return value(problem.get(), null_point(problem.get(), poll)); });
+}
+
 std::pair<double, double> certify_point(const BoundProblem& problem, const Array<double>& coef,
                                         double intercept) {
   check_length(coef, problem.get().p(), "coef");
   Point at;
   at.coef.assign(coef.data(), coef.data() + coef.size());
   at.intercept = intercept;
-  const py::gil_scoped_release released;  // `problem` holds all arrays
-  const Certificate certificate = certify(problem.get(), std::move(at));
-  return {certificate.primal, certificate.dual};
+  return interruptible([&](const Poll& poll) {
+    const Certificate certificate = certify(problem.get(), std::move(at), poll);
+    return std::make_pair(certificate.primal, certificate.dual);
+  });
 }
 
 // Tuples (n_iter, working_set, n_active, primal, dual, seconds).

@@ -12,6 +12,7 @@
 // lemma 1 (elastic net as augmented rows); Massias et al. 2018 (keeping the best dual value).
 #pragma once
 
+#include <algorithm>
 #include <numeric>
 
 #include "model/problem.hpp"
@@ -34,12 +35,15 @@ inline void balance(std::vector<double>& theta) {
 //          metric of the loss, with Aᵀθ = 0, for the unpenalised columns A (1 with an intercept).
 // Given:   θ (n), D (n, >= 0), the columns' numbers.
 // Result:  θ replaced; its components move in proportion to the curvature, which vanishes at the
-//          border of a loss's domain. What is left of Aᵀθ is of rounding size.
-// Cost:    at most 2 |A| + 20 rounds of conjugate gradients, each two passes over A.
+//          border of a loss's domain. True where what is left of Aᵀθ is of rounding size, false
+//          where it is not: columns that are nearly collinear, labels that they separate, or an
+//          interrupt.
+// Cost:    at most min(2 |A| + 20, 500) rounds of conjugate gradients, each two passes over A.
 // Source:  Hestenes & Stiefel 1952, with Jacobi preconditioning.
-inline void project_out(const Problem& problem, const std::vector<Index>& unpenalised,
-                        const std::vector<double>& curvature, std::vector<double>& theta) {
-  problem.X.visit([&](const auto& columns) {
+inline bool project_out(const Problem& problem, const std::vector<Index>& unpenalised,
+                        const std::vector<double>& curvature, const Poll& poll,
+                        std::vector<double>& theta) {
+  return problem.X.visit([&](const auto& columns) {
     const std::size_t n = theta.size(), q = unpenalised.size();
     const std::size_t size = q + (problem.fit_intercept ? 1 : 0);
     const auto apply = [&](const std::vector<double>& v, std::vector<double>& out) {  // A v
@@ -57,8 +61,11 @@ inline void project_out(const Problem& problem, const std::vector<Index>& unpena
                              [&](Index i) { return u[static_cast<std::size_t>(i)]; });
     };
 
-    std::vector<double> inverse_diagonal(size, 0.0);
+    std::vector<double> inverse_diagonal(size, 0.0), norm(size);
     for (std::size_t k = 0; k < size; ++k) {
+      norm[k] = std::sqrt(k < q ? columns.sum(
+                                      unpenalised[k], [](Index, double x) { return x * x; })
+                                : static_cast<double>(n));
       const double d = k < q ? columns.sum(
                                    unpenalised[k],
                                    [&](Index i, double x) {
@@ -71,16 +78,21 @@ inline void project_out(const Problem& problem, const std::vector<Index>& unpena
     }
 
     std::vector<double> residual(size), direction(size), image(n), product(size), scaled(size);
-    double previous = 0.0, first = 0.0;
-    for (std::size_t round = 0; round < 2 * size + 20; ++round) {
+    const double length = std::sqrt(
+        ordered_sum(static_cast<Index>(n), [t = theta.data()](Index i) { return t[i] * t[i]; }));
+    double previous = 0.0;
+    const std::size_t rounds = std::min<std::size_t>(2 * size + 20, 500);
+    for (std::size_t round = 0; round < rounds && !(poll && poll()); ++round) {
       apply_transposed(theta, residual);  // anew each round: no drift away from the constraint
+      // Further rounds would follow rounding noise, along columns that others span without bound.
+      bool settled = true;
       double now = 0.0;
       for (std::size_t k = 0; k < size; ++k) {
+        settled &= std::abs(residual[k]) <= 1e-13 * norm[k] * length;
         scaled[k] = inverse_diagonal[k] * residual[k];
         now += residual[k] * scaled[k];
       }
-      if (round == 0) first = now;
-      if (!(now > 1e-30 * first) || !(now > 0.0)) return;
+      if (settled) return true;
       const double beta = round == 0 ? 0.0 : now / previous;
       for (std::size_t k = 0; k < size; ++k) direction[k] = scaled[k] + beta * direction[k];
       apply(direction, image);
@@ -88,11 +100,12 @@ inline void project_out(const Problem& problem, const std::vector<Index>& unpena
       apply_transposed(image, product);
       double bend = 0.0;
       for (std::size_t k = 0; k < size; ++k) bend += direction[k] * product[k];
-      if (!(bend > 0.0)) return;
+      if (!(bend > 0.0)) return false;
       const double step = now / bend;
       for (std::size_t i = 0; i < n; ++i) theta[i] -= step * image[i];
       previous = now;
     }
+    return false;
   });
 }
 
@@ -109,8 +122,9 @@ struct DualBound {
 // Result:  the bound; θ (n) before scaling; z_k = x_jᵀθ for j = columns[k].
 // Cost:    one pass over the columns, shared among the threads, and a few over n.
 inline DualBound dual_bound(const Problem& problem, const Point& at,
-                            const std::vector<Index>& columns, std::vector<double>& theta,
-                            std::vector<double>& curvature, std::vector<double>& z) {
+                            const std::vector<Index>& columns, const Poll& poll,
+                            std::vector<double>& theta, std::vector<double>& curvature,
+                            std::vector<double>& z) {
   const Penalty& penalty = problem.penalty;
   const auto correlate = [&] {
     z.resize(columns.size());
@@ -127,31 +141,42 @@ inline DualBound dual_bound(const Problem& problem, const Point& at,
   };
 
   problem.loss.residual(at.margins.data(), theta.data());
-  std::vector<Index> tight;  // unpenalised columns whose constraint is an equality
+  // Unpenalised columns ask for z = 0; where positive and at 0, for z <= 0 only (slack).
+  std::vector<Index> tight, slack;
   if (penalty.any_unpenalised())
     for (const Index j : columns)
-      if (penalty.unpenalised(j) &&
-          (!penalty.positive() || at.coef[static_cast<std::size_t>(j)] > 0.0))
-        tight.push_back(j);
-  if (!tight.empty()) {
-    problem.loss.curvature(at.margins.data(), curvature.data());
-    project_out(problem, tight, curvature, theta);
-  } else if (problem.fit_intercept) {
-    balance(theta);
+      if (penalty.unpenalised(j))
+        (!penalty.positive() || at.coef[static_cast<std::size_t>(j)] > 0.0 ? tight : slack)
+            .push_back(j);
+  bool feasible = true;
+  for (bool grown = true; grown && feasible;) {
+    if (!tight.empty()) {
+      problem.loss.curvature(at.margins.data(), curvature.data());
+      feasible = project_out(problem, tight, curvature, poll, theta);
+    } else if (problem.fit_intercept) {
+      balance(theta);
+    }
+    const auto obeyed = std::partition(slack.begin(), slack.end(), [&](Index j) {
+      return problem.X.visit([&](const auto& slices) {
+        return slices.sum(
+            j, [&](Index i, double x) { return x * theta[static_cast<std::size_t>(i)]; });
+      }) <= 0.0;
+    });
+    grown = obeyed != slack.end();  // those that are not are held at 0: one round more, at least
+    tight.insert(tight.end(), obeyed, slack.end());
+    slack.erase(obeyed, slack.end());
   }
   correlate();
+  if (!feasible) return {};
 
-  double limit = std::numeric_limits<double>::infinity();  // of t, plain or augmented
+  // The limit of t, plain or augmented. A projected θ may be rounding noise, which a scale without
+  // limit would blow up to a point that is not feasible.
+  double limit = tight.empty() ? std::numeric_limits<double>::infinity() : 10.0;
   double conjugate = 0.0, extra = 0.0;
   const bool has_l2 = penalty.has_l2();
   for (std::size_t k = 0; k < columns.size(); ++k) {
     const Index j = columns[k];
-    if (penalty.excluded(j)) continue;
-    if (penalty.unpenalised(j)) {  // one-sided and slack: z <= 0 must hold as it is
-      if (penalty.positive() && at.coef[static_cast<std::size_t>(j)] == 0.0 && z[k] > 0.0)
-        return {};
-      continue;
-    }
+    if (penalty.excluded(j) || penalty.unpenalised(j)) continue;
     const double w = at.coef[static_cast<std::size_t>(j)], l1 = penalty.l1(j), l2 = penalty.l2(j);
     const double size = penalty.counted(z[k] - l2 * w);
     if (size > 0.0) limit = std::min(limit, l1 / size);
@@ -178,7 +203,7 @@ struct Certificate {
 
 // The primal value at (coef, intercept) as they are, and the best bound that follows from them: an
 // intercept is settled before the residual is taken, which moves the bound and not the value.
-inline Certificate certify(const Problem& problem, Point at) {
+inline Certificate certify(const Problem& problem, Point at, const Poll& poll) {
   at.margins.resize(static_cast<std::size_t>(problem.n()));
   refresh_margins(problem, at);
   const double primal = primal_value(problem, at);
@@ -186,7 +211,7 @@ inline Certificate certify(const Problem& problem, Point at) {
   std::vector<Index> all(static_cast<std::size_t>(problem.p()));
   std::iota(all.begin(), all.end(), Index{0});
   std::vector<double> theta(at.margins.size()), curvature(at.margins.size()), z;
-  return {primal, dual_bound(problem, at, all, theta, curvature, z).dual};
+  return {primal, dual_bound(problem, at, all, poll, theta, curvature, z).dual};
 }
 
 }  // namespace sparsecross

@@ -113,33 +113,43 @@ class SampleLoss final : public Loss {
     return curvature > 0.0 ? std::clamp(linear / curvature, 0.0, limit) : 0.0;
   }
 
-  // Newton on the scalar equation Σ c ℓ'(m + shift) = 0, a step halved until it lowers |Σ|.
+  // Newton on the scalar equation Σ c ℓ'(m + shift) = 0, whose left side is monotone: a step that
+  // leaves the bracket found so far is replaced by its middle, and one that trusts a vanishing
+  // curvature by a reach that grows.
   double best_shift(const double* margins) const override {
     const auto slope = [&](double shift) {
       return ordered_sum(n_, [&](Index i) {
         return c(i) * Pointwise::negative_gradient(y_[i], margins[i] + shift);
       });
     };
-    double shift = 0.0, at = slope(shift);
-    for (int k = 0; k < 50 && at != 0.0; ++k) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    double low = -infinity, high = infinity, reach = Pointwise::quadratic ? infinity : 1.0;
+    double shift = 0.0, at = slope(shift), best = shift, least = std::abs(at);
+    for (int k = 0; k < 100 && at != 0.0; ++k) {
+      (at > 0.0 ? low : high) = shift;
       const double bend = ordered_sum(
           n_, [&](Index i) { return c(i) * Pointwise::curvature(y_[i], margins[i] + shift); });
-      if (!(bend > 0.0)) break;
-      double step = at / bend;
-      bool lower = false;
-      for (int halving = 0; halving < 40 && !lower; ++halving, step *= 0.5) {
-        const double next = slope(shift + step);
-        lower = std::abs(next) < std::abs(at);
-        if (lower) {
-          shift += step;
-          at = next;
-          break;
-        }
+      double step = bend > 0.0 ? at / bend : std::copysign(infinity, at);
+      if (std::abs(step) > reach) {
+        step = std::copysign(reach, at);
+        reach *= 4.0;
       }
-      if (!lower) break;  // rounding is all that is left
-      if (std::abs(step) <= 1e-15 * (1.0 + std::abs(shift))) break;
+      double next = shift + step;
+      const bool inside = low < next && next < high;
+      if (!inside) next = 0.5 * (low + high);
+      const double moved = std::abs(next - shift);
+      if (!std::isfinite(next) || moved == 0.0) break;
+      shift = next;
+      at = slope(shift);
+      if (std::abs(at) < least) {
+        best = shift;
+        least = std::abs(at);
+      } else if (inside && moved <= 1e-8 * (1.0 + std::abs(shift))) {
+        break;  // a small Newton step that gains nothing: rounding is all that is left
+      }
+      if (moved <= 1e-15 * (1.0 + std::abs(shift))) break;
     }
-    return shift;
+    return best;
   }
 
  private:

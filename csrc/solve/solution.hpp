@@ -38,7 +38,7 @@ struct Solution {
 
   // Both are values of feasible points: a negative difference is rounding, a few units in the last
   // place of `scale`.
-  double gap() const { return std::max(0.0, primal - dual); }
+  double gap() const { return primal <= dual ? 0.0 : primal - dual; }
 };
 
 }  // namespace sparsecross

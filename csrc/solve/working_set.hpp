@@ -12,6 +12,8 @@
 
 #include <chrono>
 #include <numeric>
+#include <stdexcept>
+#include <string>
 
 #include "model/certificate.hpp"
 #include "solve/coordinate_descent.hpp"
@@ -125,7 +127,7 @@ inline Inner solve_on(const Problem& problem, const std::vector<Index>& working_
   Progress progress;
   for (bool measured = false;;) {
     const DualBound bound =
-        dual_bound(problem, at, working_set, space.theta, space.curvature, space.z);
+        dual_bound(problem, at, working_set, poll, space.theta, space.curvature, space.z);
     const double primal = primal_value(problem, at), gap = primal - bound.dual;
     if (gap <= target) return Inner::reached;
     if (n_iter >= max_iter) return Inner::out_of_sweeps;
@@ -190,9 +192,14 @@ inline Point null_point(const Problem& problem, const Poll& poll) {
 
 // P0 - Psat, the unit of relative gaps: the objective at the null point, less that of perfect
 // margins (0 for the losses here). Where y is constant P0 is rounding, and the floor stands for it.
+// std::domain_error where P0 is beyond double precision.
 inline double objective_scale(const Problem& problem, const Point& null) {
   const std::vector<double> zero(static_cast<std::size_t>(problem.n()), 0.0);
-  return std::max({problem.loss.value(null.margins.data()),
+  const double at_null = problem.loss.value(null.margins.data());
+  if (!std::isfinite(at_null))
+    throw std::domain_error("the loss at zero weights must be finite, got " +
+                            std::to_string(at_null) + ": y is too large, scale it down");
+  return std::max({at_null,
                    std::numeric_limits<double>::epsilon() * problem.loss.value(zero.data()),
                    std::numeric_limits<double>::min()});
 }
@@ -227,14 +234,18 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   solution.scale = objective_scale(problem, at);
   const double target = options.tol * solution.scale;
   if (coef_init) {
-    at.coef = *coef_init;
+    Point start;
+    start.coef = *coef_init;
     for (Index j = 0; j < p; ++j) {
-      double& w = at.coef[static_cast<std::size_t>(j)];
+      double& w = start.coef[static_cast<std::size_t>(j)];
       if (penalty.excluded(j) || (penalty.positive() && w < 0.0)) w = 0.0;
     }
-    at.intercept = problem.fit_intercept ? intercept_init : 0.0;
-    refresh_margins(problem, at);
-    settle_intercept(problem, at);
+    start.intercept = problem.fit_intercept ? intercept_init : 0.0;
+    start.margins.resize(static_cast<std::size_t>(n));
+    refresh_margins(problem, start);
+    settle_intercept(problem, start);
+    // A start that is worse than none may lie where the loss is flat and leads nowhere.
+    if (primal_value(problem, start) < primal_value(problem, at)) at = std::move(start);
   }
 
   detail::Workspace space(n);
@@ -248,7 +259,8 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   for (;;) {
     // What is proved so far, over all columns.
     const double primal = primal_value(problem, at);
-    const DualBound bound = dual_bound(problem, at, all, space.theta, space.curvature, space.z);
+    const DualBound bound =
+        dual_bound(problem, at, all, poll, space.theta, space.curvature, space.z);
     if (bound.dual > solution.dual) {
       solution.dual = bound.dual;
       solution.dual_point.resize(space.theta.size());

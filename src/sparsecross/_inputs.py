@@ -54,7 +54,8 @@ def as_design(
     These inputs cost a copy: values that are neither float32 nor float64 nor all 1; sparse formats
     other than CSR and CSC; unsorted or duplicate indices (sorted and added up, as scipy means
     them); a sparse X that is stored by the other axis (transposed with all threads); a dense X
-    that is stored by the other axis, when `sliced_by` asks for columns.
+    that is stored by the other axis, when `sliced_by` asks for columns; arrays that are not
+    aligned in memory, as maps of a file from an odd offset on.
     """
     threads = n_threads or 0
     if sp.issparse(X):
@@ -69,6 +70,7 @@ def as_design(
 
 def _dense_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Design:
     X = check_array(X, dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X")
+    X = np.require(X, requirements=["A"])
     by_columns = X.strides[0] == X.itemsize and (X.shape[1] == 1 or X.strides[1] != X.itemsize)
     axis: Axis = sliced_by or ("columns" if by_columns else "rows")
     along = 0 if axis == "columns" else 1
@@ -94,23 +96,25 @@ def _sparse_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Des
 
     def design(values: npt.NDArray[Any] | None) -> _solvers.Design:
         try:
-            return _solvers.Design.from_sparse(
-                values, X.indices, X.indptr, n_samples, n_features, axis, threads
+            arrays = (
+                array if array is None else np.require(array, requirements=["A"])
+                for array in (values, X.indices, X.indptr)
             )
+            return _solvers.Design.from_sparse(*arrays, n_samples, n_features, axis, threads)
         except ValueError as error:
             raise ValueError(f"X is not a valid {X.format} matrix: {error}") from None
 
     stored = X.data[: X.indptr[-1]] if len(X.indptr) else X.data
-    if X.dtype in (np.float32, np.float64):
-        seen = design(X.data)
-    elif X.dtype.kind in "biuf" and bool((stored == 1).all()):
-        seen = design(None)
-    else:
-        X = X.astype(np.float64)
-        seen = design(X.data)
+    values = X.data
+    if X.dtype not in (np.float32, np.float64):
+        complete = len(X.indptr) > 0 and len(stored) == X.indptr[-1]
+        ones = complete and X.dtype.kind in "biuf" and bool((stored == 1).all())
+        values = None if ones else values.astype(np.float64)
+    seen = design(values)
     if not seen.structure.canonical:
         # The indices are known to be in range now, so scipy's own routine is safe.
-        X = X.astype(np.float64 if X.dtype not in (np.float32, np.float64) else X.dtype, copy=True)
+        values = X.data.astype(np.float64) if values is None else values
+        X = type(X)((values, X.indices, X.indptr), shape=X.shape, copy=True)
         X.has_canonical_format = False
         X.sum_duplicates()
         seen = design(X.data)
@@ -140,7 +144,7 @@ def as_target(y: Any, n_samples: int) -> Floats:
     y = column_or_1d(y, warn=True)
     y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
     check_length(y, n_samples, "y")
-    return np.ascontiguousarray(y)
+    return np.require(y, requirements=["C", "A"])
 
 
 def check_length(values: npt.NDArray[Any], expected: int, name: str) -> None:
@@ -163,12 +167,13 @@ def as_sample_weight(sample_weight: Any, y: npt.NDArray[Any]) -> Floats | None:
     if sample_weight is None:
         return None
     weights = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-    total = weights.sum()
-    if not total > 0:
+    largest = weights.max()
+    if not largest > 0:
         raise ValueError("Sample weights must contain at least one non-zero number.")
-    if (weights == weights[0]).all():
+    if (weights == largest).all():
         return None
-    return np.ascontiguousarray(weights * (len(weights) / total))
+    weights = weights / largest  # their sum stays within double precision
+    return np.ascontiguousarray(weights * (len(weights) / weights.sum()))
 
 
 def as_penalty_factor(penalty_factor: Any, n_features: int) -> Floats | None:
@@ -181,7 +186,7 @@ def as_penalty_factor(penalty_factor: Any, n_features: int) -> Floats | None:
     """
     if penalty_factor is None:
         return None
-    factor: Floats = np.ascontiguousarray(penalty_factor, dtype=np.float64)
+    factor: Floats = np.require(penalty_factor, np.float64, ["C", "A"])
     if factor.shape != (n_features,):
         raise ValueError(
             f"penalty_factor must have shape ({n_features},), one factor for each column of X; "
@@ -197,7 +202,7 @@ def as_penalty_factor(penalty_factor: Any, n_features: int) -> Floats | None:
 
 def as_start(coef: Any, n_features: int) -> Floats:
     """Coefficients to start from or to judge, as a finite float64 vector of length n_features."""
-    weights: Floats = np.ascontiguousarray(coef, dtype=np.float64)
+    weights: Floats = np.require(coef, np.float64, ["C", "A"])
     if weights.shape != (n_features,):
         raise ValueError(
             f"coef must have shape ({n_features},), one for each column of X; got {weights.shape}."

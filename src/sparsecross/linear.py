@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -71,6 +73,18 @@ class _SparseLinearModel(BaseEstimator):
         "warm_start": ["boolean"],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
     }
+
+    @contextmanager
+    def _unchanged_unless_fitted(self) -> Iterator[None]:
+        """Put every attribute back if an exception ends a fit that found no weights."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            if vars(self).get("coef_") is before.get("coef_"):
+                vars(self).clear()
+                vars(self).update(before)
+            raise
 
     def _design(self, X: Any, y: Any) -> _solvers.Design:
         validate_data(self, X, y, skip_check_array=True)
@@ -151,7 +165,7 @@ class _SparseLinearModel(BaseEstimator):
             f"duality gap of {worst.relative_gap:.3g}, above tol={self.tol:g}{of_several} "
             f"({worst.status.name}): {_ADVICE[worst.status]}.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=5,  # past _solve, fit and scikit-learn's wrapper of fit
         )
 
     @property
@@ -281,9 +295,10 @@ class ElasticNet(RegressorMixin, _SparseLinearModel):
         ValueError
             If an input breaks its rule; the message names it.
         """
-        design = self._design(X, y)
-        target = as_target(y, design.shape[0])
-        self._solve(design, [target], [as_sample_weight(sample_weight, target)])
+        with self._unchanged_unless_fitted():
+            design = self._design(X, y)
+            target = as_target(y, design.shape[0])
+            self._solve(design, [target], [as_sample_weight(sample_weight, target)])
         return self
 
     def predict(self, X: Any) -> Floats:
@@ -470,26 +485,28 @@ class SparseLogisticRegression(ClassifierMixin, _SparseLinearModel):
         ValueError
             If an input breaks its rule, or y holds only one class; the message names it.
         """
-        design = self._design(X, y)
-        y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        check_length(y, design.shape[0], "y")
-        classes, codes = np.unique(y, return_inverse=True)
-        weight = as_sample_weight(sample_weight, codes)
-        if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, y)
-            weight = as_sample_weight(by_class if weight is None else by_class * weight, codes)
-        seen = np.unique(codes if weight is None else codes[weight > 0])
-        if len(seen) < 2:
-            raise ValueError(
-                "y must hold at least two classes with positive weight, got one class: "
-                f"{classes[seen[0]]!r}."
-            )
-        positives = [1] if len(classes) == 2 else range(len(classes))
-        targets = [np.where(codes == k, 1.0, -1.0) for k in positives]
-        self._solve(design, targets, [weight] * len(targets))
-        self.classes_ = classes
+        with self._unchanged_unless_fitted():
+            design = self._design(X, y)
+            y = column_or_1d(y, warn=True)
+            assert_all_finite(y, input_name="y")
+            check_classification_targets(y)
+            check_length(y, design.shape[0], "y")
+            classes, codes = np.unique(y, return_inverse=True)
+            weight = as_sample_weight(sample_weight, codes)
+            if self.class_weight is not None:
+                by_class = compute_sample_weight(self.class_weight, y)
+                weight = as_sample_weight(by_class if weight is None else by_class * weight, codes)
+            seen = np.unique(codes if weight is None else codes[weight > 0])
+            if len(seen) < 2:
+                raise ValueError(
+                    "y must hold at least two classes with positive weight, got one class: "
+                    f"{classes[seen[0]]!r}."
+                )
+            positives = [1] if len(classes) == 2 else range(len(classes))
+            targets = [np.where(codes == k, 1.0, -1.0) for k in positives]
+            # Before solving: an interrupted fit keeps its weights, and they need their labels.
+            self.classes_ = classes
+            self._solve(design, targets, [weight] * len(targets))
         return self
 
     def _set_fitted(self, solutions: list[Solution], alphas: list[float]) -> None:

@@ -161,7 +161,7 @@ class Task:
         """Bound the distance of these weights from the optimum."""
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
         primal, dual = problem.certify(coef, intercept)
-        gap = max(0.0, primal - dual)
+        gap = 0.0 if primal <= dual else primal - dual
         return Certificate(primal, dual, gap, gap / problem.scale())
 
 
@@ -183,11 +183,18 @@ def _task(
     if loss == "logistic" and not np.isin(target, (-1.0, 1.0)).all():
         bad = target[~np.isin(target, (-1.0, 1.0))][0]
         raise ValueError(f"y must hold -1 and +1 for loss='logistic', got {bad}.")
+    weight = as_sample_weight(sample_weight, target)
+    seen = target if weight is None else target[weight > 0]
+    if loss == "logistic" and (seen == seen[0]).all():
+        raise ValueError(
+            "y must hold both -1 and +1 with positive weight for loss='logistic', "
+            f"got only {seen[0]}."
+        )
     return Task(
         design,
         target,
         loss,  # type: ignore[arg-type]
-        as_sample_weight(sample_weight, target),
+        weight,
         as_penalty_factor(penalty_factor, n_features),
         fit_intercept,
         positive,
@@ -204,6 +211,11 @@ def _check_strength(alpha: float, l1_ratio: float, tol: float = 0.0, max_iter: i
     ):
         if not (low <= value <= high and np.isfinite(value)):
             raise ValueError(f"{name} must be finite and between {low} and {high}, got {value}.")
+
+
+def _check_finite(value: float, name: str) -> None:
+    if not np.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}.")
 
 
 def solve(
@@ -280,6 +292,7 @@ def solve(
     array([1., 0.])
     """
     _check_strength(alpha, l1_ratio, tol, max_iter)
+    _check_finite(intercept_init, "intercept_init")
     task = _task(X, y, loss, sample_weight, penalty_factor, fit_intercept, positive, n_threads)
     start = None if coef_init is None else as_start(coef_init, task.design.shape[1])
     solution = task.solve(
@@ -366,6 +379,7 @@ def certify(
         `positive`, or not 0 although excluded).
     """
     _check_strength(alpha, l1_ratio)
+    _check_finite(intercept, "intercept")
     task = _task(X, y, loss, sample_weight, penalty_factor, fit_intercept, positive, n_threads)
     weights = as_start(coef, task.design.shape[1])
     if positive and (weights < 0).any():

@@ -1,0 +1,191 @@
+"""Objective, optimality conditions and duality gap in plain numpy, from the problem's statement.
+
+Minimised over w and b, with c = s / sum(s) for sample weights s:
+
+    P(w, b) = Σ c_i ℓ(y_i, x_i·w + b) + alpha Σ ω_j (ρ |w_j| + (1-ρ)/2 w_j²)
+
+Its dual over θ (Fenchel), where Σ θ = 0 with an intercept:
+
+    D(θ) = -Σ c_i ℓ*(y_i, -θ_i / c_i) - Σ g_j*(x_jᵀθ)
+
+X is a dense float64 array here, whatever the layout was. Nothing is shared with the package.
+"""
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import entr, expit
+
+ROUNDING = 1e-11  # of a constraint of the dual, in units of the gradient at zero margins
+
+
+def sample_scale(problem):
+    """c (n): sample weights that sum to 1."""
+    s = problem.sample_weight
+    s = np.ones(len(problem.y)) if s is None else np.asarray(s, dtype=np.float64)
+    return s / s.sum()
+
+
+def strengths(problem):
+    """ω l1 and ω l2 (p); infinite where a column is excluded."""
+    p = problem.X.shape[1]
+    omega = np.ones(p) if problem.penalty_factor is None else np.asarray(problem.penalty_factor)
+    l1, l2 = problem.alpha * problem.l1_ratio, problem.alpha * (1.0 - problem.l1_ratio)
+    excluded = np.isinf(omega)
+    factor = np.where(excluded, 0.0, omega)
+    return np.where(excluded, np.inf, factor * l1), np.where(excluded, 0.0, factor * l2)
+
+
+def loss_value(problem, margins):
+    if problem.loss == "squared":
+        each = 0.5 * (problem.y - margins) ** 2
+    else:
+        each = np.logaddexp(0.0, -problem.y * margins)
+    return sample_scale(problem) @ each
+
+
+def residual(problem, coef, intercept):
+    """θ before any scaling: minus the gradient of the loss in the margins."""
+    margins = problem.X @ coef + intercept
+    if problem.loss == "squared":
+        return sample_scale(problem) * (problem.y - margins)
+    return sample_scale(problem) * problem.y * expit(-problem.y * margins)
+
+
+def primal(problem, coef, intercept):
+    l1, l2 = strengths(problem)
+    used = coef != 0  # an excluded column costs nothing at 0
+    penalty = (l1[used] * np.abs(coef[used]) + 0.5 * l2[used] * coef[used] ** 2).sum()
+    return loss_value(problem, problem.X @ coef + intercept) + penalty
+
+
+def loss_dual(problem, theta):
+    """-Σ c_i ℓ*(y_i, -θ_i / c_i); minus infinity outside the domain."""
+    c = sample_scale(problem)
+    if (theta[c == 0] != 0).any():
+        return -np.inf
+    c, y, theta = c[c > 0], problem.y[c > 0], theta[c > 0]
+    u = theta / c
+    if problem.loss == "squared":
+        return c @ (u * y - 0.5 * u**2)
+    q = u * y  # in [0, 1]
+    if (q < -ROUNDING).any() or (q > 1 + ROUNDING).any():
+        return -np.inf
+    q = np.clip(q, 0.0, 1.0)
+    return c @ (entr(q) + entr(1.0 - q))
+
+
+def dual(problem, theta):
+    """D(θ), or minus infinity where θ breaks a constraint by more than rounding."""
+    l1, l2 = strengths(problem)
+    unit = ROUNDING * np.linalg.norm(residual(problem, np.zeros(problem.X.shape[1]), 0.0))
+    if problem.fit_intercept and abs(theta.sum()) > unit * np.sqrt(len(theta)):
+        return -np.inf
+    z = problem.X.T @ theta
+    noise = unit * np.linalg.norm(problem.X, axis=0)
+    beyond = np.maximum((z if problem.positive else np.abs(z)) - l1, 0.0)
+    beyond[np.isinf(l1)] = 0.0
+    bent = l2 > 0
+    if (beyond > noise + ROUNDING * np.where(np.isinf(l1), 0.0, l1))[~bent].any():
+        return -np.inf
+    return loss_dual(problem, theta) - (beyond[bent] ** 2 / (2.0 * l2[bent])).sum()
+
+
+def looseness(problem, theta, coef, intercept):
+    """How far D(θ) may stand above P(w, b) because θ obeys its constraints only to rounding.
+
+    Fenchel's inequality holds term by term, but for x_jᵀθ w_j beyond ω l1 |w_j| where the penalty
+    does not bend, and for b Σ θ.
+    """
+    l1, l2 = strengths(problem)
+    z = problem.X.T @ theta
+    beyond = np.maximum((z if problem.positive else np.abs(z)) - l1, 0.0)
+    rigid = (l2 == 0) & np.isfinite(l1)
+    return beyond[rigid] @ np.abs(coef[rigid]) + abs(theta.sum() * intercept)
+
+
+def certificate(problem, coef, intercept):
+    """The best of two dual points made from the residual: a bound of our own, without a solver.
+
+    Only for problems without unpenalised columns. The augmented form of the elastic net appends
+    rows sqrt(ω l2) with target 0, whose residual takes part in the scaling.
+    """
+    l1, l2 = strengths(problem)
+    theta = residual(problem, coef, intercept)
+    if problem.fit_intercept:  # shrink the heavier side, which stays in the domain of the loss
+        up, down = theta[theta > 0].sum(), -theta[theta < 0].sum()
+        theta = np.where(theta > 0, theta * min(1.0, down / up if up else 0.0), theta)
+        theta = np.where(theta < 0, theta * min(1.0, up / down if down else 0.0), theta)
+    force = problem.X.T @ theta - l2 * coef
+    size = np.maximum(force, 0.0) if problem.positive else np.abs(force)
+    counted = (size > 0) & np.isfinite(l1)
+    limit = min(1.0, (l1[counted] / size[counted]).min(initial=np.inf))
+    return max(dual(problem, t * theta) for t in (limit, 1.0))
+
+
+def improvement(problem, coef, intercept):
+    """Lower bounds of how far one coordinate alone can still lower the objective, p (+ 1).
+
+    By convexity and a curvature of at most L_j along coordinate j, a KKT violation v_j (the
+    distance of the negative gradient from the subdifferential) makes room for v²/(2L), or for
+    v |w| / 2 where the step would cross 0. No gap is smaller than any of these.
+    """
+    l1, l2 = strengths(problem)
+    theta, c = residual(problem, coef, intercept), sample_scale(problem)
+    bend = 1.0 if problem.loss == "squared" else 0.25
+    force = problem.X.T @ theta - l2 * coef
+    at_zero = np.maximum((force if problem.positive else np.abs(force)) - l1, 0.0)
+    on_support = np.where(
+        coef != 0, np.abs(force - np.copysign(np.where(np.isinf(l1), 0, l1), coef)), 0
+    )
+    violation = np.where(coef == 0, at_zero, on_support)
+    curvature = bend * (c @ problem.X**2) + l2
+    room = np.divide(violation**2, 2 * curvature, out=np.zeros_like(violation), where=curvature > 0)
+    room = np.where(coef == 0, room, np.minimum(room, 0.5 * violation * np.abs(coef)))
+    if problem.fit_intercept:
+        room = np.append(room, theta.sum() ** 2 / (2 * bend))
+    return room
+
+
+def feasible(problem, coef, intercept):
+    """Whether the weights obey the constraints of the problem exactly."""
+    omega = 1.0 if problem.penalty_factor is None else np.asarray(problem.penalty_factor)
+    excluded = np.broadcast_to(np.isinf(omega), coef.shape)
+    return (
+        bool(np.isfinite(coef).all() and np.isfinite(intercept))
+        and not coef[excluded].any()
+        and not (problem.positive and (coef < 0).any())
+        and (problem.fit_intercept or intercept == 0)
+    )
+
+
+def null_objective(problem):
+    """P0: penalised weights at 0, the intercept and the unpenalised columns at their best."""
+    l1, l2 = strengths(problem)
+    free = problem.X[:, (l1 == 0) & (l2 == 0)]
+    if problem.fit_intercept:
+        free = np.column_stack([free, np.ones(len(problem.y))])
+    q = free.shape[1]
+    if q == 0:
+        return loss_value(problem, np.zeros(len(problem.y)))
+    c = sample_scale(problem)
+    signed = [(0.0, None)] * (q - problem.fit_intercept) + [(None, None)] * problem.fit_intercept
+    if problem.loss == "squared" and not problem.positive:
+        root = np.sqrt(c)
+        best = np.linalg.lstsq(root[:, None] * free, root * problem.y, rcond=None)[0]
+        return loss_value(problem, free @ best)
+
+    def objective(v):
+        margins = free @ v
+        if problem.loss == "squared":
+            return loss_value(problem, margins), free.T @ (c * (margins - problem.y))
+        return loss_value(problem, margins), -free.T @ (c * problem.y * expit(-problem.y * margins))
+
+    found = minimize(
+        objective,
+        np.zeros(q),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=signed if problem.positive else None,
+        options={"maxiter": 10_000, "ftol": 1e-15, "gtol": 1e-12},
+    )
+    return found.fun

@@ -1,0 +1,199 @@
+"""What is seen from outside only: interrupts, forks and memory, each in its own process."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, or forks")
+
+
+def python(script, **options):
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def finished(process, timeout=120):
+    try:
+        out, err = process.communicate(timeout=timeout)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    return out
+
+
+# --- interrupts ---
+
+# Sweeps without end: a gap of 0 is asked for, and the columns are nearly collinear.
+LONG = """
+    import numpy as np, time, warnings
+    import sparsecross as sx
+
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((2000, 1)) + 1e-4 * rng.standard_normal((2000, 300))
+    y = X @ rng.standard_normal(300) + rng.standard_normal(2000)
+    warnings.simplefilter("ignore")
+    quick = dict(tol=1e-3, warm_start=True)
+    long = dict(tol=0.0, max_iter=2**40)
+"""
+FITS = {
+    "lasso": "model = sx.Lasso(1e-9); labels = y",
+    "logistic": "model = sx.SparseLogisticRegression(1e-9); labels = y > 0",
+    "null model": "model = sx.Lasso(1e-9, penalty_factor=np.zeros(300)); labels = y",
+    "projection": "X = rng.standard_normal((1500, 2500)); labels = X[:, 0] > rng.random(1500);"
+    " model = sx.SparseLogisticRegression(0.0)",
+    "alpha None": "model = sx.Lasso(None, penalty_factor=np.arange(300.0) // 290); labels = y",
+}
+
+
+@linux
+@pytest.mark.parametrize("case", FITS)
+def test_an_interrupt_ends_a_fit_within_a_second(case):
+    process = python(f"""{LONG}
+    {FITS[case]}
+    print("ready", flush=True)
+    try:
+        model.set_params(**long).fit(X, labels)
+    except KeyboardInterrupt:
+        caught = time.monotonic()
+    print(caught, flush=True)
+    # The process lives on. What the fit had reached is kept, if it had weights at all, and the
+    # next one starts from there.
+    model.set_params(**quick, alpha=1.0, penalty_factor=None)
+    start = getattr(model, "coef_", None)
+    if start is not None:
+        assert np.isfinite(start).all() and np.isfinite(model.predict(X).astype(float)).all()
+        assert model.status_ is sx.Status.interrupted
+    model.fit(X, labels)
+    assert model.status_ is sx.Status.converged
+    print(start is not None)
+    """)
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(1.0)
+    assert process.poll() is None, "the fit was not long enough to interrupt"
+    sent = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    caught, usable = finished(process).split()
+    assert 0 <= float(caught) - sent < 1.0
+    if case in ("lasso", "logistic"):
+        assert usable == "True"
+
+
+@linux
+@pytest.mark.parametrize("case", ["lasso", "logistic"])
+def test_an_interrupted_fit_is_a_warm_start(case):
+    process = python(f"""{LONG}
+    import os, signal, threading
+    {FITS[case]}
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        model.set_params(**long).fit(X, labels)
+    except KeyboardInterrupt:
+        pass
+    first, last = model.history_[0], model.history_[-1]
+    assert last.primal < first.primal and last.n_iter > 10
+    model.set_params(warm_start=True, max_iter=1).fit(X, labels)
+    assert model.history_[0].primal <= last.primal * (1 + 1e-9), (model.history_[0], last)
+    """)
+    finished(process)
+
+
+# --- forks and threads ---
+
+
+@linux
+def test_a_child_forked_after_a_threaded_fit_does_not_hang():
+    process = python(
+        """
+    import os, sys, warnings
+    import numpy as np, scipy.sparse as sp
+    import sparsecross as sx
+
+    rng = np.random.default_rng(0)
+    X = sp.random_array((20_000, 3_000), density=0.01, format="csr", rng=rng)
+    y = rng.standard_normal(20_000)
+    ours = sx.Lasso(None, n_threads=2).fit(X, y)
+    warnings.simplefilter("ignore")  # newer Pythons warn of forks with threads alive
+    child = os.fork()
+    if child == 0:
+        theirs = sx.Lasso(None, n_threads=2).fit(X, y)
+        os._exit(0 if np.array_equal(ours.coef_, theirs.coef_) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    """,
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+    )
+    finished(process, timeout=60)
+
+
+def test_fits_in_several_threads_do_not_disturb_each_other():
+    process = python("""
+    from concurrent.futures import ThreadPoolExecutor
+    import numpy as np
+    import sparsecross as sx
+
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((300, 200)), rng.standard_normal(300)
+    alphas = [0.2, 0.1, 0.05, 0.02] * 4
+    alone = [sx.solve(X, y, alpha=a).coef for a in alphas]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda a: sx.solve(X, y, alpha=a).coef, alphas))
+    assert all(np.array_equal(a, b) for a, b in zip(alone, together))
+    """)
+    finished(process)
+
+
+# --- memory ---
+
+
+@linux
+@pytest.mark.parametrize("model", ["Lasso", "SparseLogisticRegression"])
+def test_a_fit_on_csc_needs_ten_vectors_and_no_copy_of_x(model):
+    process = python(f"""
+    import gc
+    import numpy as np, scipy.sparse as sp
+    import sparsecross as sx
+
+    def kilobytes(name):
+        for line in open("/proc/self/status"):
+            if line.startswith(name):
+                return int(line.split()[1])
+
+    n = p = 200_000
+    each = 40  # entries in a column
+    rng = np.random.default_rng(0)
+    # One row in each of 40 bands: sorted, distinct, and made without a copy.
+    indices = rng.integers(0, n // each, size=(p, each), dtype=np.int32)
+    indices += np.arange(each, dtype=np.int32) * (n // each)
+    values = rng.standard_normal(p * each)
+    indptr = np.arange(p + 1, dtype=np.int32) * each
+    X = sp.csc_array((values, indices.ravel(), indptr), shape=(n, p))
+    assert np.shares_memory(X.data, values)
+    bytes_of_x = X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
+    weights = np.zeros(p)
+    weights[rng.integers(0, p, 50)] = 3.0
+    y = X @ weights + rng.standard_normal(n)
+    labels = y if "{model}" == "Lasso" else np.where(y > 0, 1, -1)
+    small = X[:100, :100].tocsc()
+    sx.{model}(0.1).fit(small, labels[:100])  # imports and thread pools
+    alpha = sx.alpha_max(X, y if "{model}" == "Lasso" else labels,
+                         loss="squared" if "{model}" == "Lasso" else "logistic") / 3
+    gc.collect()
+    open("/proc/self/clear_refs", "w").write("5")  # the peak starts anew
+    before = kilobytes("VmRSS")
+    fitted = sx.{model}(alpha).fit(X, labels)
+    grown = (kilobytes("VmHWM") - before) * 1024
+    assert fitted.status_ is sx.Status.converged and fitted.coef_.any()
+    print(grown / (8 * (n + p)), bytes_of_x / (8 * (n + p)))
+    """)
+    vectors, size_of_x = map(float, finished(process).split())
+    assert size_of_x > 25, "X must be large enough for a copy to be seen"
+    assert 1 < vectors <= 10, "at least the weights and the margins are new"
