@@ -82,8 +82,8 @@ class _SparseLinearModel(BaseEstimator):
             yield
         except BaseException:
             if vars(self).get("coef_") is before.get("coef_"):
-                vars(self).clear()
-                vars(self).update(before)
+                self.__dict__.clear()
+                self.__dict__.update(before)
             raise
 
     def _design(self, X: Any, y: Any) -> _solvers.Design:
