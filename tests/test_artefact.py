@@ -200,8 +200,18 @@ def test_a_failed_save_leaves_the_old_file(model, saved, monkeypatch):
 
 
 def test_a_save_into_a_missing_folder_fails_cleanly(model, tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="no such folder"):
         sx.save(model[0], tmp_path / "missing" / "m.sxm")
+
+
+def test_links_are_followed_and_other_things_left_alone(model, saved, tmp_path):
+    link = tmp_path / "link.sxm"
+    link.symlink_to(saved)
+    sx.save(sx.Lasso().fit([[0.0], [1.0]], [0.0, 1.0]), link)
+    assert link.is_symlink()
+    assert sx.load(saved).classes_ is None
+    with pytest.raises(FileExistsError, match="not a regular file"):
+        sx.save(model[0], tmp_path)
 
 
 def test_a_mapped_model_outlives_the_replacement_of_its_file(model, saved):

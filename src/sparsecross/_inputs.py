@@ -96,11 +96,15 @@ def _sparse_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Des
 
     def design(values: npt.NDArray[Any] | None) -> _solvers.Design:
         try:
-            arrays = (
-                array if array is None else np.require(array, requirements=["A"])
-                for array in (values, X.indices, X.indptr)
+            return _solvers.Design.from_sparse(
+                None if values is None else _aligned(values),
+                _aligned(X.indices),
+                _aligned(X.indptr),
+                n_samples,
+                n_features,
+                axis,
+                threads,
             )
-            return _solvers.Design.from_sparse(*arrays, n_samples, n_features, axis, threads)
         except ValueError as error:
             raise ValueError(f"X is not a valid {X.format} matrix: {error}") from None
 
@@ -119,6 +123,11 @@ def _sparse_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Des
         X.sum_duplicates()
         seen = design(X.data)
     return seen.valueless() if seen.structure.all_ones else seen
+
+
+def _aligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array itself, or a copy where it does not lie at a multiple of its item's size."""
+    return np.require(array, requirements=["A"])
 
 
 def _check_finite(design: _solvers.Design) -> None:

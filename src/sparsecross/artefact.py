@@ -7,6 +7,7 @@ a file is opened, each block when it is first asked for, so opening takes consta
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import mmap as _mmap
 import os
@@ -81,12 +82,19 @@ def encode(meta: Mapping[str, Any], arrays: Arrays) -> bytes:
 def write(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a file whole or not at all: whatever fails, an old file of that name stays as it was.
 
+    A symbolic link is followed: what it points to is replaced.
+
     Raises
     ------
     OSError
-        If the file cannot be written.
+        If the file cannot be written, its folder does not exist, or something that is no regular
+        file (a folder, a device) has its name.
     """
-    target = Path(path)
+    target = Path(path).resolve()
+    if target.exists() and not target.is_file():
+        raise FileExistsError(errno.EEXIST, "not a regular file", os.fspath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(target.parent))
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from command_line_tables import REGRESSION
-from sparsecross.cli_arguments import make_parser
+from sparsecross.cli.arguments import make_parser
 
 
 def test_short_of_convergence_is_a_warning_line(run, parquet, tmp_path):

@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import make_pipeline
 
-from .cli_read import describe, read
-from .console import Console
-from .crossing import FeatureCross
-from .holdout import (
+from ..crossing import FeatureCross
+from ..holdout import (
     Choice,
     Errors,
     Estimator,
@@ -25,9 +23,11 @@ from .holdout import (
     errors_of,
     split_rows,
 )
-from .linear import ElasticNet, Lasso, SparseLogisticRegression
-from .memory import format_bytes
-from .pruning import PrunedModel, prune
+from ..linear import ElasticNet, Lasso, SparseLogisticRegression
+from ..memory import format_bytes
+from ..pruning import PrunedModel, prune
+from .console import Console
+from .read import describe, read
 from .treatment import Fields, treat
 
 

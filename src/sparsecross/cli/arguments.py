@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from . import __version__
-from .cli_fit import fit
-from .cli_use import inspect, predict
+from .. import __version__
+from ..files import FORMATS, format_of
 from .console import PROGRAM
-from .files import FORMATS, format_of
+from .fit import fit
+from .use import inspect, predict
 
 _FIT = """Fit a model to a table, measure it on rows held back, prune it and save it.
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from sklearn.exceptions import ConvergenceWarning
 
-from .cli_arguments import make_parser
+from ..files import MissingExtraError
+from .arguments import make_parser
 from .console import Console, trouble
-from .files import MissingExtraError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,7 +69,3 @@ def _check_output(path: str) -> None:
         )
     if not os.access(target.parent, os.W_OK):
         raise ValueError(f"{path!r} cannot be written: {str(target.parent)!r} is read-only")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .files import require_pyarrow
+from ..files import require_pyarrow
 
 Task = Literal["regression", "classification"]
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from .artefact import Artefact, write
-from .cli_read import split_fields
+from ..artefact import Artefact, write
+from ..files import format_of, require_pyarrow
+from ..pruning import PrunedModel, TopWeight, load
+from ..svmlight import read_svmlight
+from ..tables import check_columns, column_names, read_table
 from .console import Console
-from .files import format_of, require_pyarrow
-from .pruning import PrunedModel, TopWeight, load
-from .svmlight import read_svmlight
-from .tables import check_columns, column_names, read_table
+from .read import split_fields
 
 
 def predict(options: Namespace, console: Console) -> None:

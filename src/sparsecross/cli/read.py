@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..files import format_of, require_pyarrow
+from ..holdout import Rows
+from ..svmlight import read_svmlight
+from ..tables import check_columns, column_names, read_table, split_tokens
 from .console import Console
-from .files import format_of, require_pyarrow
-from .holdout import Rows
-from .svmlight import read_svmlight
-from .tables import check_columns, column_names, read_table, split_tokens
 from .treatment import Fields, Target, as_target, as_weight, numeric_target
 
 
