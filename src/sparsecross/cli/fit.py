@@ -190,7 +190,9 @@ def _chosen(name: str, estimator: Estimator, choice: Choice | None, seconds: flo
     )
 
 
-def _digits(value: float) -> str:
+def _digits(name: str, value: float) -> str:
+    if name != "RMSE":  # shares and log losses have no unit: rounding below 1e-4 hides nothing
+        return f"{value:.4f}"
     return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.5g}"
 
 
@@ -201,7 +203,7 @@ def _print_table(
     head = ["model", *(f"{where} {e}" for e in errors), "weights", "non-zero", "dense", "pruned"]
     lines = []
     for name, found, model in rows:
-        cells = [name, *map(_digits, found.named.values())]
+        cells = [name, *(_digits(e, value) for e, value in found.named.items())]
         if model is None:
             lines.append([*cells, "", "", "", ""])
             continue
