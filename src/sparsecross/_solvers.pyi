@@ -12,7 +12,7 @@ def set_in_forked_child() -> None: ...
 def effective_threads(requested: int = 0) -> int: ...
 
 _Field: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int64] | None]
-_Csr: TypeAlias = tuple[NDArray[np.integer], NDArray[np.integer]]
+_Csr: TypeAlias = tuple[NDArray[np.float32], NDArray[np.integer], NDArray[np.integer]]
 
 class Strings:
     def __init__(self, blob: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None: ...
@@ -54,16 +54,14 @@ def distinct_integers(
 def make_sets(
     offsets: NDArray[np.int64], codes: NDArray[np.int32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]: ...
-def learn_columns(
+def learn_keys(
     terms: list[list[int]],
     cardinalities: list[int],
     fields: list[_Field],
     n_rows: int,
     min_count: int,
-    with_rows: bool,
-    index_limit: int,
     n_threads: int = 0,
-) -> tuple[list[NDArray[np.uint64]], _Csr | None]: ...
+) -> list[NDArray[np.uint64]]: ...
 def hash_columns(
     terms: list[list[int]],
     hashes: list[NDArray[np.uint64]],

@@ -204,8 +204,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             d.codes(c, self.handle_unknown)
             for d, c in zip(self._dictionaries, columns, strict=True)
         ]
-        indptr, indices = self._table.of_rows(fields, n_rows, _INDEX_LIMIT, self.n_threads or 0)
-        return _csr(indptr, indices, n_rows, self._n_columns)
+        return self._rows(fields, n_rows)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Return the names of the columns: field_value, joined by blanks in crosses.
@@ -350,14 +349,12 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         cardinalities = [d.cardinality for d in dictionaries]
         for cross in crosses:
             self._check_range(cross, cardinalities)
-        keys, rows = _solvers.learn_columns(
+        keys = _solvers.learn_keys(
             [list(t) for t in terms],
             cardinalities,
             fields,
             n_rows,
             int(self.min_count),
-            with_rows,
-            _INDEX_LIMIT,
             self.n_threads or 0,
         )
         self._dictionaries, self._terms = dictionaries, terms
@@ -366,7 +363,11 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             for t, k in zip(terms, keys, strict=True)
         ]
         self.collisions_: int | None = None
-        return None if rows is None else _csr(*rows, n_rows, self._n_columns)
+        return self._rows(fields, n_rows) if with_rows else None
+
+    def _rows(self, fields: list[Codes], n_rows: int) -> Any:
+        found = self._table.of_rows(fields, n_rows, _INDEX_LIMIT, self.n_threads or 0)
+        return _csr(found, n_rows, self._n_columns)
 
     def _check_range(self, cross: tuple[int, ...], cardinalities: list[int]) -> None:
         product = 1
@@ -503,7 +504,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
 
     def _hash(self, hashes: list[NDArray[np.uint64]], fields: list[Codes], n_rows: int) -> Any:
         assert self.n_bits is not None
-        indptr, indices = _solvers.hash_columns(
+        found = _solvers.hash_columns(
             [list(t) for t in self._terms],
             hashes,
             fields,
@@ -513,7 +514,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             _INDEX_LIMIT,
             self.n_threads or 0,
         )
-        return _csr(indptr, indices, n_rows, 2**self.n_bits)
+        return _csr(found, n_rows, 2**self.n_bits)
 
     # For the rest of the package
 
@@ -804,12 +805,11 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, Integral) else value
 
 
-def _csr(indptr: NDArray[Any], indices: NDArray[Any], n_rows: int, n_columns: int) -> Any:
-    """Make a matrix or array of ones, as scikit-learn is told to."""
-    arrays = get_config().get("sparse_interface", "spmatrix") == "sparray"
-    kind = scipy.sparse.csr_array if arrays else scipy.sparse.csr_matrix
-    ones = np.ones(len(indices), np.float32)
-    out = kind((ones, indices, indptr), shape=(n_rows, n_columns), copy=False)
+def _csr(arrays: tuple[NDArray[Any], ...], n_rows: int, n_columns: int) -> Any:
+    """Make a matrix or array of (data, indices, indptr), as scikit-learn is told to."""
+    as_array = get_config().get("sparse_interface", "spmatrix") == "sparray"
+    kind = scipy.sparse.csr_array if as_array else scipy.sparse.csr_matrix
+    out = kind(arrays, shape=(n_rows, n_columns), copy=False)
     out.has_canonical_format = True
     return out
 
