@@ -1,5 +1,6 @@
 #include "bindings/bindings.hpp"
 #include "cross/columns.hpp"
+#include "cross/hashed.hpp"
 #include "cross/keys.hpp"
 #include "cross/strings.hpp"
 
@@ -359,7 +360,7 @@ void check_bits(int n_bits) {
 py::tuple hash_columns(const std::vector<Term>& terms,
                        const std::vector<Array<std::uint64_t>>& hashes,
                        const std::vector<GivenField>& given, Index n_rows, int n_bits,
-                       const std::optional<Array<std::uint64_t>>& kept, Index index_limit,
+                       const std::optional<Array<std::uint8_t>>& kept, Index index_limit,
                        int n_threads) {
   constexpr Index grain = 1024;
   check_bits(n_bits);
@@ -367,20 +368,17 @@ py::tuple hash_columns(const std::vector<Term>& terms,
   std::vector<std::int64_t> cardinalities;
   const auto pointers = hashes_of(hashes, cardinalities);
   const auto fields = fields_of(given, cardinalities, n_rows, n_threads);
-  if (kept) check_vector(*kept, "kept");
-  std::optional<SortedIndex<std::uint64_t>> filter;
+  if (kept) check_length(*kept, ((Index{1} << n_bits) + 7) / 8, "kept");
+  const std::uint8_t* filter = kept ? kept->data() : nullptr;
   std::vector<TermKeys<Mixer>> keys;
   std::vector<Index> starts;
   {
     const py::gil_scoped_release released;  // the arrays are held by this call's arguments
-    if (kept) filter.emplace(kept->data(), kept->size(), "kept");
     keys = keys_of(terms, fields, Mixer{&pointers});
     starts = chunk_starts(keys, n_rows, grain, n_threads);
   }
   return csr_of(n_rows, grain, Index{1} << n_bits, std::move(starts), index_limit, n_threads,
-                [&](Rows& out) {
-                  write_hashed(keys, n_bits, filter ? &*filter : nullptr, out, n_rows, n_threads);
-                });
+                [&](Rows& out) { write_hashed(keys, n_bits, filter, out, n_rows, n_threads); });
 }
 
 Index hash_collisions(const std::vector<Term>& terms,

@@ -201,18 +201,17 @@ struct TermIndex {
       const Index m = std::min(few, end - row);
       std::uint32_t* const block = out.columns + out.start(begin) + (row - begin) * width;
       for (std::size_t t = 0; t < terms.size(); ++t) find(all_keys[t], t, row, m, block + t, width);
+      bool missing = false;
+      for (Index k = 0; k < m * width; ++k) missing |= block[k] == nowhere;
+      if (!missing && out.columns + next == block) {
+        for (Index i = 0; i < m; ++i) out.ends[static_cast<std::size_t>(row + i)] = next += width;
+        continue;
+      }
       for (Index i = 0; i < m; ++i) {
-        const std::uint32_t* const of_row = block + i * width;
-        bool complete = next == of_row - out.columns;
-        for (Index t = 0; t < width && complete; ++t) complete = of_row[t] != nowhere;
-        if (complete) {
-          next += width;
-        } else {
-          for (Index t = 0; t < width; ++t) {
-            const std::uint32_t column = of_row[t];
-            out.columns[next] = column;
-            next += column != nowhere;
-          }
+        for (Index t = 0; t < width; ++t) {
+          const std::uint32_t column = block[i * width + t];
+          out.columns[next] = column;
+          next += column != nowhere;
         }
         out.ends[static_cast<std::size_t>(row + i)] = next;
       }
@@ -266,9 +265,12 @@ struct TermIndex {
   void find(const TermKeys<MixedRadix>& of_rows, std::size_t t, Index row, Index m,
             std::uint32_t* out, Index stride) const {
     const auto& index = keys[t];
-    if (terms[t].size() == 2 && !index.bitmap().empty()) {
-      index.bitmap().ranks(m, of_rows.pairs(row, index.first()),
-                           static_cast<std::uint32_t>(starts[t]), out, stride);
+    const auto start = static_cast<std::uint32_t>(starts[t]);
+    if (!index.hashed() && terms[t].size() <= 2) {
+      if (terms[t].size() == 1)
+        index.ranks(m, of_rows.singles(row, index.first()), start, out, stride);
+      else
+        index.ranks(m, of_rows.pairs(row, index.first()), start, out, stride);
       return;
     }
     std::uint64_t block[key_block];
@@ -278,58 +280,6 @@ struct TermIndex {
     for (Index i = 0; i < m; ++i) out[i * stride] = column(t, positions[i]);
   }
 };
-
-// Problem: the columns of rows where a column is a hash of the key: its first n_bits bits after
-//          mixing. Two keys of a row that share a column give it once.
-// Given:   hashes of the categories; where `kept` is not null, columns outside it stay empty.
-// Cost:    a mix for each row and term, and a sort of each row's columns.
-inline void write_hashed(const std::vector<TermKeys<Mixer>>& all_keys, int n_bits,
-                         const SortedIndex<std::uint64_t>* kept, Rows& out, Index n_rows,
-                         int n_threads) {
-  parallel_chunks(n_rows, out.grain, n_threads, [&](Index begin, Index end) {
-    std::uint32_t* next = out.columns + out.start(begin);
-    for (Index row = begin; row < end; ++row) {
-      std::uint32_t* const first = next;
-      for (const auto& keys : all_keys)
-        keys.each(row, [&](std::uint64_t key) {
-          const std::uint64_t slot = splitmix64(key) >> (64 - n_bits);
-          if (kept == nullptr || kept->find(slot) >= 0) *next++ = static_cast<std::uint32_t>(slot);
-        });
-      std::sort(first, next);
-      next = std::unique(first, next);
-      out.ends[static_cast<std::size_t>(row)] = next - out.columns;
-    }
-  });
-}
-
-// Problem: how many distinct keys of the rows share their column with another one.
-// Given:   as hashed_columns. Keys are told apart by their 64 bits before they are cut to n_bits.
-// Cost:    a table access for each row and term, and one for each distinct key.
-inline Index count_collisions(const std::vector<Term>& terms, const std::vector<FieldCodes>& fields,
-                              const std::vector<const std::uint64_t*>& hashes, Index n_rows,
-                              int n_bits, int n_threads) {
-  std::vector<std::vector<std::uint64_t>> slots(terms.size());
-  parallel_chunks(static_cast<Index>(terms.size()), 1, n_threads, [&](Index at, Index) {
-    const auto t = static_cast<std::size_t>(at);
-    const TermKeys<Mixer> keys(terms[t], fields, {&hashes});
-    KeyCounter counter;
-    std::vector<std::int64_t> offsets;
-    for (Index begin = 0; begin < n_rows; begin += key_block) {
-      const auto block = detail::gather(keys, begin, std::min(n_rows, begin + key_block), offsets);
-      counter.add(block.data(), static_cast<Index>(block.size()));
-    }
-    for (const auto& entry : counter.entries())
-      slots[t].push_back(splitmix64(entry.key) >> (64 - n_bits));
-  });
-  KeyCounter per_slot;
-  Index n_keys = 0, alone = 0;
-  for (const auto& some : slots) {
-    per_slot.add(some.data(), static_cast<Index>(some.size()));
-    n_keys += static_cast<Index>(some.size());
-  }
-  for (const auto& slot : per_slot.entries()) alone += slot.count == 1;
-  return n_keys - alone;
-}
 
 // Problem: codes of the rows' tokens to sets: known codes only, increasing, each once.
 // Given:   offsets that begin at 0, never decrease and end at the number of codes.

@@ -150,9 +150,23 @@ class SortedIndex {
     return static_cast<Index>(table_.size() * sizeof(std::int32_t)) + bitmap_.bytes();
   }
 
-  // The bitmap, if there is one, of keys less the first.
-  const Bitmap& bitmap() const { return bitmap_; }
+  // Whether keys are found by a hash table.
+  bool hashed() const { return bits_ != 0; }
   std::uint64_t first() const { return first_; }
+
+  // out[i * stride] = start + the position of the key that is x(i) above the first, or nowhere, for
+  // i in [0, m); not where keys are hashed.
+  template <class X>
+  void ranks(Index m, const X& x, std::uint32_t start, std::uint32_t* out, Index stride) const {
+    if (!bitmap_.empty()) {
+      bitmap_.ranks(m, x, start, out, stride);
+      return;
+    }
+    for (Index i = 0; i < m; ++i) {
+      const std::uint64_t at = x(i);
+      out[i * stride] = at < span_ ? start + static_cast<std::uint32_t>(at) : nowhere;
+    }
+  }
 
   std::int32_t find(T key) const {
     if (n_ == 0) return -1;
@@ -163,15 +177,10 @@ class SortedIndex {
 
   // The positions of m keys. Two fetches run ahead: the slot, then the key that the slot names.
   void find(const T* keys, Index m, std::int32_t* positions) const {
-    if (!bitmap_.empty()) {
-      bitmap_.ranks(
+    if (!hashed()) {
+      ranks(
           m, [&](Index j) { return offset(keys[j]); }, 0,
           reinterpret_cast<std::uint32_t*>(positions), 1);
-      return;
-    }
-    if (bits_ == 0) {
-      for (Index j = 0; j < m; ++j)
-        positions[j] = offset(keys[j]) < span_ ? static_cast<std::int32_t>(offset(keys[j])) : -1;
       return;
     }
     constexpr Index far = 16, near = 8;

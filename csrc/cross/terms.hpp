@@ -127,6 +127,12 @@ class TermKeys {
     }
   }
 
+  // Of one field, where a row has one code or none: i to the code of row `row` + i, less `first`.
+  auto singles(Index row, std::uint64_t first) const {
+    const std::int32_t* a = fields_[0]->codes + row;
+    return [=](Index i) { return a[i] < 0 ? no_key : static_cast<std::uint32_t>(a[i]) - first; };
+  }
+
   // Of a pair of fields, where a row has one key or none: i to the key of row `row` + i, less
   // `first`; without a branch, the sign bit of a | b telling of an unknown.
   auto pairs(Index row, std::uint64_t first) const {
@@ -160,6 +166,17 @@ class TermKeys {
   // Calls f(key) for each key of a row; exact keys come in increasing order.
   template <class F>
   void each(Index row, const F& f) const {
+    if (!several_ && term_->size() <= 2) {
+      const std::int32_t a = fields_[0]->codes[row];
+      if (a < 0) return;
+      const std::uint64_t key = fold_.first((*term_)[0], a);
+      if (term_->size() == 1) {
+        f(key);
+      } else if (const std::int32_t b = fields_[1]->codes[row]; b >= 0) {
+        f(fold_.next(key, (*term_)[1], b));
+      }
+      return;
+    }
     std::array<Index, max_fields> at{};
     descend(row, 0, 0, at.data(), f);
   }

@@ -48,6 +48,11 @@ class Columns:
 def encode_strings(
     objects: NDArray[np.object_],
 ) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int64]] | None: ...
+def encode_texts(
+    blob: NDArray[np.uint8], offsets: NDArray[np.int64], nulls: NDArray[np.bool_]
+) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int64]]: ...
+def occurring(codes: NDArray[np.signedinteger], n_codes: int) -> NDArray[np.bool_]: ...
+def mapped(codes: NDArray[np.signedinteger], places: NDArray[np.int32]) -> NDArray[np.int32]: ...
 def distinct_integers(
     values: NDArray[np.int64], nulls: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]: ...
@@ -68,7 +73,7 @@ def hash_columns(
     fields: list[_Field],
     n_rows: int,
     n_bits: int,
-    kept: NDArray[np.uint64] | None,
+    kept: NDArray[np.uint8] | None,
     index_limit: int,
     n_threads: int = 0,
 ) -> _Csr: ...

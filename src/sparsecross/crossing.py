@@ -34,6 +34,7 @@ Crosses = Literal["pairwise"] | Sequence[Sequence[str | int]]
 _INDEX_LIMIT = int(np.iinfo(np.int32).max)
 _KEY_LIMIT = 2**63
 _MAX_FIELDS = 16
+_FIRST = np.zeros(1, np.int32)  # the codes of one row whose only category is number 0
 
 
 class _Lookup:
@@ -51,10 +52,11 @@ class FeatureCross(TransformerMixin, BaseEstimator):
     sorted (strings by code point, null last); then the crosses in the order of `crosses`, each
     sorted by its values in turn. The order of rows has no influence on columns.
 
-    Fields of strings, categories, booleans, integers and floats that are whole numbers are
-    categorical. Nulls (None, NaN, NaT, pandas.NA) are a category of their own. A list-valued
-    field is a set of tokens: repetitions and nulls inside a list are ignored, and an empty or
-    null list has no column. Float fields with fractions must be cut by `buckets`.
+    Fields of strings, categories, booleans, integers and floats are categorical, each distinct
+    value a category; floats that `buckets` names are cut into intervals instead. Nulls (None, NaN,
+    NaT, pandas.NA) are a category of their own. A list-valued field is a set of tokens:
+    repetitions and nulls inside a list are ignored, and an empty or null list has no column.
+    Infinite floats are refused.
 
     Parameters
     ----------
@@ -130,7 +132,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
     #   _terms         tuples of positions in _dictionaries: one field (levels) or several
     #   _keys          of each term its sorted keys, None where all possible ones have a column;
     #                  with n_bits nothing
-    #   _kept          with n_bits and min_count > 1 the columns in use, sorted
+    #   _kept          with n_bits and min_count > 1 a bit for each column: whether it is in use
     #   _selected      whether this is a part of a fitted encoder
     #   _lookup        tables over _keys, built when first needed
 
@@ -330,7 +332,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         crosses = self._resolved_crosses(several)
         terms = [(i,) for i in range(len(columns))] + crosses
         self._lookup = _Lookup()
-        self._kept: NDArray[np.uint64] | None = None
+        self._kept: NDArray[np.uint8] | None = None
         if self.n_bits is not None:
             return self._fit_hashed(columns, n_buckets, terms, n_rows, with_rows=with_rows)
 
@@ -467,44 +469,50 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             [list(t) for t in terms], hashes, fields, n_rows, self.n_bits, self.n_threads or 0
         )
         if self.min_count > 1:
-            slots, counts = np.unique(
-                self._hash(hashes, fields, n_rows).indices, return_counts=True
-            )
-            self._kept = slots[counts >= self.min_count].astype(np.uint64)
+            slots = self._hash(hashes, fields, n_rows).indices
+            counts = np.bincount(slots, minlength=2**self.n_bits)
+            self._kept = np.packbits(counts >= self.min_count, bitorder="little")
         return self._hash(hashes, fields, n_rows) if with_rows else None
 
     def _hashed_fields(self, columns: list[Column]) -> tuple[list[NDArray[np.uint64]], list[Codes]]:
-        """Return the hashes of the categories that occur in each column, and the codes.
+        """Return the hashes of the categories that occur in each column, and the codes."""
+        found = [self._hashed_field(d, c) for d, c in zip(self._dictionaries, columns, strict=True)]
+        return [hashes for hashes, _ in found], [codes for _, codes in found]
+
+    def _hashed_field(self, known: Dictionary, column: Column) -> tuple[NDArray[np.uint64], Codes]:
+        """Do it for one column.
 
         The tokens of a list-valued field are numbered by their hashes, so that the order in
         which a row's tokens are crossed is the same in every table.
         """
-        hashes: list[NDArray[np.uint64]] = []
-        fields: list[Codes] = []
-        for known, column in zip(self._dictionaries, columns, strict=True):
-            if known.kind == "bucket":
-                here = replace(known, has_null=self.numeric_nulls == "indicator")
-                codes, offsets = here.codes(column, "ignore")
-            else:
-                # Whether the column's kind fits is what looking its entries up finds out.
-                known.codes(column, "ignore")
-                here, codes, offsets = learn(column, known.name, known.position, 1)
-                if known.several and offsets is None:
-                    codes, offsets = known.codes(column, "ignore")
-            values = here.hashes()
-            if offsets is not None:
-                order = np.argsort(values)
-                place = np.empty(len(order), np.int32)
-                place[order] = np.arange(len(order), dtype=np.int32)
-                values = values[order]
-                offsets, codes = _solvers.make_sets(offsets, place[codes])
-            hashes.append(values)
-            fields.append((codes, offsets))
-        return hashes, fields
+        if known.kind == "bucket":
+            here = replace(known, has_null=self.numeric_nulls == "indicator")
+            codes, offsets = here.codes(column, "ignore")
+        else:
+            # Whether the column's kind fits is what looking its entries up finds out.
+            known.codes(column, "ignore")
+            here, codes, offsets = learn(column, known.name, known.position, 1)
+            if known.several and offsets is None:
+                codes, offsets = known.codes(column, "ignore")
+        values = here.hashes()
+        if offsets is not None:
+            order = np.argsort(values)
+            place = np.empty(len(order), np.int32)
+            place[order] = np.arange(len(order), dtype=np.int32)
+            values = values[order]
+            offsets, codes = _solvers.make_sets(offsets, place[codes])
+        return values, (codes, offsets)
 
     def _hash(self, hashes: list[NDArray[np.uint64]], fields: list[Codes], n_rows: int) -> Any:
         assert self.n_bits is not None
-        found = _solvers.hash_columns(
+        found = self._hashed_columns(hashes, fields, n_rows)
+        return _csr(found, n_rows, 2**self.n_bits)
+
+    def _hashed_columns(
+        self, hashes: list[NDArray[np.uint64]], fields: list[Codes], n_rows: int
+    ) -> tuple[NDArray[Any], ...]:
+        assert self.n_bits is not None
+        return _solvers.hash_columns(
             [list(t) for t in self._terms],
             hashes,
             fields,
@@ -514,7 +522,6 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             _INDEX_LIMIT,
             self.n_threads or 0,
         )
-        return _csr(found, n_rows, 2**self.n_bits)
 
     # For the rest of the package
 
@@ -649,8 +656,19 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             return self._table.of_row(
                 [d.code(v, unknown) for d, v in zip(dictionaries, values, strict=True)]
             )
-        columns = [one_row(v, d.name) for d, v in zip(dictionaries, values, strict=True)]
-        found: list[int] = self._hash(*self._hashed_fields(columns), 1).indices.tolist()
+        hashes: list[NDArray[np.uint64]] = []
+        fields: list[Codes] = []
+        for d, value in zip(dictionaries, values, strict=True):
+            known = d.hash_of(value)
+            if known is not None:
+                hashes.append(known)
+                fields.append((_FIRST, None))
+            else:
+                one, codes = self._hashed_field(d, one_row(value, d.name))
+                hashes.append(one)
+                fields.append(codes)
+        _, indices, _ = self._hashed_columns(hashes, fields, 1)
+        found: list[int] = indices.tolist()
         return found
 
     def _memory(self) -> dict[str, int]:
@@ -747,7 +765,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         for i, given in enumerate(meta["fields"]):
             position, kind = given["position"], given["kind"]
             _check_integer("position", position, 0, len(names) - 1)
-            _check_choice("kind", kind, ("text", "integer", "boolean", "bucket", "null"))
+            _check_choice("kind", kind, ("text", "integer", "float", "boolean", "bucket", "null"))
             dtype = np.float64 if kind == "bucket" else np.int64
             blob = _vector(arrays[f"field{i}.blob"], np.uint8) if kind == "text" else None
             values = _vector(arrays[f"field{i}.values"], dtype)
@@ -766,7 +784,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         if not out._selected and [d.position for d in out._dictionaries] != list(range(len(names))):
             raise ValueError("the fields' positions must be 0, 1, ...")
         out._terms = [tuple(term) for term in meta["terms"]]
-        out._kept = _vector(arrays["kept"], np.uint64) if "kept" in arrays else None
+        out._kept = _vector(arrays["kept"], np.uint8) if "kept" in arrays else None
         n = len(out._dictionaries)
         for term in out._terms:
             if not 1 <= len(term) <= _MAX_FIELDS:
@@ -775,10 +793,8 @@ class FeatureCross(TransformerMixin, BaseEstimator):
                 _check_integer("field", f, 0, n - 1)
         out._keys = []
         if out.n_bits is not None:
-            if out._kept is not None and (
-                (out._kept[1:] <= out._kept[:-1]).any() or (out._kept >= 2**out.n_bits).any()
-            ):
-                raise ValueError("kept columns must increase strictly and lie below 2**n_bits")
+            if out._kept is not None and len(out._kept) != (2**out.n_bits + 7) // 8:
+                raise ValueError("there must be one bit for each of the 2**n_bits columns")
             return out
         for t, term in enumerate(out._terms):
             name = f"term{t}.keys"
