@@ -29,7 +29,13 @@ py::object encode_strings(const py::array& objects) {
   Array<std::int32_t> codes(n);
   std::int32_t* out = codes.mutable_data();
   StringCounter counter;
+  constexpr Index ahead = 16;
   for (Index i = 0; i < n; ++i) {
+    if (i + ahead < n) {  // objects lie anywhere: the header, and where a short string ends
+      const char* later = *reinterpret_cast<const char* const*>(at + (i + ahead) * stride);
+      __builtin_prefetch(later);
+      __builtin_prefetch(later + 48);
+    }
     PyObject* object = *reinterpret_cast<PyObject* const*>(at + i * stride);
     if (object == nullptr) return py::none();
     if (PyUnicode_CheckExact(object)) {
