@@ -1,5 +1,6 @@
 #include "bindings/bindings.hpp"
 #include "cross/columns.hpp"
+#include "cross/hashed.hpp"
 #include "cross/keys.hpp"
 #include "cross/strings.hpp"
 
@@ -113,7 +114,8 @@ py::tuple distinct_integers(const Array<std::int64_t>& values, const Array<bool>
   const bool* null = nulls.data();
   const Index n = values.size();
   std::vector<std::int64_t> sorted;
-  DistinctKeys found;
+  Array<std::int32_t> codes(n);
+  std::int32_t* code = codes.mutable_data();
   {
     const py::gil_scoped_release released;  // values and nulls are held by this call's arguments
     std::int64_t low = INT64_MAX, high = INT64_MIN;
@@ -128,14 +130,17 @@ py::tuple distinct_integers(const Array<std::int64_t>& values, const Array<bool>
     if (span >= no_key - 1)
       throw std::invalid_argument("integers must span less than 2^64 - 2, got " +
                                   std::to_string(low) + " and " + std::to_string(high));
-    found = distinct_keys(n, span + 1, 1, [&](Index begin, Index end, std::uint64_t* block) {
-      for (Index i = begin; i < end; ++i)
-        block[i - begin] = null[i] ? no_key : static_cast<std::uint64_t>(x[i]) - base;
+    const auto found = distinct_keys(n, span + 1, 1, [&](const auto& f) {
+      for (Index i = 0; i < n; ++i) f(null[i] ? no_key : static_cast<std::uint64_t>(x[i]) - base);
     });
-    for (const std::uint64_t key : found.keys)
-      sorted.push_back(static_cast<std::int64_t>(key + base));
+    for (const std::uint64_t key : found) sorted.push_back(static_cast<std::int64_t>(key + base));
+    const SortedIndex<std::int64_t> index(sorted.data(), static_cast<Index>(sorted.size()),
+                                          "values");
+    index.find(x, n, code);
+    for (Index i = 0; i < n; ++i)
+      if (null[i]) code[i] = -1;
   }
-  return py::make_tuple(as_array(std::move(sorted)), as_array(std::move(found.ids)));
+  return py::make_tuple(as_array(std::move(sorted)), codes);
 }
 
 py::tuple sets_of(const Array<std::int64_t>& offsets, const Array<std::int32_t>& codes) {
@@ -209,11 +214,11 @@ Array<I> indptr_of(const Rows& rows) {
 // (indptr, indices) of the rows that write(rows) writes, int32 where neither a column nor the
 // number of entries is beyond index_limit, else int64.
 template <class Write>
-py::tuple csr_of(Index n_rows, Index n_columns, std::vector<Index> chunk_starts, Index index_limit,
-                 const Write& write) {
+py::tuple csr_of(Index n_rows, Index grain, Index n_columns, std::vector<Index> chunk_starts,
+                 Index index_limit, int n_threads, const Write& write) {
   // NumPy's memory, because it asks for huge pages, which halves the time of the first touch.
   Array<std::uint32_t> room(chunk_starts.back());
-  Rows rows(n_rows, room.mutable_data(), std::move(chunk_starts));
+  Rows rows(n_rows, grain, room.mutable_data(), std::move(chunk_starts));
   Index n_stored = 0;
   {
     const py::gil_scoped_release released;  // room is this call's own
@@ -221,39 +226,33 @@ py::tuple csr_of(Index n_rows, Index n_columns, std::vector<Index> chunk_starts,
     n_stored = rows.close_gaps();
   }
   if (n_stored < room.size()) room.resize({n_stored}, false);
+  Array<float> ones(n_stored);
+  float* one = ones.mutable_data();
+  {
+    const py::gil_scoped_release released;  // ones is this call's own
+    parallel_chunks(n_stored, 1 << 18, n_threads,
+                    [&](Index begin, Index end) { std::fill(one + begin, one + end, 1.0F); });
+  }
   if (std::max(n_stored, n_columns) <= std::min<Index>(index_limit, INT32_MAX))
-    return py::make_tuple(indptr_of<std::int32_t>(rows), room.attr("view")("int32"));
-  return py::make_tuple(indptr_of<std::int64_t>(rows), room.attr("astype")("int64"));
+    return py::make_tuple(ones, room.attr("view")("int32"), indptr_of<std::int32_t>(rows));
+  return py::make_tuple(ones, room.attr("astype")("int64"), indptr_of<std::int64_t>(rows));
 }
 
-// (sorted keys of each term, (indptr, indices) or None)
-py::tuple learn_columns(const std::vector<Term>& terms,
-                        const std::vector<std::int64_t>& cardinalities,
-                        const std::vector<GivenField>& given, Index n_rows, Index min_count,
-                        bool with_rows, Index index_limit, int n_threads) {
+// The sorted keys of each term.
+py::list learnt_keys(const std::vector<Term>& terms, const std::vector<std::int64_t>& cardinalities,
+                     const std::vector<GivenField>& given, Index n_rows, Index min_count,
+                     int n_threads) {
   check_cardinalities(cardinalities);
   check_terms(terms, cardinalities.size());
   const auto fields = fields_of(given, cardinalities, n_rows, n_threads);
-  Learnt learnt;
-  std::vector<Index> starts;
-  Index n_columns = 0;
+  std::vector<std::vector<std::uint64_t>> learnt;
   {
     const py::gil_scoped_release released;  // the arrays are held by `given`
-    learnt = learn_terms(terms, fields, cardinalities, n_rows, min_count, n_threads);
-    for (const auto& keys : learnt.keys) n_columns += static_cast<Index>(keys.size());
-    if (with_rows)
-      starts = chunk_starts(keys_of(terms, fields, MixedRadix{&cardinalities}), n_rows, n_threads);
+    learnt = learn_keys(terms, fields, cardinalities, n_rows, min_count, n_threads);
   }
-  py::object rows = py::none();
-  if (with_rows)
-    rows = csr_of(n_rows, n_columns, std::move(starts), index_limit,
-                  [&](Rows& out) { learnt.write(out, n_rows, n_threads); });
   py::list keys;
-  for (auto& some : learnt.keys) {
-    some.shrink_to_fit();
-    keys.append(as_array(std::move(some)));
-  }
-  return py::make_tuple(keys, rows);
+  for (auto& some : learnt) keys.append(as_array(std::move(some)));
+  return keys;
 }
 
 // A TermIndex and the key arrays it looks at.
@@ -303,10 +302,10 @@ struct Columns {
     {
       const py::gil_scoped_release released;  // the arrays are held by `given` and this object
       keys = keys_of(index.terms, fields, MixedRadix{&index.cardinalities});
-      starts = chunk_starts(keys, n_rows, n_threads);
+      starts = chunk_starts(keys, n_rows, index.grain(), n_threads);
     }
-    return csr_of(n_rows, index.starts.back(), std::move(starts), index_limit,
-                  [&](Rows& out) { index.write(keys, out, n_rows, n_threads); });
+    return csr_of(n_rows, index.grain(), index.starts.back(), std::move(starts), index_limit,
+                  n_threads, [&](Rows& out) { index.write(keys, out, n_rows, n_threads); });
   }
 
   // One row, given by each field's code or list of codes.
@@ -339,11 +338,7 @@ struct Columns {
     return columns;
   }
 
-  Index table_bytes() const {
-    Index total = 0;
-    for (const auto& keys : index.keys) total += keys.table_bytes();
-    return total;
-  }
+  Index table_bytes() const { return index.table_bytes(); }
 };
 
 std::vector<const std::uint64_t*> hashes_of(const std::vector<Array<std::uint64_t>>& hashes,
@@ -365,26 +360,25 @@ void check_bits(int n_bits) {
 py::tuple hash_columns(const std::vector<Term>& terms,
                        const std::vector<Array<std::uint64_t>>& hashes,
                        const std::vector<GivenField>& given, Index n_rows, int n_bits,
-                       const std::optional<Array<std::uint64_t>>& kept, Index index_limit,
+                       const std::optional<Array<std::uint8_t>>& kept, Index index_limit,
                        int n_threads) {
+  constexpr Index grain = 1024;
   check_bits(n_bits);
   check_terms(terms, hashes.size());
   std::vector<std::int64_t> cardinalities;
   const auto pointers = hashes_of(hashes, cardinalities);
   const auto fields = fields_of(given, cardinalities, n_rows, n_threads);
-  if (kept) check_vector(*kept, "kept");
-  std::optional<SortedIndex<std::uint64_t>> filter;
+  if (kept) check_length(*kept, ((Index{1} << n_bits) + 7) / 8, "kept");
+  const std::uint8_t* filter = kept ? kept->data() : nullptr;
   std::vector<TermKeys<Mixer>> keys;
   std::vector<Index> starts;
   {
     const py::gil_scoped_release released;  // the arrays are held by this call's arguments
-    if (kept) filter.emplace(kept->data(), kept->size(), "kept");
     keys = keys_of(terms, fields, Mixer{&pointers});
-    starts = chunk_starts(keys, n_rows, n_threads);
+    starts = chunk_starts(keys, n_rows, grain, n_threads);
   }
-  return csr_of(n_rows, Index{1} << n_bits, std::move(starts), index_limit, [&](Rows& out) {
-    write_hashed(keys, n_bits, filter ? &*filter : nullptr, out, n_rows, n_threads);
-  });
+  return csr_of(n_rows, grain, Index{1} << n_bits, std::move(starts), index_limit, n_threads,
+                [&](Rows& out) { write_hashed(keys, n_bits, filter, out, n_rows, n_threads); });
 }
 
 Index hash_collisions(const std::vector<Term>& terms,
@@ -436,9 +430,9 @@ void register_cross(py::module_& module) {
   module.def("distinct_integers", &distinct_integers, py::arg("values").noconvert(),
              py::arg("nulls").noconvert());
   module.def("make_sets", &sets_of, py::arg("offsets").noconvert(), py::arg("codes").noconvert());
-  module.def("learn_columns", &learn_columns, py::arg("terms"), py::arg("cardinalities"),
+  module.def("learn_keys", &learnt_keys, py::arg("terms"), py::arg("cardinalities"),
              py::arg("fields").noconvert(), py::arg("n_rows"), py::arg("min_count"),
-             py::arg("with_rows"), py::arg("index_limit"), py::arg("n_threads") = 0);
+             py::arg("n_threads") = 0);
   module.def("hash_columns", &hash_columns, py::arg("terms"), py::arg("hashes").noconvert(),
              py::arg("fields").noconvert(), py::arg("n_rows"), py::arg("n_bits"),
              py::arg("kept").noconvert(), py::arg("index_limit"), py::arg("n_threads") = 0);

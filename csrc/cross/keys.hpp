@@ -1,15 +1,10 @@
-// Keys of crosses: 64-bit integers to columns 0..k-1, learnt from rows and looked up again.
-//
-// Floor. A row's entry in a cross of two fields costs 8 bytes read (two codes) and 4 written (its
-// column). What is above that floor is the search for the column: one access to a table, in cache
-// where the table is small, a cache miss where it is not. Misses are hidden by fetching the slots
-// of the keys that come next while the present key is worked on.
+// Keys of crosses: the distinct ones among 64-bit integers, in order.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -49,8 +44,7 @@ inline int bits_for(std::uint64_t n) {
 
 struct Counted {
   std::uint64_t key;
-  std::uint32_t id;
-  std::uint32_t count;
+  std::int64_t count;
 };
 
 // Problem: order entries by key, all keys below `range`.
@@ -79,18 +73,16 @@ inline void sort_by_key(std::vector<Counted>& entries, std::uint64_t range) {
 // Counts keys: open addressing, a power of two of slots, linear probing, at most half full.
 class KeyCounter {
  public:
-  KeyCounter() : slots_(std::size_t{1} << bits_, {no_key, 0, 0}) {}
+  KeyCounter() : slots_(std::size_t{1} << bits_, {no_key, 0}) {}
 
-  // Counts m keys and writes the id of each (numbered as first seen), -1 where there is none.
-  void add(const std::uint64_t* keys, Index m, std::int32_t* ids) {
+  // Counts m keys; no_key counts for nothing.
+  void add(const std::uint64_t* keys, Index m) {
     constexpr Index ahead = 12;
     for (Index j = 0; j < m; ++j) {
       if (j + ahead < m) __builtin_prefetch(&slots_[detail::home(keys[j + ahead], bits_)], 1);
-      ids[j] = keys[j] == no_key ? -1 : static_cast<std::int32_t>(add(keys[j]));
+      if (keys[j] != no_key) add(keys[j]);
     }
   }
-
-  Index size() const { return static_cast<Index>(size_); }
 
   std::vector<detail::Counted> entries() const {
     std::vector<detail::Counted> found;
@@ -101,26 +93,25 @@ class KeyCounter {
   }
 
  private:
-  std::uint32_t add(std::uint64_t key) {
+  void add(std::uint64_t key) {
     const std::size_t mask = slots_.size() - 1;
     for (std::size_t at = detail::home(key, bits_);; at = (at + 1) & mask) {
       detail::Counted& slot = slots_[at];
       if (slot.key == key) {
         ++slot.count;
-        return slot.id;
+        return;
       }
       if (slot.key == no_key) {
-        const std::uint32_t id = size_++;
-        slot = {key, id, 1};
-        if (2 * std::size_t{size_} > slots_.size()) grow();
-        return id;
+        slot = {key, 1};
+        if (2 * ++size_ > slots_.size()) grow();
+        return;
       }
     }
   }
 
   void grow() {
     ++bits_;
-    std::vector<detail::Counted> wider(std::size_t{1} << bits_, {no_key, 0, 0});
+    std::vector<detail::Counted> wider(std::size_t{1} << bits_, {no_key, 0});
     const std::size_t mask = wider.size() - 1;
     for (const auto& slot : slots_) {
       if (slot.key == no_key) continue;
@@ -132,75 +123,70 @@ class KeyCounter {
   }
 
   int bits_ = 10;
-  std::uint32_t size_ = 0;
+  std::size_t size_ = 0;
   std::vector<detail::Counted> slots_;
 };
 
-struct DistinctKeys {
-  std::vector<std::uint64_t> keys;  // strictly increasing
-  std::vector<std::int32_t> ids;    // of each entry: the position of its key, or -1
-};
-
-// Whether a table of all possible keys is worth its memory and its scan.
+// Whether a mark for each possible key is worth its memory and its scan.
 inline bool dense(Index n, std::uint64_t range) {
-  return range <= 4 * static_cast<std::uint64_t>(n) + 1024 && range < INT32_MAX;
+  return range <= 16 * static_cast<std::uint64_t>(n) + 1024;
 }
 
-// Problem: the distinct keys among n entries, in order, and which of them each entry has.
-// Given:   fill(begin, end, out) writes the keys of entries begin..end (or no_key), all below
-//          `range`; it is called for consecutive blocks. Keys of fewer than min_count entries are
-//          dropped.
-// Result:  DistinctKeys.
-// Cost:    dense range: two passes over the entries, a table of 4 bytes per possible key.
+namespace detail {
+
+// The keys below `range` that are marked at least min_count times. Mark is one byte where any
+// count will do: a store waits for nothing, while an addition waits for the one before it.
+template <class Mark, class Each>
+std::vector<std::uint64_t> marked_keys(std::uint64_t range, Index min_count, const Each& each) {
+  std::vector<Mark> marks(static_cast<std::size_t>(range) + 1, 0);  // the last: entries without key
+  each([&](std::uint64_t key) {
+    Mark& mark = marks[static_cast<std::size_t>(std::min(key, range))];
+    mark = sizeof(Mark) == 1 ? Mark{1} : static_cast<Mark>(mark + 1);
+  });
+  std::vector<std::uint64_t> keys;
+  for (std::uint64_t key = 0; key < range; key += 8) {
+    if constexpr (sizeof(Mark) == 1) {
+      std::uint64_t eight = 1;
+      if (key + 8 <= range) std::memcpy(&eight, &marks[static_cast<std::size_t>(key)], 8);
+      if (eight == 0) continue;
+    }
+    for (std::uint64_t k = key; k < std::min(key + 8, range); ++k)
+      if (marks[static_cast<std::size_t>(k)] >= static_cast<Mark>(min_count)) keys.push_back(k);
+  }
+  return keys;
+}
+
+}  // namespace detail
+
+// Problem: the distinct keys of n entries, in order.
+// Given:   each(f) calls f with the key of each entry (or no_key); keys lie below `range`. Keys of
+//          fewer than min_count entries are dropped.
+// Cost:    dense range: one pass, a table of a byte (4 or 8 with min_count > 1) per possible key.
 //          Else one pass with one table access each, 16 bytes of table for every slot and two to
 //          four slots for every distinct key, then a radix sort of the distinct keys.
-template <class Fill>
-DistinctKeys distinct_keys(Index n, std::uint64_t range, Index min_count, const Fill& fill) {
-  if (n > INT32_MAX) throw std::length_error("there must be fewer than 2^31 entries at a time");
-  DistinctKeys out;
-  out.ids.resize(static_cast<std::size_t>(n));
-  std::uint64_t keys[key_block];
-  const auto blocks = [&](const auto& work) {
-    for (Index begin = 0; begin < n; begin += key_block) {
-      const Index end = std::min(n, begin + key_block);
-      fill(begin, end, keys);
-      work(begin, end - begin);
-    }
-  };
+template <class Each>
+std::vector<std::uint64_t> distinct_keys(Index n, std::uint64_t range, Index min_count,
+                                         const Each& each) {
+  if (min_count > n) return {};
   if (dense(n, range)) {
-    std::vector<std::int32_t> rank(static_cast<std::size_t>(range) + 1, 0);
-    // Where every count will do, a mark is cheaper: an addition waits for the one before it.
-    const bool counted = min_count > 1;
-    blocks([&](Index begin, Index m) {
-      std::int32_t* id = out.ids.data() + begin;
-      for (Index j = 0; j < m; ++j) {
-        id[j] = static_cast<std::int32_t>(std::min(keys[j], range));
-        rank[static_cast<std::size_t>(id[j])] =
-            counted ? rank[static_cast<std::size_t>(id[j])] + 1 : 1;
-      }
-    });
-    for (std::uint64_t key = 0; key < range; ++key) {
-      const bool kept = rank[key] > 0 && rank[key] >= min_count;
-      rank[key] = kept ? static_cast<std::int32_t>(out.keys.size()) : -1;
-      if (kept) out.keys.push_back(key);
-    }
-    rank[range] = -1;  // entries without a key are marked here
-    for (auto& id : out.ids) id = rank[static_cast<std::size_t>(id)];
-    return out;
+    if (min_count <= 1) return detail::marked_keys<std::uint8_t>(range, 1, each);
+    if (n <= INT32_MAX) return detail::marked_keys<std::int32_t>(range, min_count, each);
+    return detail::marked_keys<std::int64_t>(range, min_count, each);
   }
   KeyCounter counter;
-  blocks([&](Index begin, Index m) { counter.add(keys, m, out.ids.data() + begin); });
+  std::uint64_t block[key_block];
+  Index m = 0;
+  each([&](std::uint64_t key) {
+    block[m++] = key;
+    if (m == key_block) counter.add(block, std::exchange(m, 0));
+  });
+  counter.add(block, m);
   auto entries = counter.entries();
   detail::sort_by_key(entries, range);
-  std::vector<std::int32_t> rank(entries.size(), -1);
-  for (const auto& e : entries) {
-    if (e.count < static_cast<std::uint64_t>(min_count)) continue;
-    rank[e.id] = static_cast<std::int32_t>(out.keys.size());
-    out.keys.push_back(e.key);
-  }
-  for (auto& id : out.ids)
-    if (id >= 0) id = rank[static_cast<std::size_t>(id)];
-  return out;
+  std::vector<std::uint64_t> keys;
+  for (const auto& e : entries)
+    if (e.count >= min_count) keys.push_back(e.key);
+  return keys;
 }
 
 // Problem: the rows that have a code, ordered by it.
@@ -222,142 +208,37 @@ inline std::vector<std::int32_t> order_by_code(const std::int32_t* codes, Index 
 // Problem: distinct_keys for the keys a * n_b + b of pairs of codes, whatever their range.
 // Given:   rows ordered by b, from order_by_code.
 // Cost:    one more counting sort, by a, makes equal pairs neighbours in the order of keys: about
-//          four scattered accesses for each row to arrays of 4 bytes for each row, however many
+//          three scattered accesses for each row to arrays of 4 bytes for each row, however many
 //          keys are distinct. A hash table and a sort of the keys cost several times that where
 //          most are.
 // Source:  radix sort with two digits.
-inline DistinctKeys distinct_pairs(const std::int32_t* a, std::int64_t n_a, const std::int32_t* b,
-                                   std::int64_t n_b, const std::vector<std::int32_t>& order_b,
-                                   Index n, Index min_count) {
-  DistinctKeys out;
-  out.ids.assign(static_cast<std::size_t>(n), -1);
+inline std::vector<std::uint64_t> distinct_pairs(const std::int32_t* a, std::int64_t n_a,
+                                                 const std::int32_t* b, std::int64_t n_b,
+                                                 const std::vector<std::int32_t>& order_b,
+                                                 Index min_count) {
   std::vector<std::int32_t> place(static_cast<std::size_t>(n_a) + 1, 0);
   for (const std::int32_t row : order_b)
     if (a[row] >= 0) ++place[static_cast<std::size_t>(a[row]) + 1];
   for (std::size_t c = 0; c + 1 < place.size(); ++c) place[c + 1] += place[c];
-  std::vector<std::int32_t> rows(static_cast<std::size_t>(place.back()));
+  std::vector<std::int32_t> codes(static_cast<std::size_t>(place.back()));  // of b
   for (const std::int32_t row : order_b)
     if (a[row] >= 0)
-      rows[static_cast<std::size_t>(place[static_cast<std::size_t>(a[row])]++)] = row;
+      codes[static_cast<std::size_t>(place[static_cast<std::size_t>(a[row])]++)] = b[row];
 
+  std::vector<std::uint64_t> keys;
   std::size_t begin = 0;
   for (std::int64_t code = 0; code < n_a; ++code) {
     const auto group_end = static_cast<std::size_t>(place[static_cast<std::size_t>(code)]);
     while (begin < group_end) {
-      const std::int32_t b_code = b[rows[begin]];
       std::size_t end = begin + 1;
-      while (end < group_end && b[rows[end]] == b_code) ++end;
-      if (static_cast<Index>(end - begin) >= min_count) {
-        const auto id = static_cast<std::int32_t>(out.keys.size());
-        out.keys.push_back(static_cast<std::uint64_t>(code) * static_cast<std::uint64_t>(n_b) +
-                           static_cast<std::uint64_t>(b_code));
-        for (std::size_t k = begin; k < end; ++k) out.ids[static_cast<std::size_t>(rows[k])] = id;
-      }
+      while (end < group_end && codes[end] == codes[begin]) ++end;
+      if (static_cast<Index>(end - begin) >= min_count)
+        keys.push_back(static_cast<std::uint64_t>(code) * static_cast<std::uint64_t>(n_b) +
+                       static_cast<std::uint64_t>(codes[begin]));
       begin = end;
     }
   }
-  return out;
+  return keys;
 }
-
-// Where a key stands in a sorted array that somebody else holds (it may lie in a file).
-//
-// Problem: position of a key among n strictly increasing ones.
-// Given:   the keys, checked here; they must outlive the index.
-// Cost:    nothing where they are consecutive; else a table of 4 bytes per possible key between
-//          the first and the last, where there are at most three of these for every key; else
-//          4 bytes for every slot and two to four slots for every key: the slots hold positions,
-//          the keys are compared where they lie.
-template <class T>
-class SortedIndex {
- public:
-  SortedIndex(const T* keys, Index n, const char* name) : keys_(keys), n_(n) {
-    for (Index i = 1; i < n; ++i)
-      if (!(keys[i - 1] < keys[i]))
-        throw std::invalid_argument(std::string(name) +
-                                    " must increase strictly, but do not at position " +
-                                    std::to_string(i));
-    if (n > INT32_MAX) throw std::invalid_argument(std::string(name) + " must be fewer than 2^31");
-    if (n == 0) return;
-    first_ = static_cast<std::uint64_t>(keys[0]);
-    span_ = offset(keys[n - 1]) + 1;
-    const auto count = static_cast<std::uint64_t>(n);
-    if (span_ == count) return;
-    if (span_ != 0 && span_ <= std::max<std::uint64_t>(3 * count, 256)) {
-      table_.assign(static_cast<std::size_t>(span_), -1);
-      for (Index i = 0; i < n; ++i)
-        table_[static_cast<std::size_t>(offset(keys[i]))] = static_cast<std::int32_t>(i);
-      return;
-    }
-    bits_ = std::max(1, detail::bits_for(2 * count));
-    table_.assign(std::size_t{1} << bits_, -1);
-    for (Index i = 0; i < n; ++i) {
-      std::size_t at = home(keys[i]);
-      while (table_[at] >= 0) at = (at + 1) & (table_.size() - 1);
-      table_[at] = static_cast<std::int32_t>(i);
-    }
-  }
-
-  // The index of 0, 1, ..., n - 1, which need not be stored.
-  static SortedIndex all(Index n) {
-    SortedIndex index(nullptr, 0, "");
-    index.n_ = n;
-    index.span_ = static_cast<std::uint64_t>(n);
-    return index;
-  }
-
-  Index size() const { return n_; }
-  Index table_bytes() const { return static_cast<Index>(table_.size() * sizeof(std::int32_t)); }
-
-  std::int32_t find(T key) const {
-    if (n_ == 0) return -1;
-    if (bits_ == 0) {
-      const std::uint64_t at = offset(key);
-      if (at >= span_) return -1;
-      return table_.empty() ? static_cast<std::int32_t>(at) : table_[static_cast<std::size_t>(at)];
-    }
-    return probe(home(key), key);
-  }
-
-  // The positions of m keys. Two fetches run ahead: the slot, then the key that the slot names.
-  void find(const T* keys, Index m, std::int32_t* positions) const {
-    if (bits_ == 0 && table_.empty()) {
-      for (Index j = 0; j < m; ++j)
-        positions[j] = offset(keys[j]) < span_ ? static_cast<std::int32_t>(offset(keys[j])) : -1;
-      return;
-    }
-    if (bits_ == 0) {
-      for (Index j = 0; j < m; ++j)
-        positions[j] =
-            offset(keys[j]) < span_ ? table_[static_cast<std::size_t>(offset(keys[j]))] : -1;
-      return;
-    }
-    constexpr Index far = 16, near = 8;
-    for (Index j = 0; j < m + far; ++j) {
-      if (j < m) __builtin_prefetch(&table_[home(keys[j])]);
-      if (const Index k = j - near; 0 <= k && k < m) {
-        const std::int32_t position = table_[home(keys[k])];
-        if (position >= 0) __builtin_prefetch(&keys_[position]);
-      }
-      if (const Index k = j - far; k >= 0) positions[k] = probe(home(keys[k]), keys[k]);
-    }
-  }
-
- private:
-  std::uint64_t offset(T key) const { return static_cast<std::uint64_t>(key) - first_; }
-  std::size_t home(T key) const { return detail::home(static_cast<std::uint64_t>(key), bits_); }
-  std::int32_t probe(std::size_t at, T key) const {
-    const std::size_t mask = table_.size() - 1;
-    for (;; at = (at + 1) & mask) {
-      const std::int32_t position = table_[at];
-      if (position < 0 || keys_[position] == key) return position;
-    }
-  }
-
-  const T* keys_;
-  Index n_;
-  std::uint64_t first_ = 0, span_ = 0;
-  int bits_ = 0;  // 0: the table, if any, is addressed by key - first key
-  std::vector<std::int32_t> table_;
-};
 
 }  // namespace sparsecross

@@ -3,13 +3,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <numeric>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "support/parallel.hpp"
+#include "cross/keys.hpp"
 
 namespace sparsecross {
 
@@ -99,5 +100,81 @@ inline Ranking rank_strings(const Strings& strings) {
   }
   return out;
 }
+
+// Numbers distinct strings in the order of their first appearance.
+//
+// Cost: an access to a table of 16 bytes a slot for each string. Strings of at most eight bytes are
+// compared by one integer that holds them, longer ones by a hash and then byte by byte.
+class StringCounter {
+ public:
+  StringCounter() : slots_(std::size_t{1} << bits_, Slot{0, 0, -1}) {}
+
+  std::int32_t add(std::string_view s) {
+    const std::uint64_t head = head_of(s);
+    const auto length = static_cast<std::uint32_t>(s.size());
+    const std::size_t mask = slots_.size() - 1;
+    for (std::size_t at = detail::home(head + length, bits_);; at = (at + 1) & mask) {
+      Slot& slot = slots_[at];
+      if (slot.code < 0) {
+        const auto code = static_cast<std::int32_t>(starts.size() - 1);
+        slot = {head, length, code};
+        blob.insert(blob.end(), s.begin(), s.end());
+        starts.push_back(static_cast<std::int64_t>(blob.size()));
+        if (2 * starts.size() > slots_.size()) grow();
+        return code;
+      }
+      if (slot.head == head && slot.length == length &&
+          (length <= 8 || std::memcmp(blob.data() + starts[static_cast<std::size_t>(slot.code)],
+                                      s.data(), length) == 0))
+        return slot.code;
+    }
+  }
+
+  std::vector<std::uint8_t> blob;       // the distinct strings
+  std::vector<std::int64_t> starts{0};  // and where each begins
+
+ private:
+  struct Slot {
+    std::uint64_t head;
+    std::uint32_t length;
+    std::int32_t code;  // -1: free
+  };
+
+  template <class T>
+  static std::uint64_t load(const char* at) {
+    T x;
+    std::memcpy(&x, at, sizeof x);
+    return x;
+  }
+
+  // Two strings of the same length up to eight are equal if their heads are.
+  static std::uint64_t head_of(std::string_view s) {
+    const char *first = s.data(), *last = s.data() + s.size();
+    if (s.size() > 8) {
+      std::uint64_t hash = load<std::uint64_t>(last - 8);
+      for (; last - first > 8; first += 8) hash = splitmix64(hash ^ load<std::uint64_t>(first));
+      return hash;
+    }
+    if (s.size() >= 4) return load<std::uint32_t>(first) | load<std::uint32_t>(last - 4) << 32;
+    if (s.size() >= 2) return load<std::uint16_t>(first) | load<std::uint16_t>(last - 2) << 16;
+    return s.empty() ? 0 : load<std::uint8_t>(first);
+  }
+
+  void grow() {
+    ++bits_;
+    std::vector<Slot> wider(std::size_t{1} << bits_, Slot{0, 0, -1});
+    const std::size_t mask = wider.size() - 1;
+    for (const Slot& slot : slots_) {
+      if (slot.code < 0) continue;
+      std::size_t at = detail::home(slot.head + slot.length, bits_);
+      while (wider[at].code >= 0) at = (at + 1) & mask;
+      wider[at] = slot;
+    }
+    slots_.swap(wider);
+  }
+
+  int bits_ = 10;
+  std::vector<Slot> slots_;
+};
 
 }  // namespace sparsecross

@@ -116,11 +116,8 @@ class TermKeys {
       for (Index i = 0; i < m; ++i) keys[i] = a[i] < 0 ? no_key : fold_.first((*term_)[0], a[i]);
       return;
     }
-    const int second = (*term_)[1];
-    const std::int32_t* b = fields_[1]->codes + begin;
-    for (Index i = 0; i < m; ++i)  // without a branch; the sign bit of a | b tells of an unknown
-      keys[i] = fold_.next(fold_.first((*term_)[0], a[i] & INT32_MAX), second, b[i] & INT32_MAX) |
-                (std::uint64_t{0} - ((a[i] | b[i]) < 0));
+    const auto pair = pairs(begin, 0);
+    for (Index i = 0; i < m; ++i) keys[i] = pair(i);
     for (std::size_t place = 2; place < term_->size(); ++place) {
       const std::int32_t* codes = fields_[place]->codes + begin;
       for (Index i = 0; i < m; ++i)
@@ -130,9 +127,56 @@ class TermKeys {
     }
   }
 
+  // Of one field, where a row has one code or none: i to the code of row `row` + i, less `first`.
+  auto singles(Index row, std::uint64_t first) const {
+    const std::int32_t* a = fields_[0]->codes + row;
+    return [=](Index i) { return a[i] < 0 ? no_key : static_cast<std::uint32_t>(a[i]) - first; };
+  }
+
+  // Of a pair of fields, where a row has one key or none: i to the key of row `row` + i, less
+  // `first`; without a branch, the sign bit of a | b telling of an unknown.
+  auto pairs(Index row, std::uint64_t first) const {
+    const std::int32_t *a = fields_[0]->codes + row, *b = fields_[1]->codes + row;
+    const auto n_b = static_cast<std::uint64_t>(fields_[1]->cardinality);
+    return [=](Index i) {
+      const std::uint64_t key =
+          static_cast<std::uint32_t>(a[i]) * n_b + static_cast<std::uint32_t>(b[i]) - first;
+      return (a[i] | b[i]) < 0 ? no_key : key;
+    };
+  }
+
+  // Calls f(key) for all keys of rows 0..n_rows, or no_key where a row has none.
+  template <class F>
+  void each_of(Index n_rows, const F& f) const {
+    if (several_) {
+      for (Index row = 0; row < n_rows; ++row) each(row, f);
+    } else if (term_->size() == 2) {
+      const auto key = pairs(0, 0);
+      for (Index row = 0; row < n_rows; ++row) f(key(row));
+    } else {
+      std::uint64_t block[key_block];
+      for (Index begin = 0; begin < n_rows; begin += key_block) {
+        const Index m = std::min(key_block, n_rows - begin);
+        fill(begin, begin + m, block);
+        for (Index i = 0; i < m; ++i) f(block[i]);
+      }
+    }
+  }
+
   // Calls f(key) for each key of a row; exact keys come in increasing order.
   template <class F>
   void each(Index row, const F& f) const {
+    if (!several_ && term_->size() <= 2) {
+      const std::int32_t a = fields_[0]->codes[row];
+      if (a < 0) return;
+      const std::uint64_t key = fold_.first((*term_)[0], a);
+      if (term_->size() == 1) {
+        f(key);
+      } else if (const std::int32_t b = fields_[1]->codes[row]; b >= 0) {
+        f(fold_.next(key, (*term_)[1], b));
+      }
+      return;
+    }
     std::array<Index, max_fields> at{};
     descend(row, 0, 0, at.data(), f);
   }

@@ -12,7 +12,7 @@ def set_in_forked_child() -> None: ...
 def effective_threads(requested: int = 0) -> int: ...
 
 _Field: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int64] | None]
-_Csr: TypeAlias = tuple[NDArray[np.integer], NDArray[np.integer]]
+_Csr: TypeAlias = tuple[NDArray[np.float32], NDArray[np.integer], NDArray[np.integer]]
 
 class Strings:
     def __init__(self, blob: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None: ...
@@ -48,29 +48,32 @@ class Columns:
 def encode_strings(
     objects: NDArray[np.object_],
 ) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int64]] | None: ...
+def encode_texts(
+    blob: NDArray[np.uint8], offsets: NDArray[np.int64], nulls: NDArray[np.bool_]
+) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int64]]: ...
+def occurring(codes: NDArray[np.signedinteger], n_codes: int) -> NDArray[np.bool_]: ...
+def mapped(codes: NDArray[np.signedinteger], places: NDArray[np.int32]) -> NDArray[np.int32]: ...
 def distinct_integers(
     values: NDArray[np.int64], nulls: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]: ...
 def make_sets(
     offsets: NDArray[np.int64], codes: NDArray[np.int32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]: ...
-def learn_columns(
+def learn_keys(
     terms: list[list[int]],
     cardinalities: list[int],
     fields: list[_Field],
     n_rows: int,
     min_count: int,
-    with_rows: bool,
-    index_limit: int,
     n_threads: int = 0,
-) -> tuple[list[NDArray[np.uint64]], _Csr | None]: ...
+) -> list[NDArray[np.uint64]]: ...
 def hash_columns(
     terms: list[list[int]],
     hashes: list[NDArray[np.uint64]],
     fields: list[_Field],
     n_rows: int,
     n_bits: int,
-    kept: NDArray[np.uint64] | None,
+    kept: NDArray[np.uint8] | None,
     index_limit: int,
     n_threads: int = 0,
 ) -> _Csr: ...

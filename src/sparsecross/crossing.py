@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -21,25 +20,24 @@ from sparsecross import _solvers
 from sparsecross.dictionaries import (
     Codes,
     Dictionary,
-    check_state,
     learn,
     learn_buckets,
     one_row,
 )
-from sparsecross.fields import Column, Floats, is_table, read_array, read_table, table_names
-
-Crosses = Literal["pairwise"] | Sequence[Sequence[str | int]]
+from sparsecross.fields import Column, is_table, read_array, read_table, table_names
+from sparsecross.learnt import Lookup, rebuilt, restricted, state_of
+from sparsecross.parameters import (
+    Crosses,
+    bucket_numbers,
+    check_choice,
+    check_integer,
+    resolved_crosses,
+)
 
 # Beyond this many columns or entries, indices are 64-bit.
 _INDEX_LIMIT = int(np.iinfo(np.int32).max)
 _KEY_LIMIT = 2**63
-_MAX_FIELDS = 16
-
-
-class _Lookup:
-    """Holds the look-up tables once they are built; using an encoder leaves it as it was."""
-
-    columns: _solvers.Columns | None = None
+_FIRST = np.zeros(1, np.int32)  # the codes of one row whose only category is number 0
 
 
 class FeatureCross(TransformerMixin, BaseEstimator):
@@ -51,10 +49,11 @@ class FeatureCross(TransformerMixin, BaseEstimator):
     sorted (strings by code point, null last); then the crosses in the order of `crosses`, each
     sorted by its values in turn. The order of rows has no influence on columns.
 
-    Fields of strings, categories, booleans, integers and floats that are whole numbers are
-    categorical. Nulls (None, NaN, NaT, pandas.NA) are a category of their own. A list-valued
-    field is a set of tokens: repetitions and nulls inside a list are ignored, and an empty or
-    null list has no column. Float fields with fractions must be cut by `buckets`.
+    Fields of strings, categories, booleans, integers and floats are categorical, each distinct
+    value a category; floats that `buckets` names are cut into intervals instead. Nulls (None, NaN,
+    NaT, pandas.NA) are a category of their own. A list-valued field is a set of tokens:
+    repetitions and nulls inside a list are ignored, and an empty or null list has no column.
+    Infinite floats are refused.
 
     Parameters
     ----------
@@ -130,7 +129,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
     #   _terms         tuples of positions in _dictionaries: one field (levels) or several
     #   _keys          of each term its sorted keys, None where all possible ones have a column;
     #                  with n_bits nothing
-    #   _kept          with n_bits and min_count > 1 the columns in use, sorted
+    #   _kept          with n_bits and min_count > 1 a bit for each column: whether it is in use
     #   _selected      whether this is a part of a fitted encoder
     #   _lookup        tables over _keys, built when first needed
 
@@ -204,8 +203,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             d.codes(c, self.handle_unknown)
             for d, c in zip(self._dictionaries, columns, strict=True)
         ]
-        indptr, indices = self._table.of_rows(fields, n_rows, _INDEX_LIMIT, self.n_threads or 0)
-        return _csr(indptr, indices, n_rows, self._n_columns)
+        return self._rows(fields, n_rows)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Return the names of the columns: field_value, joined by blanks in crosses.
@@ -267,7 +265,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = dict(super().__getstate__())
         if "_lookup" in state:
-            state["_lookup"] = _Lookup()
+            state["_lookup"] = Lookup()
         return state
 
     # Reading
@@ -315,23 +313,23 @@ class FeatureCross(TransformerMixin, BaseEstimator):
     # Fitting
 
     def _check_parameters(self) -> None:
-        _check_integer("min_count", self.min_count, 1, None)
+        check_integer("min_count", self.min_count, 1, None)
         if self.n_bits is not None:
-            _check_integer("n_bits", self.n_bits, 1, 31)
+            check_integer("n_bits", self.n_bits, 1, 31)
         if self.n_threads is not None:
-            _check_integer("n_threads", self.n_threads, 1, None)
-        _check_choice("numeric_nulls", self.numeric_nulls, ("error", "indicator"))
-        _check_choice("handle_unknown", self.handle_unknown, ("ignore", "error"))
+            check_integer("n_threads", self.n_threads, 1, None)
+        check_choice("numeric_nulls", self.numeric_nulls, ("error", "indicator"))
+        check_choice("handle_unknown", self.handle_unknown, ("ignore", "error"))
 
     def _fit(self, X: Any, *, with_rows: bool) -> Any:
         self._check_parameters()
         columns, n_rows = self._read_for_fit(X)
-        n_buckets = self._bucket_numbers(columns)
+        n_buckets = bucket_numbers(self.buckets, self._names, columns)
         several = [c.offsets is not None for c in columns]
-        crosses = self._resolved_crosses(several)
+        crosses = resolved_crosses(self.crosses, self._names, several)
         terms = [(i,) for i in range(len(columns))] + crosses
-        self._lookup = _Lookup()
-        self._kept: NDArray[np.uint64] | None = None
+        self._lookup = Lookup()
+        self._kept: NDArray[np.uint8] | None = None
         if self.n_bits is not None:
             return self._fit_hashed(columns, n_buckets, terms, n_rows, with_rows=with_rows)
 
@@ -350,14 +348,12 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         cardinalities = [d.cardinality for d in dictionaries]
         for cross in crosses:
             self._check_range(cross, cardinalities)
-        keys, rows = _solvers.learn_columns(
+        keys = _solvers.learn_keys(
             [list(t) for t in terms],
             cardinalities,
             fields,
             n_rows,
             int(self.min_count),
-            with_rows,
-            _INDEX_LIMIT,
             self.n_threads or 0,
         )
         self._dictionaries, self._terms = dictionaries, terms
@@ -366,7 +362,11 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             for t, k in zip(terms, keys, strict=True)
         ]
         self.collisions_: int | None = None
-        return None if rows is None else _csr(*rows, n_rows, self._n_columns)
+        return self._rows(fields, n_rows) if with_rows else None
+
+    def _rows(self, fields: list[Codes], n_rows: int) -> Any:
+        found = self._table.of_rows(fields, n_rows, _INDEX_LIMIT, self.n_threads or 0)
+        return _csr(found, n_rows, self._n_columns)
 
     def _check_range(self, cross: tuple[int, ...], cardinalities: list[int]) -> None:
         product = 1
@@ -378,64 +378,6 @@ class FeatureCross(TransformerMixin, BaseEstimator):
                 f"crosses: the product of the cardinalities of {sizes} is {product}, beyond 2^63, "
                 "where exact keys end; use n_bits to hash the columns"
             )
-
-    def _position(self, field: Any, argument: str) -> int:
-        """Return the position of a field given by name or position."""
-        n = len(self._names)
-        if _is_integer(field) and 0 <= int(field) < n:
-            return int(field)
-        if isinstance(field, str) and field in self._names:
-            return self._names.index(field)
-        raise ValueError(
-            f"{argument}: unknown field {field!r}; a field is one of the names {self._names} or "
-            f"a position from 0 to {n - 1}"
-        )
-
-    def _resolved_crosses(self, several: list[bool]) -> list[tuple[int, ...]]:
-        n = len(self._names)
-        if isinstance(self.crosses, str):
-            if self.crosses != "pairwise":
-                raise ValueError(
-                    f"crosses must be 'pairwise' or a list of tuples of fields, got "
-                    f"{self.crosses!r}"
-                )
-            return [(i, j) for i in range(n) for j in range(i, n) if i < j or several[i]]
-        crosses: list[tuple[int, ...]] = []
-        seen: set[tuple[int, ...]] = set()
-        for given in self.crosses:
-            if isinstance(given, str) or not isinstance(given, Sequence):
-                raise ValueError(f"crosses must hold tuples of fields, got {given!r}")
-            if not 2 <= len(given) <= _MAX_FIELDS:
-                raise ValueError(
-                    f"crosses: a cross has 2 to {_MAX_FIELDS} fields, got {tuple(given)!r}"
-                )
-            cross = tuple(self._position(field, "crosses") for field in given)
-            for i in cross:
-                if cross.count(i) > 1 and not several[i]:
-                    raise ValueError(
-                        f"crosses: {tuple(given)!r} names field {self._names[i]!r} twice, which "
-                        "only a list-valued field may be"
-                    )
-            if tuple(sorted(cross)) in seen:
-                raise ValueError(f"crosses: {tuple(given)!r} is there twice")
-            seen.add(tuple(sorted(cross)))
-            crosses.append(cross)
-        return crosses
-
-    def _bucket_numbers(self, columns: list[Column]) -> dict[int, int]:
-        """Return into how many buckets each field is to be cut, for those that are."""
-        if self.buckets is None:
-            return {}
-        if isinstance(self.buckets, Mapping):
-            for field, number in self.buckets.items():
-                _check_integer(f"buckets[{field!r}]", number, 2, None)
-            return {self._position(f, "buckets"): int(k) for f, k in self.buckets.items()}
-        _check_integer("buckets", self.buckets, 2, None)
-        return {
-            i: int(self.buckets)
-            for i, c in enumerate(columns)
-            if isinstance(c, Floats) and c.offsets is None
-        }
 
     # Hashed columns
 
@@ -466,44 +408,50 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             [list(t) for t in terms], hashes, fields, n_rows, self.n_bits, self.n_threads or 0
         )
         if self.min_count > 1:
-            slots, counts = np.unique(
-                self._hash(hashes, fields, n_rows).indices, return_counts=True
-            )
-            self._kept = slots[counts >= self.min_count].astype(np.uint64)
+            slots = self._hash(hashes, fields, n_rows).indices
+            counts = np.bincount(slots, minlength=2**self.n_bits)
+            self._kept = np.packbits(counts >= self.min_count, bitorder="little")
         return self._hash(hashes, fields, n_rows) if with_rows else None
 
     def _hashed_fields(self, columns: list[Column]) -> tuple[list[NDArray[np.uint64]], list[Codes]]:
-        """Return the hashes of the categories that occur in each column, and the codes.
+        """Return the hashes of the categories that occur in each column, and the codes."""
+        found = [self._hashed_field(d, c) for d, c in zip(self._dictionaries, columns, strict=True)]
+        return [hashes for hashes, _ in found], [codes for _, codes in found]
+
+    def _hashed_field(self, known: Dictionary, column: Column) -> tuple[NDArray[np.uint64], Codes]:
+        """Do it for one column.
 
         The tokens of a list-valued field are numbered by their hashes, so that the order in
         which a row's tokens are crossed is the same in every table.
         """
-        hashes: list[NDArray[np.uint64]] = []
-        fields: list[Codes] = []
-        for known, column in zip(self._dictionaries, columns, strict=True):
-            if known.kind == "bucket":
-                here = replace(known, has_null=self.numeric_nulls == "indicator")
-                codes, offsets = here.codes(column, "ignore")
-            else:
-                # Whether the column's kind fits is what looking its entries up finds out.
-                known.codes(column, "ignore")
-                here, codes, offsets = learn(column, known.name, known.position, 1)
-                if known.several and offsets is None:
-                    codes, offsets = known.codes(column, "ignore")
-            values = here.hashes()
-            if offsets is not None:
-                order = np.argsort(values)
-                place = np.empty(len(order), np.int32)
-                place[order] = np.arange(len(order), dtype=np.int32)
-                values = values[order]
-                offsets, codes = _solvers.make_sets(offsets, place[codes])
-            hashes.append(values)
-            fields.append((codes, offsets))
-        return hashes, fields
+        if known.kind == "bucket":
+            here = replace(known, has_null=self.numeric_nulls == "indicator")
+            codes, offsets = here.codes(column, "ignore")
+        else:
+            # Whether the column's kind fits is what looking its entries up finds out.
+            known.codes(column, "ignore")
+            here, codes, offsets = learn(column, known.name, known.position, 1)
+            if known.several and offsets is None:
+                codes, offsets = known.codes(column, "ignore")
+        values = here.hashes()
+        if offsets is not None:
+            order = np.argsort(values)
+            place = np.empty(len(order), np.int32)
+            place[order] = np.arange(len(order), dtype=np.int32)
+            values = values[order]
+            offsets, codes = _solvers.make_sets(offsets, place[codes])
+        return values, (codes, offsets)
 
     def _hash(self, hashes: list[NDArray[np.uint64]], fields: list[Codes], n_rows: int) -> Any:
         assert self.n_bits is not None
-        indptr, indices = _solvers.hash_columns(
+        found = self._hashed_columns(hashes, fields, n_rows)
+        return _csr(found, n_rows, 2**self.n_bits)
+
+    def _hashed_columns(
+        self, hashes: list[NDArray[np.uint64]], fields: list[Codes], n_rows: int
+    ) -> tuple[NDArray[Any], ...]:
+        assert self.n_bits is not None
+        return _solvers.hash_columns(
             [list(t) for t in self._terms],
             hashes,
             fields,
@@ -513,7 +461,6 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             _INDEX_LIMIT,
             self.n_threads or 0,
         )
-        return _csr(indptr, indices, n_rows, 2**self.n_bits)
 
     # For the rest of the package
 
@@ -574,61 +521,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             If columns are not strictly increasing column numbers, or the columns are hashed.
         """
         check_is_fitted(self, "_terms")
-        if self.n_bits is not None:
-            raise ValueError("hashed columns (n_bits) cannot be restricted: there is no dictionary")
-        wanted = np.asarray(columns)
-        if wanted.size == 0:
-            wanted = np.zeros(0, np.int64)
-        if wanted.ndim != 1 or wanted.dtype.kind not in "iu":
-            raise ValueError("columns must be a one-dimensional array of integers")
-        starts = np.concatenate([[0], np.cumsum(self._sizes, dtype=np.int64)])
-        if len(wanted) and (
-            wanted[0] < 0 or wanted[-1] >= starts[-1] or (wanted[1:] <= wanted[:-1]).any()
-        ):
-            raise ValueError(
-                f"columns must increase strictly and lie between 0 and {starts[-1] - 1}"
-            )
-        bounds = np.searchsorted(wanted, starts)
-        surviving: list[tuple[tuple[int, ...], list[NDArray[np.int64]]]] = []
-        for t, (term, codes) in enumerate(zip(self._terms, self._codes_of_keys(), strict=True)):
-            chosen = wanted[bounds[t] : bounds[t + 1]] - starts[t]
-            if len(chosen):
-                surviving.append((term, [c[chosen] for c in codes]))
-
-        places: dict[int, NDArray[np.int64]] = {}  # of each field in use, old codes to new
-        dictionaries = []
-        for f, d in enumerate(self._dictionaries):
-            used = [
-                c for term, codes in surviving for i, c in zip(term, codes, strict=True) if i == f
-            ]
-            if not used:
-                continue
-            kept = np.unique(np.concatenate(used))
-            if self.handle_unknown == "error" or d.kind == "bucket":
-                kept = np.arange(d.cardinality)
-            places[f] = np.full(d.cardinality, -1, np.int64)
-            places[f][kept] = np.arange(len(kept))
-            dictionaries.append(d.only(kept))
-        number = {f: i for i, f in enumerate(places)}
-
-        out = FeatureCross(**self.get_params(deep=False))
-        out.n_features_in_ = self.n_features_in_
-        if hasattr(self, "feature_names_in_"):
-            out.feature_names_in_ = self.feature_names_in_
-        out._names, out._selected, out._kept = self._names, True, None
-        out._lookup = _Lookup()
-        out.collisions_ = None
-        out._dictionaries = dictionaries
-        out._terms = [tuple(number[f] for f in term) for term, _ in surviving]
-        out._keys = []
-        for term, codes in surviving:
-            keys = np.zeros(len(codes[0]), np.uint64)
-            for f, c in zip(term, codes, strict=True):
-                keys *= np.uint64(dictionaries[number[f]].cardinality)
-                keys += places[f][c].astype(np.uint64)
-            everything = len(term) == 1 and len(keys) == dictionaries[number[term[0]]].cardinality
-            out._keys.append(None if everything else keys)
-        return out
+        return restricted(self, columns)
 
     def _encode_one(self, row: Mapping[str, object]) -> list[int]:
         """Return the columns of one row, given as field name to value (or list of values).
@@ -648,8 +541,19 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             return self._table.of_row(
                 [d.code(v, unknown) for d, v in zip(dictionaries, values, strict=True)]
             )
-        columns = [one_row(v, d.name) for d, v in zip(dictionaries, values, strict=True)]
-        found: list[int] = self._hash(*self._hashed_fields(columns), 1).indices.tolist()
+        hashes: list[NDArray[np.uint64]] = []
+        fields: list[Codes] = []
+        for d, value in zip(dictionaries, values, strict=True):
+            known = d.hash_of(value)
+            if known is not None:
+                hashes.append(known)
+                fields.append((_FIRST, None))
+            else:
+                one, codes = self._hashed_field(d, one_row(value, d.name))
+                hashes.append(one)
+                fields.append(codes)
+        _, indices, _ = self._hashed_columns(hashes, fields, 1)
+        found: list[int] = indices.tolist()
         return found
 
     def _memory(self) -> dict[str, int]:
@@ -671,41 +575,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what rebuilds this fitted encoder: JSON-able values, and arrays by name."""
         check_is_fitted(self, "_terms")
-        parameters = self.get_params(deep=False)
-        if not isinstance(self.crosses, str):
-            parameters["crosses"] = [[_plain(f) for f in cross] for cross in self.crosses]
-        if isinstance(self.buckets, Mapping):
-            parameters["buckets"] = [[_plain(f), int(k)] for f, k in self.buckets.items()]
-        for name in ("min_count", "n_bits", "n_threads", "buckets"):
-            parameters[name] = _plain(parameters[name])
-        meta = {
-            "parameters": parameters,
-            "names": list(self._names),
-            "named": hasattr(self, "feature_names_in_"),
-            "selected": self._selected,
-            "collisions": self.collisions_,
-            "fields": [
-                {
-                    "position": d.position,
-                    "kind": d.kind,
-                    "several": d.several,
-                    "has_null": d.has_null,
-                }
-                for d in self._dictionaries
-            ],
-            "terms": [list(t) for t in self._terms],
-        }
-        arrays: dict[str, NDArray[Any]] = {}
-        for i, d in enumerate(self._dictionaries):
-            arrays[f"field{i}.values"] = d.values
-            if d.blob is not None:
-                arrays[f"field{i}.blob"] = d.blob
-        for t, keys in enumerate(self._keys):
-            if keys is not None:
-                arrays[f"term{t}.keys"] = keys
-        if self._kept is not None:
-            arrays["kept"] = self._kept
-        return meta, arrays
+        return state_of(self)
 
     @classmethod
     def _from_state(
@@ -716,115 +586,15 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         Everything is checked: ValueError where meta or arrays are not those of an encoder.
         """
         try:
-            return cls._rebuilt(meta, arrays)
+            return rebuilt(cls, meta, arrays)
         except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise ValueError(f"not the state of a FeatureCross: {error!r}") from error
 
-    @classmethod
-    def _rebuilt(
-        cls, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-    ) -> "FeatureCross":
-        parameters = dict(meta["parameters"])
-        if not isinstance(parameters["crosses"], str):
-            parameters["crosses"] = [tuple(cross) for cross in parameters["crosses"]]
-        if isinstance(parameters["buckets"], list):
-            parameters["buckets"] = dict(parameters["buckets"])
-        out = cls(**parameters)
-        out._check_parameters()
-        names = list(meta["names"])
-        if not all(isinstance(name, str) for name in names):
-            raise ValueError("the names of fields must be strings")
-        out._names = names
-        out._lookup = _Lookup()
-        out.n_features_in_ = len(names)
-        if meta["named"]:
-            out.feature_names_in_ = np.array(names, dtype=object)
-        out._selected = bool(meta["selected"])
-        collisions = meta["collisions"]
-        out.collisions_ = None if collisions is None else int(collisions)
-        out._dictionaries = []
-        for i, given in enumerate(meta["fields"]):
-            position, kind = given["position"], given["kind"]
-            _check_integer("position", position, 0, len(names) - 1)
-            _check_choice("kind", kind, ("text", "integer", "boolean", "bucket", "null"))
-            dtype = np.float64 if kind == "bucket" else np.int64
-            blob = _vector(arrays[f"field{i}.blob"], np.uint8) if kind == "text" else None
-            values = _vector(arrays[f"field{i}.values"], dtype)
-            found = Dictionary(
-                names[position],
-                int(position),
-                kind,
-                bool(given["several"]),
-                bool(given["has_null"]),
-                values,
-                blob,
-                numeric_nulls=out.numeric_nulls,
-            )
-            check_state(found)
-            out._dictionaries.append(found)
-        if not out._selected and [d.position for d in out._dictionaries] != list(range(len(names))):
-            raise ValueError("the fields' positions must be 0, 1, ...")
-        out._terms = [tuple(term) for term in meta["terms"]]
-        out._kept = _vector(arrays["kept"], np.uint64) if "kept" in arrays else None
-        n = len(out._dictionaries)
-        for term in out._terms:
-            if not 1 <= len(term) <= _MAX_FIELDS:
-                raise ValueError(f"a term has 1 to {_MAX_FIELDS} fields, got {term}")
-            for f in term:
-                _check_integer("field", f, 0, n - 1)
-        out._keys = []
-        if out.n_bits is not None:
-            if out._kept is not None and (
-                (out._kept[1:] <= out._kept[:-1]).any() or (out._kept >= 2**out.n_bits).any()
-            ):
-                raise ValueError("kept columns must increase strictly and lie below 2**n_bits")
-            return out
-        for t, term in enumerate(out._terms):
-            name = f"term{t}.keys"
-            if name not in arrays and len(term) > 1:
-                raise ValueError(f"{name} is missing")
-            out._keys.append(_vector(arrays[name], np.uint64) if name in arrays else None)
-        _ = out._table  # building the tables checks the keys
-        return out
 
-
-def _vector(array: Any, dtype: type) -> NDArray[Any]:
-    """Return the array if it is one-dimensional, contiguous and of a dtype, else raise."""
-    if (
-        not isinstance(array, np.ndarray)
-        or array.dtype != dtype
-        or array.ndim != 1
-        or not array.flags.c_contiguous
-    ):
-        raise ValueError(f"an array must be one-dimensional, contiguous and {np.dtype(dtype)}")
-    return array
-
-
-def _plain(value: Any) -> Any:
-    return int(value) if isinstance(value, Integral) else value
-
-
-def _csr(indptr: NDArray[Any], indices: NDArray[Any], n_rows: int, n_columns: int) -> Any:
-    """Make a matrix or array of ones, as scikit-learn is told to."""
-    arrays = get_config().get("sparse_interface", "spmatrix") == "sparray"
-    kind = scipy.sparse.csr_array if arrays else scipy.sparse.csr_matrix
-    ones = np.ones(len(indices), np.float32)
-    out = kind((ones, indices, indptr), shape=(n_rows, n_columns), copy=False)
+def _csr(arrays: tuple[NDArray[Any], ...], n_rows: int, n_columns: int) -> Any:
+    """Make a matrix or array of (data, indices, indptr), as scikit-learn is told to."""
+    as_array = get_config().get("sparse_interface", "spmatrix") == "sparray"
+    kind = scipy.sparse.csr_array if as_array else scipy.sparse.csr_matrix
+    out = kind(arrays, shape=(n_rows, n_columns), copy=False)
     out.has_canonical_format = True
     return out
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def _check_integer(name: str, value: Any, low: int, high: int | None) -> None:
-    good = _is_integer(value) and value >= low
-    if not good or (high is not None and value > high):
-        limits = f"at least {low}" if high is None else f"between {low} and {high}"
-        raise ValueError(f"{name} must be an integer {limits}, got {value!r}")
-
-
-def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {choices}, got {value!r}")

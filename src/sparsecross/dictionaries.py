@@ -13,20 +13,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsecross._solvers import Integers as IntegerIndex
-from sparsecross._solvers import Strings, distinct_integers, make_sets
-from sparsecross.fields import Column, Floats, Integers, Offsets, Texts, read_values, whole
+from sparsecross._solvers import Strings, distinct_integers, make_sets, mapped, occurring
+from sparsecross.fields import LARGEST, Column, Floats, Integers, Offsets, Texts, read_values
 
-Kind = Literal["text", "integer", "boolean", "bucket", "null"]
+Kind = Literal["text", "integer", "float", "boolean", "bucket", "null"]
 Codes = tuple[NDArray[np.int32], Offsets]
 Unknown = Literal["ignore", "error"]
 
 _PLURAL = {
     "text": "strings",
     "integer": "integers",
+    "float": "numbers",
     "boolean": "booleans",
     "bucket": "numbers",
     "null": "nulls only",
 }
+
+
+def ordered_keys(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Integers in the order of the floats, equal where these are; finite values only."""
+    bits = (values + 0.0).view(np.int64)  # of the two zeros the positive one
+    return np.where(bits < 0, bits ^ np.iinfo(np.int64).max, bits)
+
+
+def floats_of_keys(keys: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the floats whose `ordered_keys` these are."""
+    return np.where(keys < 0, keys ^ np.iinfo(np.int64).max, keys).view(np.float64)
 
 
 def quantile_edges(values: NDArray[np.float64], n_buckets: int) -> NDArray[np.float64]:
@@ -49,7 +61,8 @@ class Dictionary:
     """The categories of one field.
 
     `values` holds them: for "text" where each string begins in `blob` (strings sorted by code
-    point), for "integer" and "boolean" the sorted integers, for "bucket" the edges (category i
+    point), for "integer" and "boolean" the sorted integers, for "float" the sorted `ordered_keys`
+    of the floats, for "bucket" the edges (category i
     holds the values with i edges at or below them), for "null" nothing.
     """
 
@@ -93,7 +106,7 @@ class Dictionary:
     def nbytes(self) -> int:
         """Bytes of the categories and of what finds them."""
         total = self.values.nbytes + (0 if self.blob is None else self.blob.nbytes)
-        if self.kind in ("integer", "boolean"):
+        if self.kind in ("integer", "float", "boolean"):
             assert isinstance(self.index, IntegerIndex)
             total += self.index.table_bytes
         return total
@@ -135,10 +148,8 @@ class Dictionary:
         nulls = null_entries(column)
         if self.kind == "null" or nulls.all():
             return np.full(len(nulls), -1, np.int32), nulls
-        if isinstance(column, Floats):
-            refuse(column, self.name)
         kind = kind_of(column)
-        if kind != self.kind:
+        if kind != self.kind and {kind, self.kind} != {"integer", "float"}:
             raise ValueError(
                 f"field {self.name!r} was fitted with {_PLURAL[self.kind]}, but holds "
                 f"{_PLURAL[kind]}"
@@ -146,12 +157,27 @@ class Dictionary:
         if isinstance(column, Texts):
             assert isinstance(self.index, Strings)
             found = self.index.find_all(Strings(column.blob, column.starts))
-            return np.append(found, np.int32(-1))[column.codes], nulls
+            return mapped(column.codes, np.append(found, np.int32(-1))), nulls
         assert isinstance(self.index, IntegerIndex)
-        assert isinstance(column, Integers)
-        codes = self.index.find_all(column.values)
-        codes[nulls] = -1
+        keys, exact = self._keys_of(column)
+        codes = self.index.find_all(keys)
+        codes[nulls | ~exact] = -1
         return codes, nulls
+
+    def _keys_of(self, column: Integers | Floats) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Each entry as `values` would hold it, and whether they can hold it at all."""
+        values = column.values
+        if self.kind != "float":
+            if isinstance(column, Integers):
+                return column.values, np.ones(len(values), np.bool_)
+            exact = (values == np.floor(values)) & (np.abs(values) < LARGEST)
+            return np.where(exact, values, 0.0).astype(np.int64), exact
+        numbers = values.astype(np.float64)
+        exact = np.ones(len(values), np.bool_)
+        if isinstance(column, Integers):
+            exact = numbers < LARGEST
+            exact &= np.where(exact, numbers, 0.0).astype(np.int64) == values
+        return ordered_keys(numbers), exact
 
     def _cut(self, column: Column) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         numbers, nulls = numbers_of(column, self.name, self.numeric_nulls)
@@ -182,6 +208,8 @@ class Dictionary:
         if self.kind == "bucket":
             edges = [-np.inf, *self.values.tolist(), np.inf]
             return f"[{edges[code]!r}, {edges[code + 1]!r})"
+        if self.kind == "float":
+            return repr(floats_of_keys(self.values[code : code + 1]).item())
         value = int(self.values[code])
         return str(bool(value)) if self.kind == "boolean" else str(value)
 
@@ -189,22 +217,44 @@ class Dictionary:
         """Return a 64-bit hash of the field's name and each category; the same everywhere.
 
         BLAKE2b of: length of the name in UTF-8 (8 bytes, little-endian), the name, one letter
-        for the kind (s string, i integer, b boolean, q bucket, n null), and the value: UTF-8, or
-        the decimal digits of the integer or of the bucket's number.
+        for the kind (s string, i integer, f float, b boolean, q bucket, n null), and the value:
+        UTF-8, or the decimal digits of the integer or of the bucket's number, or the shortest
+        digits that give the float back. Floats that are whole (and below 2^63) count as integers.
         """
-        name = self.name.encode()
-        start = blake2b(len(name).to_bytes(8, "little") + name, digest_size=8)
-        letter = {"text": b"s", "integer": b"i", "boolean": b"b", "bucket": b"q", "null": b"n"}
         parts: list[bytes]
         if self.kind == "text":
             assert self.blob is not None
             text, at = self.blob.tobytes(), self.values.tolist()
-            parts = [text[a:b] for a, b in pairwise(at)]
+            parts = [b"s" + text[a:b] for a, b in pairwise(at)]
         elif self.kind == "bucket":
-            parts = [b"%d" % i for i in range(self.n_values)]
+            parts = [b"q%d" % i for i in range(self.n_values)]
+        elif self.kind == "float":
+            parts = [
+                b"i%d" % int(v) if v.is_integer() and abs(v) < LARGEST else b"f" + repr(v).encode()
+                for v in floats_of_keys(self.values).tolist()
+            ]
         else:
-            parts = [b"%d" % i for i in self.values.tolist()]
-        parts = [letter[self.kind] + part for part in parts] + [b"n"] * self.has_null
+            letter = b"b" if self.kind == "boolean" else b"i"
+            parts = [letter + b"%d" % i for i in self.values.tolist()]
+        return self._hashed(parts + [b"n"] * self.has_null)
+
+    def hash_of(self, value: Any) -> NDArray[np.uint64] | None:
+        """Return the hash of one string, integer, boolean or None, where it is of this kind."""
+        if self.several:
+            return None
+        if value is None and self.kind != "bucket":
+            return self._hashed([b"n"])
+        if type(value) is str and self.kind == "text":
+            return self._hashed([b"s" + value.encode()])
+        if type(value) is bool and self.kind == "boolean":
+            return self._hashed([b"b%d" % value])
+        if type(value) is int and self.kind in ("integer", "float") and abs(value) < 2**53:
+            return self._hashed([b"i%d" % value])
+        return None
+
+    def _hashed(self, parts: list[bytes]) -> NDArray[np.uint64]:
+        name = self.name.encode()
+        start = blake2b(len(name).to_bytes(8, "little") + name, digest_size=8)
         found = np.empty(len(parts), np.uint64)
         for i, part in enumerate(parts):
             hasher = start.copy()
@@ -234,7 +284,7 @@ def kind_of(column: Column) -> Kind:
     if isinstance(column, Texts):
         return "text"
     if isinstance(column, Floats):
-        return "bucket"
+        return "float"
     return "boolean" if column.boolean else "integer"
 
 
@@ -287,12 +337,6 @@ def numbers_of(
     return column.values.astype(np.float64), nulls
 
 
-def refuse(column: Floats, name: str) -> None:
-    """Raise for the first value of a float column that is no integer."""
-    for value in column.values[~np.isnan(column.values)].tolist():
-        whole(value, name)
-
-
 def learn_buckets(
     column: Column, name: str, position: int, n_buckets: int, numeric_nulls: str
 ) -> Dictionary:
@@ -310,8 +354,6 @@ def learn(
     column: Column, name: str, position: int, min_count: int
 ) -> tuple[Dictionary, NDArray[np.int32], Offsets]:
     """Return a column's categories seen in at least min_count rows, and its codes among them."""
-    if isinstance(column, Floats):
-        refuse(column, name)
     nulls = null_entries(column)
     several = column.offsets is not None
     kind = kind_of(column)
@@ -321,8 +363,9 @@ def learn(
         values, codes = np.zeros(0, np.int64), np.full(len(nulls), -1, np.int32)
     elif isinstance(column, Texts):
         blob, values, codes = _sorted_texts(column)
+    elif isinstance(column, Floats):
+        values, codes = distinct_integers(ordered_keys(column.values), nulls)
     else:
-        assert isinstance(column, Integers)
         values, codes = distinct_integers(column.values, column.nulls)
     has_null = not several and bool(nulls.any())
     found = Dictionary(name, position, kind, several, has_null, values, blob)
@@ -346,15 +389,13 @@ def learn(
 def _sorted_texts(column: Texts) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int32]]:
     """Sort the strings that occur, each once."""
     n = len(column.starts) - 1
-    used = np.zeros(n + 1, np.bool_)
-    used[column.codes] = True  # null, -1, marks the extra element at the end
-    chosen = np.flatnonzero(used[:n])
-    occurring = Strings(*Strings(column.blob, column.starts).take(chosen))
-    order, rank = occurring.ranking()
-    blob, starts = occurring.take(order)
+    chosen = np.flatnonzero(occurring(column.codes, n)[:n])
+    distinct = Strings(*Strings(column.blob, column.starts).take(chosen))
+    order, rank = distinct.ranking()
+    blob, starts = distinct.take(order)
     place = np.full(n + 1, -1, np.int32)
     place[chosen] = rank
-    return blob, starts, place[column.codes]
+    return blob, starts, mapped(column.codes, place)
 
 
 def check_state(dictionary: Dictionary) -> None:
@@ -374,6 +415,10 @@ def check_state(dictionary: Dictionary) -> None:
             raise ValueError(f"field {name!r} holds nulls only, but has {len(values)} values")
     else:
         IntegerIndex(values)
+        if dictionary.kind == "float":
+            floats = floats_of_keys(values)
+            if not np.isfinite(floats).all() or (ordered_keys(floats) != values).any():
+                raise ValueError(f"the values of field {name!r} must be finite floats")
         if dictionary.kind == "boolean" and not set(values.tolist()) <= {0, 1}:
             raise ValueError(f"the values of boolean field {name!r} must be 0 or 1")
 

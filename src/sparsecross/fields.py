@@ -19,13 +19,13 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from sparsecross._solvers import distinct_integers, encode_strings
+from sparsecross._solvers import distinct_integers, encode_strings, encode_texts, mapped
 
 Offsets = NDArray[np.int64] | None
 
 _LISTS = (list, tuple, set, frozenset, np.ndarray)
 _NULL_TYPES = ("NAType", "NaTType")
-_LARGEST = 2.0**63
+LARGEST = 2.0**63
 
 
 @dataclass
@@ -129,18 +129,6 @@ def is_null(value: Any) -> bool:
     return isinstance(value, (float, np.floating)) and bool(value != value)
 
 
-def whole(value: float, name: Any) -> int:
-    """Return the integer that a float is, or a ValueError that says what to do."""
-    if value == np.floor(value) and abs(value) < _LARGEST:
-        return int(value)
-    if np.isinf(value):
-        raise ValueError(f"field {name!r} holds {value}; infinite values are not allowed")
-    raise ValueError(
-        f"field {name!r} holds {value!r}, which is not a whole number (below 2^63); cut the field "
-        f"into intervals with buckets={{{name!r}: 10}}, or convert it to strings or integers"
-    )
-
-
 def texts_of(strings: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Lay strings out as one UTF-8 blob and where each begins."""
     parts = [s.encode() for s in strings]
@@ -150,18 +138,12 @@ def texts_of(strings: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int6
 
 
 def _texts_of_objects(values: Sequence[Any], name: Any) -> Texts:
-    codes: dict[Any, int] = dict.fromkeys(values, -1)
-    strings = [v for v in codes if isinstance(v, str)]
-    if len(strings) < len(codes):
-        others = {type(v) for v in codes if not (isinstance(v, str) or is_null(v))}
-        if others:
-            raise ValueError(_one_kind(name, {str, *others}))
-    codes.update(zip(strings, range(len(strings)), strict=True))
-    found = np.fromiter(map(codes.__getitem__, values), np.int32, len(values))
-    try:
-        return Texts(found, *texts_of(strings))
-    except UnicodeEncodeError as error:
-        raise ValueError(_not_unicode(name, error)) from None
+    objects = np.empty(len(values), dtype=object)
+    objects[:] = [None if is_null(v) else str(v) if isinstance(v, str) else v for v in values]
+    found = _encoded(objects, name)
+    if found is None:
+        raise ValueError(_one_kind(name, {type(v) for v in values if not is_null(v)}))
+    return found
 
 
 def _numbers_of_objects(
@@ -192,7 +174,7 @@ def _from_floats(values: NDArray[np.float64], name: Any) -> Integers | Floats:
         raise ValueError(f"field {name!r} holds {values[row]} in row {row}; values must be finite")
     nulls = np.isnan(values)
     filled = np.where(nulls, 0.0, values)
-    if (filled == np.floor(filled)).all() and (np.abs(filled) < _LARGEST).all():
+    if (filled == np.floor(filled)).all() and (np.abs(filled) < LARGEST).all():
         return Integers(filled.astype(np.int64), nulls)
     return Floats(values)
 
@@ -269,8 +251,8 @@ def _read_series(series: nw.Series[Any], name: Any) -> Column:
 def _read_pandas(series: Any, name: Any) -> Column:
     dtype = series.dtype
     if hasattr(dtype, "categories"):
-        codes = series.cat.codes.to_numpy().astype(np.int32)
-        return _select(read_values(dtype.categories.tolist(), name), codes)
+        distinct = _read_array(np.asarray(dtype.categories), name)
+        return _select(distinct, series.array.codes)
     if hasattr(dtype, "pyarrow_dtype") or getattr(dtype, "storage", None) == "pyarrow":
         import pyarrow  # the column is held by it already
 
@@ -295,11 +277,12 @@ def _with_nulls(values: NDArray[Any], nulls: NDArray[np.bool_], name: Any) -> Co
     return column
 
 
-def _select(distinct: Column, codes: NDArray[np.int32]) -> Column:
+def _select(distinct: Column, codes: NDArray[np.signedinteger]) -> Column:
     """Make the column whose entry i is distinct value codes[i], null where that is negative."""
     if isinstance(distinct, Texts):
         # A code of -1 picks the null appended at the end; a category may be null itself.
-        return Texts(np.append(distinct.codes, np.int32(-1))[codes], distinct.blob, distinct.starts)
+        places = np.append(distinct.codes, np.int32(-1))
+        return Texts(mapped(codes, places), distinct.blob, distinct.starts)
     if isinstance(distinct, Integers):
         values = np.append(distinct.values, 0)[codes]
         return Integers(values, np.append(distinct.nulls, True)[codes], distinct.boolean)
@@ -367,13 +350,15 @@ def _read_arrow(column: Any, name: Any) -> Column:
     t = column.type
     if pa.types.is_dictionary(t) and not _is_text(t.value_type):
         return _read_arrow(column.cast(t.value_type), name)
-    if pa.types.is_dictionary(t) or _is_text(t):
-        encoded = column if pa.types.is_dictionary(t) else column.dictionary_encode()
-        array = encoded.unify_dictionaries().combine_chunks()
-        if isinstance(array, pa.ChunkedArray):  # no chunk at all
-            return Texts(np.zeros(0, np.int32), *texts_of([]))
-        codes = array.indices.cast(pa.int32()).fill_null(-1).to_numpy()
-        return _select(_arrow_texts(array.dictionary), codes)
+    if _is_text(t):
+        return _arrow_texts(_in_one(column))
+    if pa.types.is_dictionary(t):
+        array = _in_one(column.unify_dictionaries())
+        indices = array.indices
+        if indices.null_count or not pa.types.is_signed_integer(indices.type):
+            indices = indices.cast(pa.int32()).fill_null(-1)
+        codes = indices.to_numpy()
+        return _select(_arrow_texts(array.dictionary), codes.astype(np.int32, copy=False))
     if pa.types.is_list(t) or pa.types.is_large_list(t) or pa.types.is_fixed_size_list(t):
         lengths = pc.list_value_length(column).fill_null(0).to_numpy()
         offsets = np.zeros(len(column) + 1, np.int64)
@@ -394,17 +379,27 @@ def _is_text(t: Any) -> bool:
     return bool(pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_string_view(t))
 
 
+def _in_one(column: Any) -> Any:
+    """Make one array of a chunked one."""
+    import pyarrow as pa
+
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    array = column.combine_chunks()  # a chunked array still where there is no chunk at all
+    return pa.array([], column.type) if isinstance(array, pa.ChunkedArray) else array
+
+
 def _arrow_texts(strings: Any) -> Texts:
-    """Read the strings of an Arrow array, each its own code."""
+    """Read an Arrow array of strings."""
     import pyarrow as pa
 
     strings = strings.cast(pa.large_string())
     n, first = len(strings), strings.offset
     _, starts, blob = strings.buffers()
-    if n == 0:
-        return Texts(np.zeros(0, np.int32), *texts_of([]))
-    bounds = np.frombuffer(starts, np.int64)[first : first + n + 1]
+    bounds, nulls = np.zeros(1, np.int64), np.zeros(n, np.bool_)
+    if n:
+        bounds = np.frombuffer(starts, np.int64)[first : first + n + 1]
+    if strings.null_count:
+        nulls = strings.is_null().to_numpy(zero_copy_only=False)
     data = np.frombuffer(blob, np.uint8) if blob is not None else np.zeros(0, np.uint8)
-    codes = np.arange(n, dtype=np.int32)
-    codes[strings.is_null().to_numpy(zero_copy_only=False)] = -1
-    return Texts(codes, data, bounds)
+    return Texts(*encode_texts(data, bounds, nulls))
