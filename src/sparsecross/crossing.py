@@ -1,6 +1,6 @@
 """FeatureCross: tables to the sparse columns of their categories and crosses of categories."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Self
 
@@ -236,7 +236,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
                 )
             names = given
         if self.n_bits is not None:
-            return np.array([f"hash{i}" for i in range(2**self.n_bits)], dtype=object)
+            return np.array(self._names_of(range(2**self.n_bits)), dtype=object)
         labels: dict[tuple[int, int], str] = {}
 
         def label(place: int, code: int) -> str:
@@ -252,6 +252,13 @@ class FeatureCross(TransformerMixin, BaseEstimator):
                 parts = (label(f, c) for f, c in zip(term, row, strict=True))
                 out.append(" ".join(parts))
         return np.array(out, dtype=object)
+
+    def _names_of(self, columns: Iterable[int]) -> list[str]:
+        """Return the names of some columns, without those of 2^n_bits hashed ones."""
+        if self.n_bits is not None:
+            return [f"hash{j}" for j in columns]
+        names = self.get_feature_names_out()
+        return [names[j] for j in columns]
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags: categorical, string and missing values are welcome."""

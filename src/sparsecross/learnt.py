@@ -79,11 +79,12 @@ def restricted(encoder: "FeatureCross", columns: ArrayLike) -> "FeatureCross":
 def state_of(encoder: "FeatureCross") -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return what rebuilds a fitted encoder: JSON-able values, and arrays by name."""
     parameters = encoder.get_params(deep=False)
+    del parameters["n_threads"]  # the machine's matter, not the model's
     if not isinstance(encoder.crosses, str):
         parameters["crosses"] = [[_plain(f) for f in cross] for cross in encoder.crosses]
     if isinstance(encoder.buckets, Mapping):
         parameters["buckets"] = [[_plain(f), int(k)] for f, k in encoder.buckets.items()]
-    for name in ("min_count", "n_bits", "n_threads", "buckets"):
+    for name in ("min_count", "n_bits", "buckets"):
         parameters[name] = _plain(parameters[name])
     meta = {
         "parameters": parameters,

@@ -329,7 +329,7 @@ class PrunedModel:
 
     def _column_names(self, columns: npt.NDArray[Any]) -> list[str]:
         if self.encoder is not None:
-            return [str(name) for name in self.encoder.get_feature_names_out()[columns]]
+            return self.encoder._names_of(columns)
         if "names" not in self._arrays:
             return [f"x{j}" for j in columns]
         known, names = self._names()

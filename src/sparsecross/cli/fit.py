@@ -143,11 +143,7 @@ def _fit_one(
     with console.working(f"{name}: fitting at alpha {alpha:.3g}"):
         estimator.fit(seen.X, seen.y, seen.weight)
     console.line(_chosen(name, estimator, choice, time.perf_counter() - start))
-    if encoder is None:
-        model = prune(estimator)
-    else:
-        encoder.set_params(n_threads=None)  # the file does not depend on it
-        model = prune(make_pipeline(encoder, estimator))
+    model = prune(estimator if encoder is None else make_pipeline(encoder, estimator))
     return Fitted(model, errors_of(model, held or train), alpha)
 
 
