@@ -4,7 +4,8 @@ from ._solvers import Status
 from .crossing import FeatureCross
 from .linear import ElasticNet, Lasso, SparseLogisticRegression
 from .memory import MemoryReport
-from .pruning import PrunedModel, load, memory_report, prune, save
+from .pruned import PrunedModel, load
+from .pruning import memory_report, prune, save
 from .solving import Certificate, Solution, alpha_max, certify, soft_threshold, solve
 
 __version__ = "0.1.0"

@@ -25,7 +25,8 @@ from ..holdout import (
 )
 from ..linear import ElasticNet, Lasso, SparseLogisticRegression
 from ..memory import format_bytes
-from ..pruning import PrunedModel, prune
+from ..pruned import PrunedModel
+from ..pruning import prune
 from .console import Console
 from .read import describe, read
 from .treatment import Fields, treat

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..artefact import Artefact, write
 from ..files import format_of, require_pyarrow
-from ..pruning import PrunedModel, TopWeight, load
+from ..pruned import PrunedModel, TopWeight, load
 from ..svmlight import read_svmlight
 from ..tables import check_columns, column_names, read_table
 from .console import Console

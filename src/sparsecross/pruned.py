@@ -1,0 +1,393 @@
+"""What is left after pruning: a model that predicts, reports its bytes, and lives in a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from sklearn.utils.metaestimators import available_if
+
+from . import _solvers, _stream, artefact
+from ._inputs import Floats, as_design
+from .crossing import FeatureCross
+from .linear import labels, probabilities
+from .memory import PARTS, MemoryReport
+
+INDEX = ("low", "high", "samples")  # the arrays of an index of columns, in order
+
+
+class TopWeight(NamedTuple):
+    """One weight of a model, by name."""
+
+    name: str
+    weight: float
+    label: Any  # the class it speaks for; None for regressors and two classes
+
+
+def _unpack_classes(packed: dict[str, Any]) -> npt.NDArray[Any]:
+    dtype, values = packed["dtype"], packed["values"]
+    if (
+        not isinstance(values, list)
+        or not isinstance(dtype, str)
+        or dtype[-1:] not in "O0123456789"
+    ):
+        raise ValueError("the classes are not a list with a dtype")
+    classes = np.array(values, dtype=dtype)
+    if classes.ndim != 1 or classes.dtype.kind not in "biufUO":
+        raise ValueError(f"classes cannot have dtype {dtype}")
+    return classes
+
+
+def _classifies(model: PrunedModel) -> bool:
+    if model.classes_ is None:
+        raise AttributeError("a regressor has margins only: predict returns them")
+    return True
+
+
+class PrunedModel:
+    """A model without its zeros: predicts, reports its bytes, and is saved to one file.
+
+    Made by :func:`prune` and :func:`load`.
+
+    Attributes
+    ----------
+    report : MemoryReport
+        Bytes before and after, part by part.
+    classes_ : ndarray or None
+        Labels of a classifier.
+    intercept_ : ndarray of shape (n_outputs,)
+        Intercepts.
+    sparse_coef_ : csr_matrix of shape (n_outputs, n_columns)
+        The weights; behind a FeatureCross with exact keys the columns are the surviving ones.
+    encoder : FeatureCross or None
+        The encoder that travels along.
+    """
+
+    def __init__(
+        self, meta: dict[str, Any], arrays: artefact.Arrays, encoder: FeatureCross | None
+    ) -> None:
+        self._meta = meta
+        self._arrays = arrays
+        self._encoder = encoder
+        self._cache: dict[str, Any] = {}
+        packed = meta["classes"]
+        self.classes_ = None if packed is None else _unpack_classes(packed)
+
+    def __getstate__(self) -> dict[str, Any]:
+        arrays = {name: np.array(self._arrays[name]) for name in self._arrays}
+        return {"meta": self._meta, "arrays": arrays, "encoder": self.encoder}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    def __repr__(self) -> str:
+        kind = "regressor" if self.classes_ is None else f"classifier of {len(self.classes_)}"
+        return f"PrunedModel({kind}, {self.report.n_nonzero:,} weights)"
+
+    @property
+    def encoder(self) -> FeatureCross | None:
+        """The encoder, rebuilt from the file at its first use."""
+        packed = self._meta["encoder"]
+        if self._encoder is None and packed is not None:
+            arrays = {name: self._arrays[f"e{k}"] for k, name in enumerate(packed["arrays"])}
+            self._encoder = FeatureCross._from_state(packed["meta"], arrays)
+        return self._encoder
+
+    @property
+    def intercept_(self) -> Floats:
+        """Intercepts, of shape (n_outputs,)."""
+        intercepts = self._arrays["icpt"]
+        if intercepts.dtype != np.float64 or len(intercepts) != self._n_outputs:
+            raise ValueError(f"a model of {self._n_outputs} outputs has as many intercepts")
+        return intercepts
+
+    @property
+    def _universe(self) -> int:
+        return int(self._meta["universe"])
+
+    def _cached(self, kind: Any, k: int) -> Any:
+        """Weights of output k, bound to `kind` at their first use, which verifies the index."""
+        key = f"{kind.__name__}{k}"
+        if key not in self._cache:
+            index = [self._arrays[f"{part}{k}"] for part in INDEX]
+            try:
+                self._cache[key] = kind(self._arrays[f"w{k}"], self._universe, *index)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"the weights of output {k} are damaged: {error}") from None
+        return self._cache[key]
+
+    @property
+    def _n_outputs(self) -> int:
+        return int(self._meta["n_outputs"])
+
+    @property
+    def report(self) -> MemoryReport:
+        """Bytes before and after pruning, part by part."""
+        each = range(self._n_outputs)
+        kept = self.encoder._memory() if self.encoder is not None else {"names": 0, "crosses": 0}
+        names = [name for name in ("names", "nameoff") if name in self._arrays]
+        pruned = {
+            "weights": sum(self._arrays[f"w{k}"].nbytes for k in each),
+            "index": sum(self._arrays[f"{part}{k}"].nbytes for part in INDEX for k in each),
+            "names": kept["names"] + sum(self._arrays[name].nbytes for name in names),
+            "crosses": kept["crosses"],
+            "intercept": self.intercept_.nbytes,
+        }
+        n_nonzero = sum(len(self._arrays[f"w{k}"]) for k in each)
+        return MemoryReport(dict(self._meta["dense"]), pruned, self._meta["n_weights"], n_nonzero)
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What a program noted about the model: values that JSON can hold, saved along."""
+        return dict(self._meta.get("notes", {}))
+
+    @notes.setter
+    def notes(self, notes: Mapping[str, Any]) -> None:
+        self._meta["notes"] = dict(notes)
+
+    @property
+    def sparse_coef_(self) -> sp.csr_matrix:
+        """The weights as a CSR matrix of shape (n_outputs, n_columns)."""
+        rows = [self._cached(_solvers.SparseWeights, k).ids() for k in range(self._n_outputs)]
+        values = [self._arrays[f"w{k}"] for k in range(self._n_outputs)]
+        indptr = np.cumsum([0, *map(len, rows)])
+        indices = np.concatenate(rows).astype(np.int64)
+        shape = (self._n_outputs, self._universe)
+        return sp.csr_matrix((np.concatenate(values), indices, indptr), shape=shape)
+
+    def top_weights(self, n_top: int | None = 20) -> list[TopWeight]:
+        """The largest weights by absolute value, with the names of their columns.
+
+        Parameters
+        ----------
+        n_top : int or None, default=20
+            How many at most; None for all.
+
+        Returns
+        -------
+        list of TopWeight
+            (name, weight, label), largest first.
+        """
+        coef = self.sparse_coef_.tocoo()
+        order = np.argsort(-np.abs(coef.data), kind="stable")[:n_top]
+        names = self._column_names(coef.col[order])
+        classes = self.classes_ if self._n_outputs > 1 else None
+        return [
+            TopWeight(
+                name, float(coef.data[at]), None if classes is None else classes[coef.row[at]]
+            )
+            for name, at in zip(names, order, strict=True)
+        ]
+
+    def _column_names(self, columns: npt.NDArray[Any]) -> list[str]:
+        if self.encoder is not None:
+            return self.encoder._names_of(columns)
+        if "names" not in self._arrays:
+            return [f"x{j}" for j in columns]
+        known, names = self._names()
+        return [names[at] for at in np.searchsorted(known, columns)]
+
+    def _names(self) -> tuple[npt.NDArray[Any], list[str]]:
+        """The columns whose names were kept, and the names."""
+        columns = np.unique(self.sparse_coef_.indices)
+        blob, ends = self._arrays["names"].tobytes(), self._arrays["nameoff"]
+        if len(ends) != len(columns) + 1 or ends[0] != 0 or ends[-1] != len(blob):
+            raise ValueError("the names of the model's columns are damaged")
+        return columns, [blob[a:b].decode() for a, b in pairwise(ends)]
+
+    def _design(self, X: Any) -> _solvers.Design:
+        design = as_design(X)
+        if design.shape[1] != self._universe:
+            raise ValueError(
+                f"X has {design.shape[1]} features, but this model expects {self._universe}."
+            )
+        if "names" in self._arrays and hasattr(X, "columns"):
+            for column, name in zip(*self._names(), strict=True):
+                if str(X.columns[column]) != name:
+                    raise ValueError(
+                        f"column {column} of X must be named {name!r} as at fit, got "
+                        f"{str(X.columns[column])!r}."
+                    )
+        return design
+
+    def _margins(self, X: Any) -> Floats:
+        encoder = self.encoder
+        if encoder is not None:
+            X = encoder.transform(X)
+        if self._universe == 0:  # nothing survived: every row gets the intercept
+            margins = [np.full(X.shape[0], 0.0 + b) for b in self.intercept_]
+        else:
+            design = self._design(X)
+            margins = [
+                self._cached(_solvers.SparseWeights, k).score(design) + b
+                for k, b in enumerate(self.intercept_)
+            ]
+        return margins[0] if len(margins) == 1 else np.stack(margins, axis=1)
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Predict targets, or labels.
+
+        Parameters
+        ----------
+        X : DataFrame or integer codes, as the encoder was fitted on; without an encoder,
+            array-like or sparse of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Bit for bit what the unpruned model returns.
+
+        Raises
+        ------
+        ValueError
+            If X does not fit the model, or a part of the file that is needed is damaged.
+        """
+        margins = self._margins(X)
+        return margins if self.classes_ is None else labels(margins, self.classes_)
+
+    @available_if(_classifies)  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Any) -> Floats:
+        """Margins, of shape (n_samples,) for two classes, else (n_samples, n_classes)."""
+        return self._margins(X)
+
+    @available_if(_classifies)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Floats:
+        """Probabilities of the classes, of shape (n_samples, n_classes)."""
+        return probabilities(self._margins(X))
+
+    def predict_one(self, row: Any) -> Any:
+        """Predict a single row, at low latency.
+
+        Parameters
+        ----------
+        row : mapping, iterable of int, or ndarray
+            With an encoder, a mapping from field to value (a list of values for multi-hot fields).
+            Without: a mapping from column to value, or an iterable of the columns that are 1, or a
+            one-dimensional float array of length n_features.
+
+        Returns
+        -------
+        float, or a label of `classes_`
+            Bit for bit what `predict` returns for a table of this one row.
+
+        Raises
+        ------
+        ValueError
+            If the row does not fit the model.
+
+        Examples
+        --------
+        >>> import numpy as np, sparsecross as sx
+        >>> X = np.eye(4)
+        >>> small = sx.prune(sx.Lasso(alpha=0.01).fit(X, [0.0, 0.0, 0.0, 1.0]))
+        >>> small.predict_one([3]) == small.predict_one({3: 1.0}) == small.predict(X)[3]
+        True
+        """
+        encoder = self.encoder
+        if encoder is not None:
+            if not isinstance(row, Mapping):
+                raise ValueError(f"row must map fields to values, got {type(row).__name__}")
+            row = encoder._encode_one(row)
+        margins = np.array(
+            [self._margin_one(row, k) + b for k, b in enumerate(self.intercept_)], dtype=np.float64
+        )
+        if self.classes_ is None:
+            return float(margins[0])
+        return labels(margins if len(margins) == 1 else margins[None, :], self.classes_)[0]
+
+    def _margin_one(self, row: Any, k: int) -> float:
+        if self._universe == 0:
+            return 0.0
+        scorer = self._cached(_stream.RowScorer, k)
+        if isinstance(row, Mapping):
+            return float(scorer.margin_of_entries(row))
+        if isinstance(row, np.ndarray) and row.dtype.kind == "f":
+            if row.shape != (self._universe,):
+                raise ValueError(f"row must have shape ({self._universe},), got {row.shape}")
+            at = np.flatnonzero(row)
+            return float(
+                scorer.margin_of_entries(dict(zip(at.tolist(), row[at].tolist(), strict=True)))
+            )
+        return float(scorer.margin_of_columns(row))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save to one file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file; docs/file_format.md says what it holds.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; an old file of that name is then as it was.
+        """
+        arrays = {name: self._arrays[name] for name in self._arrays}
+        artefact.write(path, artefact.encode(self._meta, arrays))
+
+
+def load(path: str | os.PathLike[str], mmap: bool = True) -> PrunedModel:
+    """Load a model that `PrunedModel.save` or :func:`save` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    mmap : bool, default=True
+        Whether to map the file: constant time, parts are read and verified when first used, and
+        processes share them. Otherwise everything is read and verified now.
+
+    Returns
+    -------
+    PrunedModel
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, not a model, or of a newer version. With `mmap` a damaged part is
+        found at its first use.
+    OSError
+        If the file cannot be read.
+    """
+    file = artefact.Artefact(path, mmap)
+    try:
+        _check_meta(file.meta, set(file))
+        return PrunedModel(file.meta, file, None)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{os.fspath(path)!r} has unusable meta data: {error}") from None
+
+
+def _check_meta(meta: dict[str, Any], blocks: set[str]) -> None:
+    """Raise unless the meta data of a file can be that of a model with these blocks."""
+
+    def count(name: str, value: Any, low: int = 0) -> int:
+        if type(value) is not int or not low <= value < 2**63:
+            raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
+        return value
+
+    count("universe", meta["universe"])
+    count("n_weights", meta["n_weights"])
+    n_outputs = count("n_outputs", meta["n_outputs"], 1)
+    for part in PARTS:
+        count(f"dense bytes of {part}", meta["dense"][part])
+    classes = meta["classes"]
+    if classes is not None:
+        n_classes = len(_unpack_classes(classes))
+        if n_classes < 2 or n_outputs != (1 if n_classes == 2 else n_classes):
+            raise ValueError(f"{n_outputs} outputs do not fit {n_classes} classes")
+    elif n_outputs != 1:
+        raise ValueError(f"a regressor has one output, got {n_outputs}")
+    needed = {"icpt"} | {f"{part}{k}" for part in ("w", *INDEX) for k in range(n_outputs)}
+    encoder = meta["encoder"]
+    if encoder is not None:
+        if not isinstance(encoder["meta"], dict) or not isinstance(encoder["arrays"], list):
+            raise ValueError("the encoder is not described by an object and a list of arrays")
+        needed |= {f"e{k}" for k in range(len(encoder["arrays"]))}
+    if not needed <= blocks:
+        raise ValueError(f"block {min(needed - blocks)!r} is missing")
