@@ -98,7 +98,7 @@ def test_strengths(name, value):
     if name == "l1_ratio" or np.isnan(value) or value < 0:
         with pytest.raises(ValueError, match=f"{name}.* must be"):
             sx.ElasticNet(**{name: value}).fit(X, Y)
-    with pytest.raises(ValueError, match=f"{name} must be finite and between .* got {value}"):
+    with pytest.raises(ValueError, match=f"'{name}' parameter of solve must be .* Got {value}"):
         sx.solve(X, Y, **{"alpha": 0.1, name: value})
 
 
@@ -125,7 +125,7 @@ def test_one_class_of_positive_weight():
 def test_labels_of_the_functional_interface():
     with pytest.raises(ValueError, match=r"y must hold -1 and \+1 for loss='logistic', got 0.0"):
         sx.solve(X, LABELS, loss="logistic", alpha=0.1)
-    with pytest.raises(ValueError, match=r"loss must be one of .* got 'hinge'"):
+    with pytest.raises(ValueError, match=r"'loss' parameter of solve must be a str among .* Got 'hinge'"):
         sx.solve(X, Y, loss="hinge", alpha=0.1)
 
 

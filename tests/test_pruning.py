@@ -93,7 +93,7 @@ def test_a_row_of_ones_may_be_given_by_its_columns():
     pruned = sx.prune(sx.Lasso(alpha=0.01).fit(X, X @ RNG.standard_normal(50)))
     for i in range(80):
         columns = X[[i]].indices
-        for row in (columns, columns.tolist(), reversed(columns.tolist())):
+        for row in (columns.tolist(), set(columns.tolist()), reversed(columns.tolist())):
             assert pruned.predict_one(row) == pruned.predict(X)[i]
 
 
@@ -206,6 +206,9 @@ def test_what_cannot_be_pruned_is_refused():
         ({0: float("inf")}, "must be finite"),
         ({2**70: 1.0}, "must be an integer below 300"),
         (np.zeros(7), r"shape \(300,\)"),
+        (np.arange(7), r"shape \(300,\)"),
+        (5, "must be a mapping, a list of columns or an ndarray, got 5"),
+        ({0: "x"}, "must be numbers, got 'x'"),
     ],
 )
 def test_malformed_rows_are_met_at_the_door(row, message):

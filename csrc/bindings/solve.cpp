@@ -119,9 +119,9 @@ auto interruptible(const Compute& compute) {
 
 // A value that follows from the null point.
 template <class Value>
-double at_null_point(const BoundProblem& problem, const Value& value) {
+double of_null_model(const BoundProblem& problem, const Value& value) {
   return interruptible(
-      [&](const Poll& poll) { return value(problem.get(), null_point(problem.get(), poll)); });
+      [&](const Poll& poll) { return value(problem.get(), null_model(problem.get(), poll)); });
 }
 
 std::pair<double, double> certify_point(const BoundProblem& problem, const Array<double>& coef,
@@ -185,9 +185,9 @@ void register_solve(py::module_& module) {
       .def("solve", &solve, py::arg("tol"), py::arg("max_iter"),
            py::arg("coef_init").noconvert() = py::none(), py::arg("intercept_init") = 0.0)
       .def("largest_strength",
-           [](const BoundProblem& problem) { return at_null_point(problem, largest_strength); })
+           [](const BoundProblem& problem) { return of_null_model(problem, largest_strength); })
       .def("scale",
-           [](const BoundProblem& problem) { return at_null_point(problem, objective_scale); })
+           [](const BoundProblem& problem) { return of_null_model(problem, objective_scale); })
       .def("certify", &certify_point, py::arg("coef").noconvert(), py::arg("intercept"));
 
   module.def("soft_threshold", py::vectorize(&soft_threshold), py::arg("z"), py::arg("t"));

@@ -10,8 +10,10 @@
 
 namespace sparsecross {
 
-// sign(z) max(|z| - t, 0): the proximal operator of t |.|.
-inline double soft_threshold(double z, double t) { return z > t ? z - t : z < -t ? z + t : 0.0; }
+// sign(z) max(|z| - t, 0): the proximal operator of t |.|; NaN where z is.
+inline double soft_threshold(double z, double t) {
+  return std::abs(z) <= t ? 0.0 : z - std::copysign(t, z);
+}
 
 class Penalty {
  public:
@@ -22,7 +24,9 @@ class Penalty {
   double factor(Index j) const { return factor_ ? factor_[j] : 1.0; }
   bool excluded(Index j) const { return std::isinf(factor(j)); }
   // A column that nothing holds back: its dual constraint is x_jᵀθ = 0.
-  bool unpenalised(Index j) const { return factor(j) == 0.0 || (l1_ == 0.0 && l2_ == 0.0); }
+  bool unpenalised(Index j) const {
+    return factor(j) == 0.0 || (l1_ == 0.0 && l2_ == 0.0 && !excluded(j));
+  }
   bool any_unpenalised() const { return factor_ != nullptr || (l1_ == 0.0 && l2_ == 0.0); }
   bool positive() const { return positive_; }
   bool has_l2() const { return l2_ > 0.0; }

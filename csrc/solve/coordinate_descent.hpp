@@ -18,6 +18,8 @@
 //   via coordinate descent"; Yuan, Ho & Lin 2012, "An improved GLMNET" (model and inner loop).
 #pragma once
 
+#include <string>
+
 #include "model/problem.hpp"
 
 namespace sparsecross {
@@ -85,6 +87,9 @@ inline void measure_columns(const Problem& problem, const std::vector<Index>& wo
             for (Index k = begin; k < end; ++k) {
               const Index j = working_set[static_cast<std::size_t>(k)];
               const double square = columns.sum(j, [h](Index i, double x) { return h(i) * x * x; });
+              if (!std::isfinite(square))
+                throw std::domain_error("the squares of column " + std::to_string(j) +
+                                        " of X must have a finite sum: scale it down");
               double sum = 0.0, bend = square;
               if (centre) {
                 sum = columns.sum(j, [h](Index i, double x) { return h(i) * x; });
@@ -93,7 +98,9 @@ inline void measure_columns(const Problem& problem, const std::vector<Index>& wo
                 bend = columns.sum(j, [h, mean](Index i, double x) {
                   return h(i) * (x - mean) * (x - mean);
                 }) + mean * mean * std::max(0.0, model.total - stored);
-                if (bend <= 1e-14 * square) bend = 0.0;  // a constant column: the intercept's
+                // A column whose mean is beyond 3e7 times its deviation counts as constant, the
+                // intercept's: x_jᵀr̃ - e H_j would be rounding, and the sweeps would diverge.
+                if (bend <= 1e-15 * square) bend = 0.0;
               }
               model.weighted_sum[static_cast<std::size_t>(k)] = sum;
               model.column_curvature[static_cast<std::size_t>(k)] = bend;

@@ -4,7 +4,8 @@
 // Given:   a start (coef of length p, intercept).
 // Result:  a Solution whose gap is proved over all columns.
 // Cost:    a round is one pass over X (shared among the threads) and sweeps over the working set.
-//          Memory: 6 vectors of length n and 2 of length p, beside the result.
+//          Memory, beside the result: at most 7 vectors of length n (margins, dual point, and the
+//          workspace) and 6 of length p (start, correlations, and lists of columns).
 // Sources: Massias, Gramfort & Salmon 2018, "Celer" (working sets with dual certificates);
 //          Bertrand et al. 2022, "Beyond L1: skglm" (growth by the support's size);
 //          Johnson & Guestrin 2015, "Blitz".
@@ -169,7 +170,13 @@ inline Inner solve_on(const Problem& problem, const std::vector<Index>& working_
 }  // namespace detail
 
 // All penalised weights 0, the intercept and the unpenalised columns at their best.
-inline Point null_point(const Problem& problem, const Poll& poll) {
+struct NullModel {
+  Point at;
+  double lower;      // a proved lower bound of the objective there
+  bool interrupted;  // the user stopped it on the way
+};
+
+inline NullModel null_model(const Problem& problem, const Poll& poll) {
   Point at;
   at.coef.assign(static_cast<std::size_t>(problem.p()), 0.0);
   at.margins.assign(static_cast<std::size_t>(problem.n()), 0.0);
@@ -183,42 +190,59 @@ inline Point null_point(const Problem& problem, const Poll& poll) {
     space.curvature.resize(static_cast<std::size_t>(problem.n()));
     const double target = 1e-14 * problem.loss.value(at.margins.data());
     Index n_iter = 0;
-    detail::solve_on(problem, unpenalised, target, 10000, poll, space, at, n_iter);
+    const detail::Inner inner =
+        detail::solve_on(problem, unpenalised, target, 10000, poll, space, at, n_iter);
     refresh_margins(problem, at);
     settle_intercept(problem, at);
+    const DualBound bound =
+        dual_bound(problem, at, unpenalised, poll, space.theta, space.curvature, space.z);
+    return {std::move(at), bound.dual, inner == detail::Inner::interrupted};
   }
-  return at;
+  const double value = problem.loss.value(at.margins.data());
+  return {std::move(at), value, false};
 }
 
-// P0 - Psat, the unit of relative gaps: the objective at the null point, less that of perfect
-// margins (0 for the losses here). Where y is constant P0 is rounding, and the floor stands for it.
+// P0 - Psat, the unit of relative gaps: the objective of the null model, less that of perfect
+// margins (0 for the losses here). Its proved lower bound is taken, so that no relative gap is
+// called smaller than it is. Where y is constant P0 is rounding, and the floor stands for it.
 // std::domain_error where P0 is beyond double precision.
-inline double objective_scale(const Problem& problem, const Point& null) {
+inline double objective_scale(const Problem& problem, const NullModel& null) {
   const std::vector<double> zero(static_cast<std::size_t>(problem.n()), 0.0);
-  const double at_null = problem.loss.value(null.margins.data());
+  const double at_null = problem.loss.value(null.at.margins.data());
   if (!std::isfinite(at_null))
     throw std::domain_error("the loss at zero weights must be finite, got " +
                             std::to_string(at_null) + ": y is too large, scale it down");
-  return std::max({at_null,
+  return std::max({null.lower,
                    std::numeric_limits<double>::epsilon() * problem.loss.value(zero.data()),
                    std::numeric_limits<double>::min()});
 }
 
 // The smallest strength of the L1 penalty at which every penalised weight is 0, for a penalty of
-// strength 1 (l1 = 1): max_j |x_jᵀ r| / ω_j at the null point. Not positive where none exists.
-inline double largest_strength(const Problem& problem, const Point& null) {
+// strength 1 (l1 = 1): max_j |x_jᵀ r| / ω_j at the null model. Not positive where none exists, 0
+// where all that is left of the correlations is rounding.
+inline double largest_strength(const Problem& problem, const NullModel& null) {
   std::vector<double> theta(static_cast<std::size_t>(problem.n()));
   std::vector<double> z(static_cast<std::size_t>(problem.p()));
-  problem.loss.residual(null.margins.data(), theta.data());
+  problem.loss.residual(null.at.margins.data(), theta.data());
   if (problem.fit_intercept) balance(theta);
   transposed_product(problem.X, theta.data(), z.data(), problem.n_threads);
   double largest = 0.0;
+  Index at = -1;
   for (Index j = 0; j < problem.p(); ++j) {
     const double l1 = problem.penalty.l1(j);
-    if (l1 > 0.0 && !problem.penalty.excluded(j))
-      largest = std::max(largest, problem.penalty.counted(z[static_cast<std::size_t>(j)]) / l1);
+    if (!(l1 > 0.0) || problem.penalty.excluded(j)) continue;
+    const double strength = problem.penalty.counted(z[static_cast<std::size_t>(j)]) / l1;
+    if (strength > largest) {
+      largest = strength;
+      at = j;
+    }
   }
-  return largest;
+  if (at < 0) return 0.0;
+  const double terms = problem.X.visit([&](const auto& columns) {
+    return columns.sum(at, [t = theta.data()](Index i, double x) { return std::abs(x * t[i]); });
+  });
+  constexpr double rounding = 64.0 * std::numeric_limits<double>::epsilon();
+  return largest * problem.penalty.l1(at) <= rounding * terms ? 0.0 : largest;
 }
 
 inline Solution solve_working_set(const Problem& problem, const Options& options,
@@ -230,8 +254,10 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   const Penalty& penalty = problem.penalty;
   Solution solution;
 
-  Point at = null_point(problem, poll);
-  solution.scale = objective_scale(problem, at);
+  NullModel null = null_model(problem, poll);
+  solution.scale = objective_scale(problem, null);
+  detail::Inner inner = null.interrupted ? detail::Inner::interrupted : detail::Inner::reached;
+  Point at = std::move(null.at);
   const double target = options.tol * solution.scale;
   if (coef_init) {
     Point start;
@@ -253,7 +279,6 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   std::vector<Index> all(static_cast<std::size_t>(p));
   std::iota(all.begin(), all.end(), Index{0});
   std::vector<Index> working_set;
-  detail::Inner inner = detail::Inner::reached;
   detail::Progress progress;
 
   for (;;) {
@@ -275,10 +300,10 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
                                 std::chrono::duration<double>(Clock::now() - started).count()});
     const double gap = solution.gap();
     const bool stuck = progress.look(primal, gap) >= 2;
-    if (gap <= target) {
-      solution.status = Status::converged;
-    } else if (inner == detail::Inner::interrupted || (poll && poll())) {
+    if (inner == detail::Inner::interrupted || (poll && poll())) {
       solution.status = Status::interrupted;
+    } else if (gap <= target) {
+      solution.status = Status::converged;
     } else if (solution.n_iter >= options.max_iter) {
       solution.status = Status::max_iter;
     }
@@ -287,15 +312,17 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
     // The support, the unpenalised columns, and the violators that pull hardest: as many as double
     // the support, so that the rounds are few and the set stays small.
     working_set.clear();
-    std::vector<std::pair<double, Index>> violators;
+    std::vector<Index> violators;
+    const auto pull = [&](Index j) {
+      return penalty.violation(j, 0.0, space.z[static_cast<std::size_t>(j)]);
+    };
     for (Index j = 0; j < p; ++j) {
       if (penalty.excluded(j)) continue;
       const double w = at.coef[static_cast<std::size_t>(j)];
       if (w != 0.0 || penalty.unpenalised(j)) {
         working_set.push_back(j);
-      } else {
-        const double pull = penalty.violation(j, 0.0, space.z[static_cast<std::size_t>(j)]);
-        if (pull > 0.0) violators.emplace_back(pull, j);
+      } else if (pull(j) > 0.0) {
+        violators.push_back(j);
       }
     }
     if (stuck || (inner == detail::Inner::stalled && violators.empty())) {
@@ -308,10 +335,12 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
         std::max<Index>(detail::kFirstWorkingSet, static_cast<Index>(working_set.size())));
     if (violators.size() > room) {
       std::nth_element(violators.begin(), violators.begin() + static_cast<std::ptrdiff_t>(room),
-                       violators.end(), std::greater<>());
+                       violators.end(), [&](Index a, Index b) {
+                         return std::make_pair(pull(a), a) > std::make_pair(pull(b), b);
+                       });
       violators.resize(room);
     }
-    for (const auto& violator : violators) working_set.push_back(violator.second);
+    working_set.insert(working_set.end(), violators.begin(), violators.end());
     std::sort(working_set.begin(), working_set.end());
 
     inner = detail::solve_on(problem, working_set, std::max(0.3 * target, 0.1 * gap),

@@ -90,6 +90,8 @@ def _sparse_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Des
             )
     if np.iscomplexobj(X):
         raise ValueError(f"Complex data not supported\nX has dtype {X.dtype}.")
+    if X.dtype.kind not in "biuf":
+        raise ValueError(f"X must hold numbers, got dtype {X.dtype}.")
     if X.format not in ("csr", "csc"):
         X = X.tocsc() if sliced_by == "columns" else X.tocsr()
     axis: Axis = "rows" if X.format == "csr" else "columns"
@@ -112,7 +114,7 @@ def _sparse_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Des
     values = X.data
     if X.dtype not in (np.float32, np.float64):
         complete = len(X.indptr) > 0 and len(stored) == X.indptr[-1]
-        ones = complete and X.dtype.kind in "biuf" and bool((stored == 1).all())
+        ones = complete and bool((stored == 1).all())
         values = None if ones else values.astype(np.float64)
     seen = design(values)
     if not seen.structure.canonical:
@@ -126,8 +128,8 @@ def _sparse_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Des
 
 
 def _aligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The array itself, or a copy where it does not lie at a multiple of its item's size."""
-    return np.require(array, requirements=["A"])
+    """The array itself, or a copy where its bytes lie or are ordered as kernels cannot read."""
+    return np.require(array, array.dtype.newbyteorder("="), ["A"])
 
 
 def _check_finite(design: _solvers.Design) -> None:

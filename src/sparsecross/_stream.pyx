@@ -1,10 +1,10 @@
 # distutils: language = c++
-# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+# cython: language_level=3, boundscheck=False, wraparound=False
 """The stream border: single Python rows in, answers at low latency."""
 
 from operator import index
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t, uintptr_t
 from libcpp.pair cimport pair
 from libcpp.vector cimport vector
 
@@ -49,15 +49,19 @@ cdef class RowScorer:
     cdef readonly uint64_t universe
     cdef tuple arrays
 
-    def __init__(self, const double[::1] values not None, uint64_t universe,
-                 const uint64_t[::1] low not None, const uint64_t[::1] high not None,
-                 const uint64_t[::1] samples not None):
-        self.arrays = (values, low, high, samples)  # keeps the memory alive
-        self.universe = universe
-        self.weights.index = EliasFano(
+    def __cinit__(self, const double[::1] values not None, uint64_t universe,
+                  const uint64_t[::1] low not None, const uint64_t[::1] high not None,
+                  const uint64_t[::1] samples not None):
+        if (<uintptr_t> _start(low) | <uintptr_t> _start(high) | <uintptr_t> _start(samples)
+                | <uintptr_t> (&values[0] if values.shape[0] else NULL)) % 8:
+            raise ValueError("arrays must lie at multiples of 8 bytes")
+        cdef EliasFano found = EliasFano(
             values.shape[0], universe, _start(low), low.shape[0], _start(high), high.shape[0],
             _start(samples), samples.shape[0])
-        self.weights.index.validate()
+        found.validate()
+        self.arrays = (values, low, high, samples)  # keeps the memory alive
+        self.universe = universe
+        self.weights.index = found
         self.weights.values = &values[0] if values.shape[0] else NULL
 
     cdef int64_t column(self, object key) except -1:
@@ -82,7 +86,10 @@ cdef class RowScorer:
         cdef vector[pair[int64_t, double]] pairs
         cdef double x
         for key, value in entries.items():
-            x = value
+            try:
+                x = value
+            except TypeError:
+                raise ValueError(f"a row's values must be numbers, got {value!r} in column {key!r}") from None
             if x != x or x - x != 0.0:
                 raise ValueError(f"a row's values must be finite, got {value!r} in column {key!r}")
             pairs.push_back(pair[int64_t, double](self.column(key), x))

@@ -11,8 +11,9 @@ import errno
 import json
 import mmap as _mmap
 import os
+import secrets
+import stat
 import struct
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -95,19 +96,20 @@ def write(path: str | os.PathLike[str], content: bytes) -> None:
         raise FileExistsError(errno.EEXIST, "not a regular file", os.fspath(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder", str(target.parent))
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    # Created with the mode that the umask leaves, or that the old file had.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if target.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(target)
+        temporary.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
-            Path(temporary).unlink()
+            temporary.unlink()
         raise
     with contextlib.suppress(OSError):  # not every file system can sync a directory
         directory = os.open(target.parent, os.O_RDONLY)
@@ -155,7 +157,7 @@ class Artefact(Mapping[str, npt.NDArray[Any]]):
         size = len(self._buffer)
         if size < _HEADER.size:
             raise self._damaged(f"it has {size} bytes, fewer than a header's {_HEADER.size}")
-        magic, version, n_blocks, said, checksum, _ = _HEADER.unpack_from(self._buffer)
+        magic, version, n_blocks, said, checksum, zero = _HEADER.unpack_from(self._buffer)
         if magic != MAGIC:
             raise self._damaged("it does not begin with the signature of one")
         if version > VERSION:
@@ -163,6 +165,8 @@ class Artefact(Mapping[str, npt.NDArray[Any]]):
                 f"{self.path!r} has format version {version}; this sparsecross reads versions "
                 f"up to {VERSION}. A newer sparsecross is needed."
             )
+        if zero != 0:
+            raise self._damaged("bytes 28 to 31 of its header are not 0")
         if said != size:
             raise self._damaged(f"it has {size} bytes and its header says {said}")
         end = _HEADER.size + _ENTRY.size * n_blocks
@@ -190,7 +194,7 @@ class Artefact(Mapping[str, npt.NDArray[Any]]):
             meta = json.loads(self[META].tobytes().decode())
         except KeyError:
             raise self._damaged("it has no meta data") from None
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             raise self._damaged(f"its meta data cannot be read ({error})") from None
         if not isinstance(meta, dict):
             raise self._damaged("its meta data is not an object")

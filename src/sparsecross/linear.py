@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from numbers import Integral, Real
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from scipy.special import expit
+from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite, column_or_1d
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -30,7 +30,7 @@ from ._inputs import (
     check_length,
 )
 from ._solvers import Status
-from .solving import LossName, Solution, Task
+from .solving import RULES, LossName, Solution, Task, unsolved
 
 _ADVICE = {
     Status.max_iter: "increase max_iter, or accept the gap by increasing tol",
@@ -64,14 +64,19 @@ class _SparseLinearModel(BaseEstimator):
     l1_ratio: float = 1.0
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "alpha": [Interval(Real, 0, None, closed="left"), None],
-        "fit_intercept": ["boolean"],
-        "positive": ["boolean"],
-        "penalty_factor": ["array-like", None],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "alpha": [*RULES["alpha"], None],
         "warm_start": ["boolean"],
-        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        **{
+            name: RULES[name]
+            for name in (
+                "fit_intercept",
+                "positive",
+                "penalty_factor",
+                "tol",
+                "max_iter",
+                "n_threads",
+            )
+        },
     }
 
     @contextmanager
@@ -90,14 +95,25 @@ class _SparseLinearModel(BaseEstimator):
         validate_data(self, X, y, skip_check_array=True)
         return as_design(X, "columns", self.n_threads)
 
-    def _solve(self, design: _solvers.Design, targets: list[Floats], weights: list[Any]) -> None:
-        """Solve a problem for each target and set the fitted attributes, all or none."""
+    def _solve(
+        self, design: _solvers.Design, targets: Iterable[Floats], n_targets: int, weight: Any
+    ) -> None:
+        """Solve a problem for each target, which is held only meanwhile, and set what is fitted.
+
+        An exception of a signal handler is raised again once what was found is set; targets that
+        had no turn keep their start, or zeros.
+        """
         n_features = design.shape[1]
-        starts = self._starts(len(targets), n_features)
+        starts = self._starts(n_targets, n_features)
         factor = as_penalty_factor(self.penalty_factor, n_features)
         solutions: list[Solution] = []
         alphas = []
-        for target, weight, (coef, intercept) in zip(targets, weights, starts, strict=True):
+        interruption = None
+        for target, (coef, intercept) in zip(targets, starts, strict=True):
+            if interruption is not None:
+                solutions.append(unsolved(coef, intercept, n_features))
+                alphas.append(alphas[-1])
+                continue
             task = Task(
                 design,
                 target,
@@ -118,12 +134,9 @@ class _SparseLinearModel(BaseEstimator):
                 intercept_init=intercept,
             )
             alphas.append(float(alpha))
-            solutions.append(solution)
-            if solution.interruption is not None:
-                break
-        interruption = solutions[-1].interruption
-        if len(solutions) == len(targets):
-            self._set_fitted(solutions, alphas)
+            solutions.append(replace(solution, dual_point=np.empty(0)))
+            interruption = solution.interruption
+        self._set_fitted(solutions, alphas)
         if interruption is not None:
             raise interruption
         self._warn(solutions)
@@ -246,7 +259,7 @@ class ElasticNet(RegressorMixin, _SparseLinearModel):
     _loss: ClassVar[LossName] = "squared"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **_SparseLinearModel._parameter_constraints,
-        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "l1_ratio": RULES["l1_ratio"],
     }
 
     def __init__(
@@ -298,7 +311,7 @@ class ElasticNet(RegressorMixin, _SparseLinearModel):
         with self._unchanged_unless_fitted():
             design = self._design(X, y)
             target = as_target(y, design.shape[0])
-            self._solve(design, [target], [as_sample_weight(sample_weight, target)])
+            self._solve(design, [target], 1, as_sample_weight(sample_weight, target))
         return self
 
     def predict(self, X: Any) -> Floats:
@@ -433,7 +446,7 @@ class SparseLogisticRegression(ClassifierMixin, _SparseLinearModel):
     _loss: ClassVar[LossName] = "logistic"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **_SparseLinearModel._parameter_constraints,
-        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "l1_ratio": RULES["l1_ratio"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -500,13 +513,13 @@ class SparseLogisticRegression(ClassifierMixin, _SparseLinearModel):
             if len(seen) < 2:
                 raise ValueError(
                     "y must hold at least two classes with positive weight, got one class: "
-                    f"{classes[seen[0]]!r}."
+                    f"{classes.tolist()[seen[0]]!r}."
                 )
             positives = [1] if len(classes) == 2 else range(len(classes))
-            targets = [np.where(codes == k, 1.0, -1.0) for k in positives]
+            targets = (np.where(codes == k, 1.0, -1.0) for k in positives)
             # Before solving: an interrupted fit keeps its weights, and they need their labels.
             self.classes_ = classes
-            self._solve(design, targets, [weight] * len(targets))
+            self._solve(design, targets, len(positives), weight)
         return self
 
     def _set_fitted(self, solutions: list[Solution], alphas: list[float]) -> None:
@@ -574,7 +587,10 @@ class SparseLogisticRegression(ClassifierMixin, _SparseLinearModel):
 
     def predict_log_proba(self, X: Any) -> Floats:
         """Return the logarithm of :meth:`predict_proba`, same arguments and shape."""
-        return np.log(self.predict_proba(X))
+        margins = self._margins(X)
+        if margins.ndim == 1:  # probabilities too small for a float still have a logarithm
+            return np.stack([log_expit(-margins), log_expit(margins)], axis=1)
+        return np.log(probabilities(margins))
 
 
 def labels(margins: Floats, classes: npt.NDArray[Any]) -> npt.NDArray[Any]:

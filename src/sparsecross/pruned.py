@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -194,11 +194,14 @@ class PrunedModel:
 
     def _names(self) -> tuple[npt.NDArray[Any], list[str]]:
         """The columns whose names were kept, and the names."""
-        columns = np.unique(self.sparse_coef_.indices)
-        blob, ends = self._arrays["names"].tobytes(), self._arrays["nameoff"]
-        if len(ends) != len(columns) + 1 or ends[0] != 0 or ends[-1] != len(blob):
-            raise ValueError("the names of the model's columns are damaged")
-        return columns, [blob[a:b].decode() for a, b in pairwise(ends)]
+        if "names" not in self._cache:
+            columns = np.unique(self.sparse_coef_.indices)
+            blob, ends = self._arrays["names"].tobytes(), self._arrays["nameoff"]
+            if len(ends) != len(columns) + 1 or ends[0] != 0 or ends[-1] != len(blob):
+                raise ValueError("the names of the model's columns are damaged")
+            self._cache["names"] = columns, [blob[a:b].decode() for a, b in pairwise(ends)]
+        known: tuple[npt.NDArray[Any], list[str]] = self._cache["names"]
+        return known
 
     def _design(self, X: Any) -> _solvers.Design:
         design = as_design(X)
@@ -265,10 +268,10 @@ class PrunedModel:
 
         Parameters
         ----------
-        row : mapping, iterable of int, or ndarray
+        row : mapping, list of int, or ndarray
             With an encoder, a mapping from field to value (a list of values for multi-hot fields).
-            Without: a mapping from column to value, or an iterable of the columns that are 1, or a
-            one-dimensional float array of length n_features.
+            Without: a mapping from column to value, or a list of the columns that are 1, or an
+            ndarray of shape (n_features,), the row itself.
 
         Returns
         -------
@@ -306,13 +309,18 @@ class PrunedModel:
         scorer = self._cached(_stream.RowScorer, k)
         if isinstance(row, Mapping):
             return float(scorer.margin_of_entries(row))
-        if isinstance(row, np.ndarray) and row.dtype.kind == "f":
-            if row.shape != (self._universe,):
-                raise ValueError(f"row must have shape ({self._universe},), got {row.shape}")
+        if isinstance(row, np.ndarray):
+            if row.shape != (self._universe,) or row.dtype.kind not in "biuf":
+                raise ValueError(
+                    f"row must hold numbers and have shape ({self._universe},), got {row.dtype} "
+                    f"and {row.shape}; give columns that are 1 as a list"
+                )
             at = np.flatnonzero(row)
             return float(
                 scorer.margin_of_entries(dict(zip(at.tolist(), row[at].tolist(), strict=True)))
             )
+        if not isinstance(row, Iterable):
+            raise ValueError(f"row must be a mapping, a list of columns or an ndarray, got {row!r}")
         return float(scorer.margin_of_columns(row))
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -359,7 +367,7 @@ def load(path: str | os.PathLike[str], mmap: bool = True) -> PrunedModel:
     try:
         _check_meta(file.meta, set(file))
         return PrunedModel(file.meta, file, None)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
         raise ValueError(f"{os.fspath(path)!r} has unusable meta data: {error}") from None
 
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from numbers import Integral, Real
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
 from . import _solvers
 from ._inputs import (
@@ -75,6 +82,25 @@ class Solution:
     interruption: BaseException | None = field(default=None, repr=False)
 
 
+def unsolved(coef: Floats | None, intercept: float, n_features: int) -> Solution:
+    """Return the solution of a problem that an interrupt kept from its turn: its start."""
+    weights = np.zeros(n_features) if coef is None else coef
+    nothing, infinity = np.empty(0), float("inf")
+    return Solution(
+        coef=weights,
+        intercept=intercept,
+        dual_point=nothing,
+        primal=float("nan"),
+        dual=-infinity,
+        gap=infinity,
+        relative_gap=infinity,
+        n_iter=0,
+        n_active=int(np.count_nonzero(weights)),
+        status=Status.interrupted,
+        history=[],
+    )
+
+
 @dataclass(frozen=True)
 class Certificate:
     """The primal value of some weights and what their residual proves about the optimum."""
@@ -98,11 +124,26 @@ class Task:
     positive: bool = False
     n_threads: int | None = None
 
+    @cached_property
+    def _centre(self) -> float:
+        """What is taken off the targets of squared loss and given back to the intercept.
+
+        Otherwise targets with a mean far above their deviation (times, prices) would lose the
+        digits that tell them apart to cancellation.
+        """
+        if self.loss != "squared" or not self.fit_intercept:
+            return 0.0
+        return float(np.average(self.y, weights=self.sample_weight))
+
+    @cached_property
+    def _centred(self) -> Floats:
+        return self.y - self._centre if self._centre else self.y
+
     def _problem(self, l1: float, l2: float) -> _solvers.Problem:
         return _solvers.Problem(
             self.design,
             self.loss,
-            self.y,
+            self._centred,
             self.sample_weight,
             l1,
             l2,
@@ -125,8 +166,8 @@ class Task:
         return strength / l1_ratio
 
     def default_alpha(self, l1_ratio: float = 1.0) -> float:
-        """Return alpha_max / 100, the default strength without units."""
-        return self.alpha_max(l1_ratio) / DEFAULT_ALPHA_RATIO
+        """Return alpha_max / 100, or 1 where nothing correlates and every strength is alike."""
+        return self.alpha_max(l1_ratio) / DEFAULT_ALPHA_RATIO or 1.0
 
     def solve(
         self,
@@ -140,11 +181,11 @@ class Task:
     ) -> Solution:
         """Minimise the objective at this alpha."""
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
-        found = problem.solve(tol, max_iter, coef_init, intercept_init)
+        found = problem.solve(tol, max_iter, coef_init, intercept_init - self._centre)
         coef = found.coef
         return Solution(
             coef=coef,
-            intercept=found.intercept,
+            intercept=found.intercept + self._centre,
             dual_point=found.dual_point,
             primal=found.primal,
             dual=found.dual,
@@ -160,7 +201,7 @@ class Task:
     def certify(self, coef: Floats, intercept: float, alpha: float, l1_ratio: float) -> Certificate:
         """Bound the distance of these weights from the optimum."""
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
-        primal, dual = problem.certify(coef, intercept)
+        primal, dual = problem.certify(coef, intercept - self._centre)
         gap = 0.0 if primal <= dual else primal - dual
         return Certificate(primal, dual, gap, gap / problem.scale())
 
@@ -168,15 +209,13 @@ class Task:
 def _task(
     X: Any,
     y: Any,
-    loss: str,
+    loss: LossName,
     sample_weight: Any,
     penalty_factor: Any,
     fit_intercept: bool,
     positive: bool,
     n_threads: int | None,
 ) -> Task:
-    if loss not in LOSSES:
-        raise ValueError(f"loss must be one of {LOSSES}, got {loss!r}.")
     design = as_design(X, "columns", n_threads)
     n_samples, n_features = design.shape
     target = as_target(y, n_samples)
@@ -193,7 +232,7 @@ def _task(
     return Task(
         design,
         target,
-        loss,  # type: ignore[arg-type]
+        loss,
         weight,
         as_penalty_factor(penalty_factor, n_features),
         fit_intercept,
@@ -202,15 +241,22 @@ def _task(
     )
 
 
-def _check_strength(alpha: float, l1_ratio: float, tol: float = 0.0, max_iter: int = 1) -> None:
-    for name, value, low, high in (
-        ("alpha", alpha, 0.0, np.inf),
-        ("l1_ratio", l1_ratio, 0.0, 1.0),
-        ("tol", tol, 0.0, np.inf),
-        ("max_iter", max_iter, 1, np.inf),
-    ):
-        if not (low <= value <= high and np.isfinite(value)):
-            raise ValueError(f"{name} must be finite and between {low} and {high}, got {value}.")
+# The rules of scalar parameters, the same for the functions here and for the estimators.
+RULES: dict[str, list[Any]] = {
+    "loss": [StrOptions(set(LOSSES))],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+    "fit_intercept": ["boolean"],
+    "positive": ["boolean"],
+    "penalty_factor": ["array-like", None],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+}
+
+
+def _check(function: str, **parameters: Any) -> None:
+    validate_parameter_constraints(RULES, parameters, caller_name=function)
 
 
 def _check_finite(value: float, name: str) -> None:
@@ -291,7 +337,17 @@ def solve(
     >>> sx.solve(X, [2.0, 0.0, 2.0, 0.0], alpha=0.25, tol=1e-10).coef
     array([1., 0.])
     """
-    _check_strength(alpha, l1_ratio, tol, max_iter)
+    _check(
+        "solve",
+        loss=loss,
+        alpha=alpha,
+        l1_ratio=l1_ratio,
+        fit_intercept=fit_intercept,
+        positive=positive,
+        tol=tol,
+        max_iter=max_iter,
+        n_threads=n_threads,
+    )
     _check_finite(intercept_init, "intercept_init")
     task = _task(X, y, loss, sample_weight, penalty_factor, fit_intercept, positive, n_threads)
     start = None if coef_init is None else as_start(coef_init, task.design.shape[1])
@@ -336,7 +392,14 @@ def alpha_max(
     >>> sx.alpha_max([[1.0], [-1.0]], [1.0, -1.0])
     1.0
     """
-    _check_strength(0.0, l1_ratio)
+    _check(
+        "alpha_max",
+        loss=loss,
+        l1_ratio=l1_ratio,
+        fit_intercept=fit_intercept,
+        positive=positive,
+        n_threads=n_threads,
+    )
     task = _task(X, y, loss, sample_weight, penalty_factor, fit_intercept, positive, n_threads)
     return task.alpha_max(l1_ratio)
 
@@ -378,7 +441,15 @@ def certify(
         If an argument breaks its rule, or the weights are not feasible (negative although
         `positive`, or not 0 although excluded).
     """
-    _check_strength(alpha, l1_ratio)
+    _check(
+        "certify",
+        loss=loss,
+        alpha=alpha,
+        l1_ratio=l1_ratio,
+        fit_intercept=fit_intercept,
+        positive=positive,
+        n_threads=n_threads,
+    )
     _check_finite(intercept, "intercept")
     task = _task(X, y, loss, sample_weight, penalty_factor, fit_intercept, positive, n_threads)
     weights = as_start(coef, task.design.shape[1])
