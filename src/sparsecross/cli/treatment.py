@@ -115,6 +115,7 @@ def numeric_target(
 ) -> Target:
     """Read the target out of numbers that are not null; see `as_target`."""
     mask = np.ones(len(values), bool) if known is None else known
+    _refuse(~np.isfinite(values), values, name, mask, "targets must be finite")
     whole = values.dtype.kind in "iu" or bool((values == np.floor(values)).all())
     n_distinct = len(np.unique(values))
     if task is None:
@@ -127,11 +128,32 @@ def numeric_target(
                 f"target {name!r} holds {fraction!r}; labels must be text, booleans or whole "
                 "numbers (--task regression predicts numbers)"
             )
+        if values.dtype.kind != "i":  # others may reach beyond 64-bit integers, and would wrap
+            _refuse(
+                (values < -(2**63)) | (values >= 2**63),
+                values,
+                name,
+                mask,
+                "labels must lie between -2^63 and 2^63 - 1 (--task regression predicts numbers)",
+            )
         return _labels(values.astype(np.int64), name, mask, why)
-    numbers = np.ascontiguousarray(values, dtype=np.float64)
-    if not np.isfinite(numbers).all():
-        raise ValueError(f"target {name!r} holds infinite values")
-    return Target("regression", numbers, mask, why)
+    return Target("regression", np.ascontiguousarray(values, dtype=np.float64), mask, why)
+
+
+def _refuse(
+    bad: npt.NDArray[np.bool_],
+    values: npt.NDArray[Any],
+    name: str,
+    known: npt.NDArray[np.bool_],
+    rule: str,
+) -> None:
+    """Raise a ValueError that names the first bad value and its row in the file, if any is bad."""
+    if bad.any():
+        first = int(bad.argmax())
+        row = int(np.flatnonzero(known)[first]) + 1
+        raise ValueError(
+            f"target {name!r} holds {values[first].item()!r} in row {row:,} of the data; {rule}"
+        )
 
 
 def _labels(values: npt.NDArray[Any], name: str, known: npt.NDArray[np.bool_], why: str) -> Target:
