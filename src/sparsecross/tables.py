@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -71,9 +72,9 @@ def column_names(path: str, form: str, delimiter: str | None = None) -> list[str
 
             options = _csv_options(form, delimiter)
             names = csv.open_csv(file, parse_options=options).schema.names
-    twice = {name for name in names if names.count(name) > 1}
+    twice = [name for name, n_times in Counter(names).items() if n_times > 1]
     if twice:
-        raise ValueError(f"{path!r} has several columns named {sorted(twice)[0]!r}")
+        raise ValueError(f"{path!r} has several columns named {min(twice)!r}")
     return list(names)
 
 
@@ -211,7 +212,8 @@ def check_columns(
     wanted: Sequence[str], present: Sequence[str], path: str | os.PathLike[str]
 ) -> None:
     """Raise a ValueError that names what is missing, and names like it, unless all are there."""
-    missing = [name for name in wanted if name not in present]
+    known = set(present)
+    missing = [name for name in wanted if name not in known]
     if not missing:
         return
     near = get_close_matches(missing[0], present, n=3)
