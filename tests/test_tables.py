@@ -90,6 +90,12 @@ def test_other_types_become_plain_ones(tmp_path):
             "half": pa.array(np.array([1, 2], np.float16)),
             "bytes": pa.array([b"a", None]),
             "large": pa.array([b"a", None], pa.large_binary()),
+            "fixed": pa.array([b"a", None], pa.binary(1)),
+            "view": pa.array(["a", None], pa.string_view()),
+            "dictionary": pa.array([b"a", None]).dictionary_encode(),
+            "views": pa.array([["a", None], None], pa.list_(pa.string_view())),
+            "days": pa.array([[0], []], pa.large_list(pa.date32())),
+            "pairs": pa.array([[b"a", b"b"], None], pa.list_(pa.binary(), 2)),
         }
     )
     path = str(tmp_path / "t.parquet")
@@ -100,10 +106,18 @@ def test_other_types_become_plain_ones(tmp_path):
         "half": [1.0, 2.0],
         "bytes": ["a", None],
         "large": ["a", None],
+        "fixed": ["a", None],
+        "view": ["a", None],
+        "dictionary": ["a", None],
+        "views": [["a", None], None],
+        "days": [["1970-01-01"], []],
+        "pairs": [["a", "b"], None],
     }
-    pq.write_table(pa.table({"bytes": pa.array([b"\xff"])}), path)
-    with pytest.raises(ValueError, match="'bytes' is not valid UTF-8"):
-        read(path)
+    assert plain.take([1, 0]).num_rows == 2  # views cannot be taken
+    for damaged in ([b"\xff"], [[b"\xff"]]):
+        pq.write_table(pa.table({"bytes": pa.array(damaged)}), path)
+        with pytest.raises(ValueError, match="'bytes' is not valid UTF-8"):
+            read(path)
 
 
 @pytest.mark.parametrize(
