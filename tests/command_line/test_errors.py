@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from command_line_tables import REGRESSION
@@ -102,6 +104,44 @@ def test_labels_beyond_64_bit_integers(values, bad):
 def test_the_largest_labels_stay_exact(kind):
     values = np.array([0, 2**63 - 1], kind)
     assert numeric_target(values, "y").values.tolist() == [0, 2**63 - 1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (pa.struct([("a", pa.int64())]), {"a": 1}),
+        (pa.map_(pa.string(), pa.int64()), [("a", 1)]),
+        (pa.list_(pa.list_(pa.string())), [["a"]]),
+        (pa.list_(pa.struct([("a", pa.int64())])), [{"a": 1}]),
+    ],
+    ids=str,
+)
+def test_fields_of_types_that_cannot_be_encoded(run, fails, tmp_path, kind, value):
+    path, shared = tmp_path / "t.parquet", ["--target", "y", "--alpha", 0.01]
+    y = [0.5 * i for i in range(30)]
+    pq.write_table(pa.table({"f": pa.array([value] * 30, kind), "x": y, "y": y}), path)
+    error = fails("fit", path, *shared, "-o", tmp_path / "m.sxm")
+    assert "field 'f' has the type " + str(kind).partition("<")[0] in error
+    assert "--drop f" in error
+    assert run("fit", path, *shared, "--drop", "f", "-o", tmp_path / "m.sxm")[0] == 0
+
+
+def test_lists_of_nothing_are_left_out(run, tmp_path):
+    path = tmp_path / "t.parquet"
+    y = [0.5 * i for i in range(30)]
+    pq.write_table(pa.table({"f": [[], [None]] * 15, "x": y, "y": y}), path)
+    code, out, err = run("fit", path, "--target", "y", "--alpha", 0.01, "-o", tmp_path / "m.sxm")
+    assert code == 0, err
+    assert "left out, nothing but nulls: f" in out + err
+
+
+def test_other_errors_of_pyarrow_are_one_line(fails, parquet, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise pa.ArrowNotImplementedError("no kernel\nfor this type")
+
+    monkeypatch.setattr("sparsecross.cli.fit.treat", refuse)
+    error = fails("fit", parquet, *REGRESSION, "-o", tmp_path / "m.sxm")
+    assert error == "sparsecross: error: no kernel for this type\n"
 
 
 def test_outputs_that_cannot_be_written(fails, parquet, tmp_path):

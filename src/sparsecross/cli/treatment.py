@@ -199,7 +199,7 @@ def treat(table: Any, categorical: Collection[str] = ()) -> Fields:
     Raises
     ------
     ValueError
-        If a field to be categorical holds fractions.
+        If a field's type is none that can be encoded, or if one to be categorical holds fractions.
     """
     pa = require_pyarrow()
     import pyarrow.compute as pc
@@ -208,9 +208,16 @@ def treat(table: Any, categorical: Collection[str] = ()) -> Fields:
     for name in table.column_names:
         column, kind = table.column(name), table.schema.field(name).type
         floating = pa.types.is_floating(kind)
-        if pc.all(pc.is_null(column, nan_is_null=floating)).as_py():
+        is_list = _is_list(kind)
+        no_values = is_list and pa.types.is_null(kind.value_type)
+        if no_values or pc.all(pc.is_null(column, nan_is_null=floating)).as_py():
             fields.empty.append(name)
-        elif pa.types.is_nested(kind):
+        elif not _is_scalar(kind.value_type if is_list else kind):
+            raise ValueError(
+                f"field {name!r} has the type {kind}; fields must hold text, numbers, booleans or "
+                f"lists of these (--drop {name} leaves it out)"
+            )
+        elif is_list:
             fields.sets.append(name)
         elif (pa.types.is_integer(kind) or floating) and name not in categorical:
             fields.numbers.append(name)
@@ -225,3 +232,22 @@ def treat(table: Any, categorical: Collection[str] = ()) -> Fields:
                     )
             fields.categories.append(name)
     return fields
+
+
+def _is_list(kind: Any) -> bool:
+    is_a = require_pyarrow().types
+    return bool(is_a.is_list(kind) or is_a.is_large_list(kind) or is_a.is_fixed_size_list(kind))
+
+
+def _is_scalar(kind: Any) -> bool:
+    """Whether values of a type, as `read_table` leaves it, can be categories or numbers."""
+    is_a = require_pyarrow().types
+    if is_a.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(
+        is_a.is_string(kind)
+        or is_a.is_large_string(kind)
+        or is_a.is_integer(kind)
+        or is_a.is_floating(kind)
+        or is_a.is_boolean(kind)
+    )
