@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -71,9 +72,9 @@ def column_names(path: str, form: str, delimiter: str | None = None) -> list[str
 
             options = _csv_options(form, delimiter)
             names = csv.open_csv(file, parse_options=options).schema.names
-    twice = {name for name in names if names.count(name) > 1}
+    twice = [name for name, n_times in Counter(names).items() if n_times > 1]
     if twice:
-        raise ValueError(f"{path!r} has several columns named {sorted(twice)[0]!r}")
+        raise ValueError(f"{path!r} has several columns named {min(twice)!r}")
     return list(names)
 
 
@@ -107,8 +108,8 @@ def read_table(
     Returns
     -------
     pyarrow.Table
-        Types other than strings, numbers, booleans and lists are turned into these: dates and
-        times into text, decimals into floats.
+        Dates, times and bytes (in UTF-8) are turned into text and decimals into floats, within
+        lists, too; other types than these, strings, numbers and booleans are left as they are.
 
     Raises
     ------
@@ -157,23 +158,40 @@ def _read_csv(
 def _with_plain_types(table: Any) -> Any:
     pa = require_pyarrow()
     for place, field in enumerate(table.schema):
-        kind = field.type
-        wanted = None
-        if pa.types.is_decimal(kind):
-            wanted = pa.float64()
-        elif pa.types.is_float16(kind):
-            wanted = pa.float32()
-        elif pa.types.is_temporal(kind) or pa.types.is_binary(kind):
-            wanted = pa.string()
-        elif pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
-            wanted = pa.large_string()
-        if wanted is not None:
+        wanted = _plain(field.type)
+        if wanted != field.type:
             try:
                 column = table.column(place).cast(wanted)
             except pa.ArrowInvalid as error:
                 raise ValueError(f"column {field.name!r} is not valid UTF-8: {error}") from None
             table = table.set_column(place, field.name, column)
     return table
+
+
+def _plain(kind: Any) -> Any:
+    """Return the plain type for a type, also within lists; itself where there is none."""
+    pa = require_pyarrow()
+    is_a = pa.types
+    if is_a.is_decimal(kind):
+        return pa.float64()
+    if is_a.is_float16(kind):
+        return pa.float32()
+    # Bytes are taken for text in UTF-8; what is none is refused when it is cast.
+    if is_a.is_temporal(kind) or is_a.is_binary(kind) or is_a.is_fixed_size_binary(kind):
+        return pa.string()
+    # Views cannot be taken by row; they have no limit of 2 GiB, nor has large_string.
+    if is_a.is_large_binary(kind) or is_a.is_binary_view(kind) or is_a.is_string_view(kind):
+        return pa.large_string()
+    if is_a.is_dictionary(kind):
+        value = _plain(kind.value_type)
+        return kind if value == kind.value_type else value
+    if is_a.is_list(kind):
+        return pa.list_(_plain(kind.value_type))
+    if is_a.is_large_list(kind):
+        return pa.large_list(_plain(kind.value_type))
+    if is_a.is_fixed_size_list(kind):
+        return pa.list_(_plain(kind.value_type), kind.list_size)
+    return kind
 
 
 def split_tokens(column: Any, separator: str | None) -> Any:
@@ -211,7 +229,8 @@ def check_columns(
     wanted: Sequence[str], present: Sequence[str], path: str | os.PathLike[str]
 ) -> None:
     """Raise a ValueError that names what is missing, and names like it, unless all are there."""
-    missing = [name for name in wanted if name not in present]
+    known = set(present)
+    missing = [name for name in wanted if name not in known]
     if not missing:
         return
     near = get_close_matches(missing[0], present, n=3)

@@ -3,10 +3,14 @@
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from command_line_tables import REGRESSION
 from sparsecross.cli.arguments import make_parser
+from sparsecross.cli.treatment import numeric_target
 
 
 def test_short_of_convergence_is_a_warning_line(run, parquet, tmp_path):
@@ -59,6 +63,85 @@ def test_errors_are_one_line(fails, parquet, tmp_path, case):
     error = fails(*(a.format(**places) for a in arguments), "-o", model)
     assert message in error
     assert not model.exists()
+
+
+@pytest.mark.parametrize("task", [[], ["--task", "classification"], ["--task", "regression"]])
+@pytest.mark.parametrize("label", ["inf", "-inf", "nan"])
+def test_targets_that_are_not_finite(fails, tmp_path, task, label):
+    model = tmp_path / "m.sxm"
+    rows = [f"{i % 2} 1:{i + 1}\n" for i in range(30)]
+    rows[4] = f"{label} 1:1\n"
+    (tmp_path / "t.svm").write_text("".join(rows))
+    error = fails("fit", tmp_path / "t.svm", *task, "--alpha", 0.01, "-o", model)
+    assert f"target 'label' holds {label} in row 5 of the data; targets must be finite" in error
+    assert not model.exists()
+
+
+def test_rows_of_bad_targets_count_those_without_one(fails, tmp_path):
+    (tmp_path / "t.csv").write_text("a,y\np,1\np,\nq,0\nq,inf\n")
+    error = fails("fit", tmp_path / "t.csv", "--target", "y", "-o", tmp_path / "m.sxm")
+    assert "target 'y' holds inf in row 4 of the data" in error
+
+
+@pytest.mark.parametrize(
+    ("values", "bad"),
+    [
+        (np.array([0, 1, 2**63], np.uint64), "9223372036854775808"),
+        (np.array([0, 1, 2.0**63]), "9.223372036854776e+18"),
+        (np.array([0, 1, -1e300]), "-1e+300"),
+    ],
+)
+def test_labels_beyond_64_bit_integers(values, bad):
+    with pytest.raises(ValueError, match=r"'y' holds (\S+) in row 3 .*--task regression") as caught:
+        numeric_target(values, "y")
+    assert f"holds {bad} in" in str(caught.value)
+    assert (
+        numeric_target(values, "y", "regression").values.tolist() == values.astype(float).tolist()
+    )
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint64])
+def test_the_largest_labels_stay_exact(kind):
+    values = np.array([0, 2**63 - 1], kind)
+    assert numeric_target(values, "y").values.tolist() == [0, 2**63 - 1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (pa.struct([("a", pa.int64())]), {"a": 1}),
+        (pa.map_(pa.string(), pa.int64()), [("a", 1)]),
+        (pa.list_(pa.list_(pa.string())), [["a"]]),
+        (pa.list_(pa.struct([("a", pa.int64())])), [{"a": 1}]),
+    ],
+    ids=str,
+)
+def test_fields_of_types_that_cannot_be_encoded(run, fails, tmp_path, kind, value):
+    path, shared = tmp_path / "t.parquet", ["--target", "y", "--alpha", 0.01]
+    y = [0.5 * i for i in range(30)]
+    pq.write_table(pa.table({"f": pa.array([value] * 30, kind), "x": y, "y": y}), path)
+    error = fails("fit", path, *shared, "-o", tmp_path / "m.sxm")
+    assert "field 'f' has the type " + str(kind).partition("<")[0] in error
+    assert "--drop f" in error
+    assert run("fit", path, *shared, "--drop", "f", "-o", tmp_path / "m.sxm")[0] == 0
+
+
+def test_lists_of_nothing_are_left_out(run, tmp_path):
+    path = tmp_path / "t.parquet"
+    y = [0.5 * i for i in range(30)]
+    pq.write_table(pa.table({"f": [[], [None]] * 15, "x": y, "y": y}), path)
+    code, out, err = run("fit", path, "--target", "y", "--alpha", 0.01, "-o", tmp_path / "m.sxm")
+    assert code == 0, err
+    assert "left out, nothing but nulls: f" in out + err
+
+
+def test_other_errors_of_pyarrow_are_one_line(fails, parquet, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise pa.ArrowNotImplementedError("no kernel\nfor this type")
+
+    monkeypatch.setattr("sparsecross.cli.fit.treat", refuse)
+    error = fails("fit", parquet, *REGRESSION, "-o", tmp_path / "m.sxm")
+    assert error == "sparsecross: error: no kernel for this type\n"
 
 
 def test_outputs_that_cannot_be_written(fails, parquet, tmp_path):

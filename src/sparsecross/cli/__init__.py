@@ -51,10 +51,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OSError as error:
             trouble("error", f"{error.filename!r}: {error.strerror}" if error.filename else error)
             return 1
-        except (ValueError, MissingExtraError) as error:
+        except _expected_errors() as error:
             trouble("error", error)
             return 1
     return 0
+
+
+def _expected_errors() -> tuple[type[Exception], ...]:
+    """Return what says by itself what is wrong, as pyarrow's errors do where it is loaded."""
+    pyarrow = sys.modules.get("pyarrow")
+    arrow = () if pyarrow is None else (pyarrow.ArrowException,)
+    return (ValueError, MissingExtraError, *arrow)
 
 
 def _check_output(path: str) -> None:

@@ -63,11 +63,13 @@ def read(options: Namespace, console: Console) -> Material:
     asked = [options.target, *weights, *options.drop, *options.categorical, *split]
     crossed = [f for c in options.cross if c != "pairwise" for f in c.split("*")]
     check_columns([*asked, *crossed], names, options.table)
-    used = [n for n in names if n not in options.drop]
+    dropped = set(options.drop)
+    used = [n for n in names if n not in dropped]
     check_columns([options.target, *weights], used, options.table)
     fields = [n for n in used if n not in (options.target, *weights)]
+    usable = set(fields)
     for field in (*options.categorical, *split, *crossed):
-        if field not in fields:
+        if field not in usable:
             raise ValueError(
                 f"{field!r} is no feature here: it is the target, the weight or dropped"
             )

@@ -115,6 +115,7 @@ def numeric_target(
 ) -> Target:
     """Read the target out of numbers that are not null; see `as_target`."""
     mask = np.ones(len(values), bool) if known is None else known
+    _refuse(~np.isfinite(values), values, name, mask, "targets must be finite")
     whole = values.dtype.kind in "iu" or bool((values == np.floor(values)).all())
     n_distinct = len(np.unique(values))
     if task is None:
@@ -127,11 +128,32 @@ def numeric_target(
                 f"target {name!r} holds {fraction!r}; labels must be text, booleans or whole "
                 "numbers (--task regression predicts numbers)"
             )
+        if values.dtype.kind != "i":  # others may reach beyond 64-bit integers, and would wrap
+            _refuse(
+                (values < -(2**63)) | (values >= 2**63),
+                values,
+                name,
+                mask,
+                "labels must lie between -2^63 and 2^63 - 1 (--task regression predicts numbers)",
+            )
         return _labels(values.astype(np.int64), name, mask, why)
-    numbers = np.ascontiguousarray(values, dtype=np.float64)
-    if not np.isfinite(numbers).all():
-        raise ValueError(f"target {name!r} holds infinite values")
-    return Target("regression", numbers, mask, why)
+    return Target("regression", np.ascontiguousarray(values, dtype=np.float64), mask, why)
+
+
+def _refuse(
+    bad: npt.NDArray[np.bool_],
+    values: npt.NDArray[Any],
+    name: str,
+    known: npt.NDArray[np.bool_],
+    rule: str,
+) -> None:
+    """Raise a ValueError that names the first bad value and its row in the file, if any is bad."""
+    if bad.any():
+        first = int(bad.argmax())
+        row = int(np.flatnonzero(known)[first]) + 1
+        raise ValueError(
+            f"target {name!r} holds {values[first].item()!r} in row {row:,} of the data; {rule}"
+        )
 
 
 def _labels(values: npt.NDArray[Any], name: str, known: npt.NDArray[np.bool_], why: str) -> Target:
@@ -177,7 +199,7 @@ def treat(table: Any, categorical: Collection[str] = ()) -> Fields:
     Raises
     ------
     ValueError
-        If a field to be categorical holds fractions.
+        If a field's type is none that can be encoded, or if one to be categorical holds fractions.
     """
     pa = require_pyarrow()
     import pyarrow.compute as pc
@@ -186,9 +208,16 @@ def treat(table: Any, categorical: Collection[str] = ()) -> Fields:
     for name in table.column_names:
         column, kind = table.column(name), table.schema.field(name).type
         floating = pa.types.is_floating(kind)
-        if pc.all(pc.is_null(column, nan_is_null=floating)).as_py():
+        is_list = _is_list(kind)
+        no_values = is_list and pa.types.is_null(kind.value_type)
+        if no_values or pc.all(pc.is_null(column, nan_is_null=floating)).as_py():
             fields.empty.append(name)
-        elif pa.types.is_nested(kind):
+        elif not _is_scalar(kind.value_type if is_list else kind):
+            raise ValueError(
+                f"field {name!r} has the type {kind}; fields must hold text, numbers, booleans or "
+                f"lists of these (--drop {name} leaves it out)"
+            )
+        elif is_list:
             fields.sets.append(name)
         elif (pa.types.is_integer(kind) or floating) and name not in categorical:
             fields.numbers.append(name)
@@ -203,3 +232,22 @@ def treat(table: Any, categorical: Collection[str] = ()) -> Fields:
                     )
             fields.categories.append(name)
     return fields
+
+
+def _is_list(kind: Any) -> bool:
+    is_a = require_pyarrow().types
+    return bool(is_a.is_list(kind) or is_a.is_large_list(kind) or is_a.is_fixed_size_list(kind))
+
+
+def _is_scalar(kind: Any) -> bool:
+    """Whether values of a type, as `read_table` leaves it, can be categories or numbers."""
+    is_a = require_pyarrow().types
+    if is_a.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(
+        is_a.is_string(kind)
+        or is_a.is_large_string(kind)
+        or is_a.is_integer(kind)
+        or is_a.is_floating(kind)
+        or is_a.is_boolean(kind)
+    )
