@@ -230,6 +230,20 @@ def test_the_files_mode_follows_the_umask(model, tmp_path):
     assert stat.S_IMODE((tmp_path / "m.sxm").stat().st_mode) == 0o640
 
 
+def test_a_replaced_file_keeps_its_mode(model, saved):
+    saved.chmod(0o600)
+    sx.save(model[0], saved)
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+
+
+def test_every_byte_of_the_header_counts(saved):
+    whole = saved.read_bytes()
+    for at in range(artefact._HEADER.size):
+        saved.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(ValueError):
+            sx.load(saved)
+
+
 @pytest.mark.parametrize("version", range(1, artefact.VERSION + 1))
 def test_files_of_earlier_versions_keep_loading(version):
     """Files under tests/models were written by their version; see tests/models/make.py."""

@@ -125,7 +125,9 @@ def test_one_class_of_positive_weight():
 def test_labels_of_the_functional_interface():
     with pytest.raises(ValueError, match=r"y must hold -1 and \+1 for loss='logistic', got 0.0"):
         sx.solve(X, LABELS, loss="logistic", alpha=0.1)
-    with pytest.raises(ValueError, match=r"'loss' parameter of solve must be a str among .* Got 'hinge'"):
+    with pytest.raises(
+        ValueError, match=r"'loss' parameter of solve must be a str among .* Got 'hinge'"
+    ):
         sx.solve(X, Y, loss="hinge", alpha=0.1)
 
 

@@ -243,6 +243,17 @@ def test_the_index_is_a_set(universe, clustered, size, seed):
         assert n_bits <= len(ids) * (np.log2(universe / len(ids)) + 2 + 2.5) + 3 * 64
 
 
+def test_an_index_is_bound_once():
+    index = _solvers.build_index(np.arange(0, 30, 10, dtype=np.uint64), 1000)
+    scorer = _stream.RowScorer(np.ones(3), 1000, *index)
+    scorer.__init__(np.zeros(2), 7, *(np.zeros(1, np.uint64),) * 3)  # has no effect
+    assert scorer.margin_of_columns([0, 10, 20]) == 3.0
+    misaligned = np.frombuffer(b"x" + np.ones(3).tobytes(), np.uint8)[1:].view(np.float64)
+    for kind in (_solvers.SparseWeights, _stream.RowScorer):
+        with pytest.raises(ValueError, match=r"multiples of 8 bytes|aligned"):
+            kind(misaligned, 1000, *index)
+
+
 @settings(deadline=None, max_examples=300)
 @given(data=st.data())
 def test_a_malformed_index_is_refused_or_harmless(data):

@@ -727,3 +727,59 @@ def test_a_task_is_solved_again_at_another_strength():
         alpha = fraction * task.alpha_max()
         problem = problems.Problem(X, y, alpha=alpha)
         check_optimal(problem, task.solve(alpha, tol=1e-8), 1e-8)
+
+
+def test_excluded_columns_stay_excluded_without_a_penalty():
+    X, y = np.random.default_rng(0).standard_normal((2, 40, 3))
+    for loss in ("squared", "logistic"):
+        target = y[:, 0] if loss == "squared" else np.sign(y[:, 0])
+        for l1_ratio in (1.0, 0.5):
+            coef = sx.solve(
+                X, target, loss=loss, alpha=0, l1_ratio=l1_ratio, penalty_factor=[np.inf, 1, 1]
+            ).coef
+            assert coef[0] == 0
+            assert (coef[1:] != 0).all()
+
+
+@pytest.mark.parametrize("offset", [1e6, 1.7e9, 1e10])
+def test_targets_far_from_zero_are_fitted_as_their_deviations(offset):
+    X = np.random.default_rng(1).standard_normal((60, 4))
+    y = X[:, 0] + offset
+    near = sx.solve(X, y - offset, alpha=0.01, tol=1e-8)
+    far = sx.solve(X, y, alpha=0.01, tol=1e-8)
+    assert far.status is Status.converged
+    assert far.coef == pytest.approx(near.coef, abs=1e-4)
+    assert far.relative_gap <= 1e-8
+    assert far.intercept == pytest.approx(offset, rel=1e-9)
+    certificate = sx.certify(X, y, far.coef, far.intercept, alpha=0.01)
+    assert certificate.relative_gap == pytest.approx(0, abs=1e-4)
+
+
+def test_no_relative_gap_is_called_smaller_than_it_is():
+    """Free columns that nearly coincide: the null model is hard, and is the unit of the gap."""
+    rng = np.random.default_rng(2)
+    a = rng.standard_normal(300)
+    X = np.column_stack([a, a + 1e-2 * rng.standard_normal(300), rng.standard_normal((300, 3))])
+    y = (X[:, 0] - X[:, 1]) / 1e-2 + 0.01 * X[:, 2] + 1e-3 * rng.standard_normal(300)
+    found = sx.solve(X, y, alpha=1e-3, penalty_factor=[0, 0, 1, 1, 1], max_iter=20_000)
+    free = np.column_stack([X[:, :2], np.ones(300)])
+    rest = y - free @ np.linalg.lstsq(free, y, rcond=None)[0]
+    null = rest @ rest / 600
+    assert found.relative_gap >= 0.999 * found.gap / null
+
+
+def test_alpha_none_where_nothing_correlates():
+    model = sx.Lasso(alpha=None).fit(np.ones((24, 1)), np.arange(24.0) + 0.5)
+    assert model.status_ is Status.converged
+    assert (model.coef_ == 0).all()
+    assert sx.alpha_max(np.ones((24, 1)), np.arange(24.0) + 0.5) == 0
+
+
+def test_soft_threshold_keeps_nan():
+    assert np.isnan(sx.soft_threshold(np.nan, 2.0))
+
+
+def test_columns_whose_squares_overflow_are_refused():
+    X = np.random.default_rng(3).standard_normal((20, 2)) * [1.0, 1e200]
+    with pytest.raises(ValueError, match="squares of column 1 of X must have a finite sum"):
+        sx.solve(X, X[:, 0], alpha=1e-3)

@@ -24,10 +24,9 @@ struct BoundWeights {
                           length(samples_, "samples")),
                 values_.data()} {
     if (values_.ndim() != 1) throw std::invalid_argument("values must be one-dimensional");
-    for (const void* start : {static_cast<const void*>(values_.data()),
-                              static_cast<const void*>(low_.data()),
-                              static_cast<const void*>(high_.data()),
-                              static_cast<const void*>(samples_.data())})
+    for (const void* start :
+         {static_cast<const void*>(values_.data()), static_cast<const void*>(low_.data()),
+          static_cast<const void*>(high_.data()), static_cast<const void*>(samples_.data())})
       if (reinterpret_cast<std::uintptr_t>(start) % alignof(std::uint64_t) != 0)
         throw std::invalid_argument("arrays must lie at multiples of 8 bytes");
     weights.index.validate();
