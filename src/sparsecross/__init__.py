@@ -2,7 +2,8 @@
 
 from ._solvers import Status
 from .crossing import FeatureCross
-from .linear import ElasticNet, Lasso, SparseLogisticRegression
+from .linear import ElasticNet, Lasso
+from .logistic import SparseLogisticRegression
 from .memory import MemoryReport
 from .pruned import PrunedModel, load
 from .pruning import memory_report, prune, save

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
 
-from .linear import ElasticNet, SparseLogisticRegression
+from .linear import ElasticNet
+from .logistic import SparseLogisticRegression
 from .solving import alpha_max
 
 Floats = npt.NDArray[np.float64]
@@ -21,7 +22,6 @@ N_ALPHAS = 30
 FACTOR = 0.5**0.5  # from one alpha to the next
 SEARCH_TOL = 2e-2  # of the loss, for the held-back error settles long before the duality gap
 PATIENCE = 3
-_ROUNDING = 1e-12
 _SMALLEST = 1e-15  # probabilities are not judged as more certain than this
 
 
@@ -193,8 +193,7 @@ def alphas_for(estimator: Estimator, train: Rows) -> Floats:
         )
         for y in targets
     )
-    # A column that is the same in every row is correlated with the target by rounding alone.
-    if start <= _ROUNDING * max(float(np.abs(y).max()) for y in targets):
+    if start == 0:
         raise ValueError("no feature has anything to do with the target in the rows of the fit")
     return np.asarray(start * FACTOR ** np.arange(1, N_ALPHAS + 1))
 

@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from . import _solvers, _stream, artefact
 from ._inputs import Floats, as_design
 from .crossing import FeatureCross
-from .linear import labels, probabilities
+from .logistic import labels, probabilities
 from .memory import PARTS, MemoryReport
 
 INDEX = ("low", "high", "samples")  # the arrays of an index of columns, in order

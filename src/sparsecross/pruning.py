@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from . import _solvers
 from ._inputs import Floats
 from .crossing import FeatureCross
-from .linear import ElasticNet, SparseLogisticRegression
+from .linear import ElasticNet
+from .logistic import SparseLogisticRegression
 from .memory import MemoryReport, object_bytes
 from .pruned import INDEX, PrunedModel
 

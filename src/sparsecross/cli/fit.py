@@ -23,7 +23,8 @@ from ..holdout import (
     errors_of,
     split_rows,
 )
-from ..linear import ElasticNet, Lasso, SparseLogisticRegression
+from ..linear import ElasticNet, Lasso
+from ..logistic import SparseLogisticRegression
 from ..memory import format_bytes
 from ..pruned import PrunedModel
 from ..pruning import prune

@@ -1,0 +1,203 @@
+"""What the estimators share: parameters, starts, warnings, margins, over the functional core."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import _solvers
+from ._inputs import Floats, as_design, as_penalty_factor
+from ._solvers import Status
+from .solving import RULES, LossName, Solution, Task, unsolved
+
+_ADVICE = {
+    Status.max_iter: "increase max_iter, or accept the gap by increasing tol",
+    Status.precision_limit: "no step changes the objective any more in double precision; "
+    "increase tol",
+    Status.not_certified: "no dual-feasible point was found (unpenalised columns); "
+    "the weights are stationary",
+}
+
+# What the parameters mean, the same for every estimator.
+_PARAMETERS = """fit_intercept : bool, default=True
+        Whether to fit an intercept. It is never penalised, and X is not centred for it.
+    positive : bool, default=False
+        Whether weights must not be negative.
+    penalty_factor : array-like of shape (n_features,), optional
+        ω: 0 leaves a column unpenalised, infinity excludes it. All 1 by default.
+    tol : float, default=1e-4
+        The relative duality gap to reach: gap / (objective at zero weights).
+    max_iter : int, default=100_000
+        Limit of sweeps of coordinate descent.
+    warm_start : bool, default=False
+        Whether `fit` starts from the weights of the last fit.
+    n_threads : int, optional
+        Threads; by default as many as OpenMP is allowed here. The answer does not depend on it."""
+
+
+_Estimator = TypeVar("_Estimator", bound=type)
+
+
+def documented(estimator: _Estimator) -> _Estimator:
+    """Put the meaning of the shared parameters into an estimator's docstring."""
+    if estimator.__doc__ is not None:  # python -OO strips docstrings
+        estimator.__doc__ = estimator.__doc__.replace("{parameters}", _PARAMETERS)
+    return estimator
+
+
+class SparseLinearModel(BaseEstimator):
+    """What the estimators share: one or several L1 problems over the same columns."""
+
+    _loss: ClassVar[LossName]
+    l1_ratio: float = 1.0
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "alpha": [*RULES["alpha"], None],
+        "warm_start": ["boolean"],
+        **{
+            name: RULES[name]
+            for name in (
+                "fit_intercept",
+                "positive",
+                "penalty_factor",
+                "tol",
+                "max_iter",
+                "n_threads",
+            )
+        },
+    }
+
+    @contextmanager
+    def _unchanged_unless_fitted(self) -> Iterator[None]:
+        """Put every attribute back if an exception ends a fit that found no weights."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            if vars(self).get("coef_") is before.get("coef_"):
+                self.__dict__.clear()
+                self.__dict__.update(before)
+            raise
+
+    def _design(self, X: Any, y: Any) -> _solvers.Design:
+        validate_data(self, X, y, skip_check_array=True)
+        return as_design(X, "columns", self.n_threads)
+
+    def _solve(
+        self, design: _solvers.Design, targets: Iterable[Floats], n_targets: int, weight: Any
+    ) -> None:
+        """Solve a problem for each target, which is held only meanwhile, and set what is fitted.
+
+        An exception of a signal handler is raised again once what was found is set; targets that
+        had no turn keep their start, or zeros.
+        """
+        n_features = design.shape[1]
+        starts = self._starts(n_targets, n_features)
+        factor = as_penalty_factor(self.penalty_factor, n_features)
+        solutions: list[Solution] = []
+        alphas = []
+        interruption = None
+        for target, (coef, intercept) in zip(targets, starts, strict=True):
+            if interruption is not None:
+                solutions.append(unsolved(coef, intercept, n_features))
+                alphas.append(alphas[-1])
+                continue
+            task = Task(
+                design,
+                target,
+                self._loss,
+                weight,
+                factor,
+                self.fit_intercept,
+                self.positive,
+                self.n_threads,
+            )
+            alpha = task.default_alpha(self.l1_ratio) if self.alpha is None else self.alpha
+            solution = task.solve(
+                alpha,
+                self.l1_ratio,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                coef_init=coef,
+                intercept_init=intercept,
+            )
+            alphas.append(float(alpha))
+            solutions.append(replace(solution, dual_point=np.empty(0)))
+            interruption = solution.interruption
+        self._set_fitted(solutions, alphas)
+        if interruption is not None:
+            raise interruption
+        self._warn(solutions)
+
+    def _starts(self, n_problems: int, n_features: int) -> list[tuple[Floats | None, float]]:
+        if self.warm_start and hasattr(self, "coef_"):
+            coef = np.atleast_2d(self.coef_)
+            if coef.shape == (n_problems, n_features):
+                intercepts = np.atleast_1d(self.intercept_)
+                return [
+                    (np.ascontiguousarray(w), float(b))
+                    for w, b in zip(coef, intercepts, strict=True)
+                ]
+        return [(None, 0.0)] * n_problems
+
+    def _set_fitted(self, solutions: list[Solution], alphas: list[float]) -> None:
+        single = len(solutions) == 1
+
+        def one_or_all(values: list[Any]) -> Any:
+            return values[0] if single else np.array(values)
+
+        self.coef_ = np.array([s.coef for s in solutions]) if not single else solutions[0].coef
+        self.intercept_ = one_or_all([s.intercept for s in solutions])
+        self.dual_gap_ = one_or_all([s.gap for s in solutions])
+        self.relative_gap_ = one_or_all([s.relative_gap for s in solutions])
+        self.n_iter_ = one_or_all([max(1, s.n_iter) for s in solutions])
+        self.alpha_ = one_or_all(alphas)
+        self.status_ = solutions[0].status if single else [s.status for s in solutions]
+        self.history_ = solutions[0].history if single else [s.history for s in solutions]
+
+    def _warn(self, solutions: list[Solution]) -> None:
+        short = [s for s in solutions if s.status is not Status.converged]
+        if not short:
+            return
+        worst = max(short, key=lambda s: s.relative_gap)
+        of_several = f" in {len(short)} of {len(solutions)} problems" if len(solutions) > 1 else ""
+        warnings.warn(
+            f"{type(self).__name__} stopped after {worst.n_iter} iterations with a relative "
+            f"duality gap of {worst.relative_gap:.3g}, above tol={self.tol:g}{of_several} "
+            f"({worst.status.name}): {_ADVICE[worst.status]}.",
+            ConvergenceWarning,
+            stacklevel=5,  # past _solve, fit and scikit-learn's wrapper of fit
+        )
+
+    @property
+    def sparse_coef_(self) -> sp.csr_matrix:
+        """The weights as a CSR matrix of shape (1, n_features) or (n_classes, n_features)."""
+        check_is_fitted(self)
+        return sp.csr_matrix(np.atleast_2d(self.coef_))
+
+    def _margins(self, X: Any) -> Floats:
+        """Xw + b, of shape (n_samples,) or (n_samples, n_problems)."""
+        check_is_fitted(self)
+        design = as_design(X, n_threads=self.n_threads)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        threads = self.n_threads or 0
+        coefs, intercepts = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
+        margins = [
+            design.product(np.ascontiguousarray(w, dtype=np.float64), threads) + b
+            for w, b in zip(coefs, intercepts, strict=True)
+        ]
+        return margins[0] if len(margins) == 1 else np.stack(margins, axis=1)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

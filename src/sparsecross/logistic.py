@@ -1,0 +1,234 @@
+"""Classification: SparseLogisticRegression, and margins as labels and probabilities."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, log_expit
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from ._inputs import Floats, as_sample_weight, check_length
+from .estimator import SparseLinearModel, documented
+from .solving import RULES, LossName, Solution
+
+
+@documented
+class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
+    """Logistic regression with L1 and L2 penalties, certified by a duality gap.
+
+    Minimises ``1/n Σ s_i log(1 + exp(-y_i (x_i·w + b))) + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)``
+    with two labels coded -1 and +1. More than two classes are fitted one against the rest, each
+    with its own certificate. scikit-learn's C is 1 / (alpha Σ s_i).
+
+    Parameters
+    ----------
+    alpha : float or None, default=None
+        Strength of the penalty; None means a hundredth of the smallest strength at which all
+        penalised weights are 0 (of each one-against-the-rest problem). As a MAP estimate, the
+        prior of each weight is Laplace's with scale 1 / (n alpha) for ρ = 1.
+    l1_ratio : float, default=1.0
+        ρ, the share of the L1 part, between 0 and 1.
+    class_weight : dict, "balanced" or None, default=None
+        Weights by class, multiplied into `sample_weight`; as in scikit-learn.
+    {parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features), float64
+        Weights; most are exactly 0.
+    sparse_coef_ : csr_matrix of the same shape
+        The same without the zeros.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts, 0.0 without.
+    dual_gap_, relative_gap_, alpha_, n_iter_ : float and int, or ndarray of shape (n_classes,)
+        Of the one problem, or of each.
+    status_, history_ : Status and list of Round, or lists of them
+        Of the one problem, or of each.
+    n_features_in_ : int
+        Number of columns.
+
+    References
+    ----------
+    Yuan, Ho & Lin 2012; Massias, Gramfort & Salmon 2018.
+
+    Examples
+    --------
+    >>> import sparsecross as sx
+    >>> X = [[0.0], [1.0], [2.0], [3.0]]
+    >>> sx.SparseLogisticRegression().fit(X, ["no", "no", "yes", "yes"]).predict([[2.5]])
+    array(['yes'], dtype='<U3')
+    """
+
+    _loss: ClassVar[LossName] = "logistic"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **SparseLinearModel._parameter_constraints,
+        "l1_ratio": RULES["l1_ratio"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        alpha: float | None = None,
+        *,
+        l1_ratio: float = 1.0,
+        class_weight: dict[Any, float] | str | None = None,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_factor: npt.ArrayLike | None = None,
+        tol: float = 1e-4,
+        max_iter: int = 100_000,
+        warm_start: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.class_weight = class_weight
+        self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.penalty_factor = penalty_factor
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.n_threads = n_threads
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit to data.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, n_features)
+            float32 or float64; CSC and Fortran order are read where they lie, other layouts are
+            turned into those once.
+        y : array-like of shape (n_samples,)
+            Labels of at least two classes.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights, not negative; only their proportions matter.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an input breaks its rule, or y holds only one class; the message names it.
+        """
+        with self._unchanged_unless_fitted():
+            design = self._design(X, y)
+            y = column_or_1d(y, warn=True)
+            assert_all_finite(y, input_name="y")
+            check_classification_targets(y)
+            check_length(y, design.shape[0], "y")
+            classes, codes = np.unique(y, return_inverse=True)
+            weight = as_sample_weight(sample_weight, codes)
+            if self.class_weight is not None:
+                by_class = compute_sample_weight(self.class_weight, y)
+                weight = as_sample_weight(by_class if weight is None else by_class * weight, codes)
+            seen = np.unique(codes if weight is None else codes[weight > 0])
+            if len(seen) < 2:
+                raise ValueError(
+                    "y must hold at least two classes with positive weight, got one class: "
+                    f"{classes.tolist()[seen[0]]!r}."
+                )
+            positives = [1] if len(classes) == 2 else range(len(classes))
+            targets = (np.where(codes == k, 1.0, -1.0) for k in positives)
+            # Before solving: an interrupted fit keeps its weights, and they need their labels.
+            self.classes_ = classes
+            self._solve(design, targets, len(positives), weight)
+        return self
+
+    def _set_fitted(self, solutions: list[Solution], alphas: list[float]) -> None:
+        super()._set_fitted(solutions, alphas)
+        self.coef_ = np.atleast_2d(self.coef_)
+        self.intercept_ = np.atleast_1d(self.intercept_)
+
+    def decision_function(self, X: Any) -> Floats:
+        """Margins Xw + b.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, n_features)
+            Data in any layout.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes), float64
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns than at fit, or is malformed.
+        """
+        return self._margins(X)
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Predict labels: of positive margin for two classes, else of the largest margin.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, n_features)
+            Data in any layout.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns than at fit, or is malformed.
+        """
+        return labels(self._margins(X), self.classes_)
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Probabilities of the classes; one against the rest, they are scaled to sum to 1.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, n_features)
+            Data in any layout.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float64
+            In the order of `classes_`.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns than at fit, or is malformed.
+        """
+        return probabilities(self._margins(X))
+
+    def predict_log_proba(self, X: Any) -> Floats:
+        """Return the logarithm of :meth:`predict_proba`, same arguments and shape."""
+        margins = self._margins(X)
+        if margins.ndim == 1:  # probabilities too small for a float still have a logarithm
+            return np.stack([log_expit(-margins), log_expit(margins)], axis=1)
+        return np.log(probabilities(margins))
+
+
+def labels(margins: Floats, classes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Labels of margins (n,) for two classes or (n, n_classes) for more."""
+    at = (margins > 0).astype(np.intp) if margins.ndim == 1 else margins.argmax(axis=1)
+    chosen: npt.NDArray[Any] = classes[at]
+    return chosen
+
+
+def probabilities(margins: Floats) -> Floats:
+    """Probabilities (n, n_classes) of margins (n,) for two classes or (n, n_classes) for more."""
+    if margins.ndim == 1:
+        return np.stack([expit(-margins), expit(margins)], axis=1)
+    each: Floats = expit(margins)
+    total = each.sum(axis=1, keepdims=True)
+    # Where every class is hopeless, all are equally so.
+    return np.where(total > 0, each / np.where(total > 0, total, 1.0), 1.0 / margins.shape[1])
