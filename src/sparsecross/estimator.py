@@ -133,6 +133,7 @@ class SparseLinearModel(BaseEstimator):
             alphas.append(float(alpha))
             solutions.append(replace(solution, dual_point=np.empty(0)))
             interruption = solution.interruption
+            del solution, task  # their vectors must not stand beside those of the next problem
         self._set_fitted(solutions, alphas)
         if interruption is not None:
             raise interruption
