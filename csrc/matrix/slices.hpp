@@ -16,6 +16,9 @@
 
 namespace sparsecross {
 
+template <class Layout>
+inline constexpr bool is_dense = false;
+
 // n_slices slices of `length` contiguous values each, `stride` values apart.
 template <class T>
 class DenseSlices {
@@ -33,6 +36,13 @@ class DenseSlices {
   void each(Index j, const F& f) const {
     const T* x = slice(j);
     for (Index i = 0; i < length_; ++i) f(i, static_cast<double>(x[i]));
+  }
+
+  // each, for i in [first, last).
+  template <class F>
+  void each_from(Index j, Index first, Index last, const F& f) const {
+    const T* x = slice(j);
+    for (Index i = first; i < last; ++i) f(i, static_cast<double>(x[i]));
   }
 
   // Eight partial sums: enough independent additions to hide their latency and fill SIMD lanes.
@@ -59,6 +69,9 @@ class DenseSlices {
   const T* values_;
   Index n_slices_, length_, stride_;
 };
+
+template <class T>
+inline constexpr bool is_dense<DenseSlices<T>> = true;
 
 // Where each slice begins among the stored entries; 32 or 64 bits wide. The branch on the width
 // is taken twice a slice, never inside one, and halves the number of instantiations.
@@ -104,6 +117,24 @@ class SparseSlices {
     assert(0 <= j && j < n_slices_);
     const Index end = offsets_[j + 1];
     for (Index k = offsets_[j]; k < end; ++k)
+      f(static_cast<Index>(indices_[k]), static_cast<double>(values_[k]));
+  }
+
+  // Where slice j enters each block of `width` positions: entries cuts[q] .. cuts[q + 1] have
+  // positions in [q width, (q + 1) width).
+  void cut(Index j, Index width, Index n_blocks, Index* cuts) const {
+    const I* const end = indices_ + offsets_[j + 1];
+    const I* at = indices_ + offsets_[j];
+    for (Index q = 0; q <= n_blocks; ++q) {
+      at = std::lower_bound(at, end, static_cast<I>(std::min(q * width, length_)));
+      cuts[q] = at - indices_;
+    }
+  }
+
+  // each, for the entries [first, last) of one slice.
+  template <class F>
+  void each_from(Index first, Index last, const F& f) const {
+    for (Index k = first; k < last; ++k)
       f(static_cast<Index>(indices_[k]), static_cast<double>(values_[k]));
   }
 

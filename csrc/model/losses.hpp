@@ -35,9 +35,9 @@ struct LogisticLoss {
     const double v = y * m, e = std::exp(-std::abs(v));
     return y * (v > 0.0 ? e : 1.0) / (1.0 + e);
   }
-  static double curvature(double, double m) {
-    const double e = std::exp(-std::abs(m));
-    return e / ((1.0 + e) * (1.0 + e));
+  static double curvature(double y, double m) {
+    const double e = std::exp(-std::abs(m)), true_one = e / ((1.0 + e) * (1.0 + e));
+    return y * m < 0.0 ? std::max(true_one, 0.025 / (1.0 + std::abs(m))) : true_one;
   }
   // The binary entropy of u y, which must lie in [0, 1] (up to rounding).
   static double dual(double y, double u) {

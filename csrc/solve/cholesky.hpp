@@ -1,0 +1,193 @@
+// Cholesky factorisation of a symmetric positive definite matrix, in single precision: made to
+// precondition, where a factor of half the bytes and twice the speed is worth more than its digits.
+//
+// Problem: A = L Lᵀ, A of order m; then x = A⁻¹ b.
+// Given:   the lower triangle of A, in tiles of 64 x 64 (column-major within a tile, tile (i, j)
+//          with i >= j at i (i + 1) / 2 + j). Rows beyond m are those of the identity.
+// Result:  the tiles replaced by those of L. A pivot that is not clearly positive is set to a huge
+//          one, which takes its variable out of every solution (it comes back as 0).
+// Cost:    m³ / 3 multiply-adds, shared among the threads by tiles; m² for a solution; 2 m² bytes.
+// Sources: Golub & Van Loan 2013, algorithm 4.2.2 by blocks; Buttari et al. 2009 (tiles).
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "support/parallel.hpp"
+
+namespace sparsecross {
+
+// c -= a bᵀ for tiles of 64 x 64 floats, column-major.
+namespace tiles {
+
+constexpr Index kTile = 64;
+
+// Blocks of 2 vectors x 4 columns of c stay in registers. Every element of c is summed on its own
+// and in the same order whatever the width of a vector, so the width changes no bit.
+template <int kWidth>
+[[gnu::always_inline]] inline void subtract_product_by(const float* a, const float* b, float* c) {
+  typedef float Vector [[gnu::vector_size(kWidth * sizeof(float)), gnu::aligned(4), gnu::may_alias]];
+  constexpr Index rows = 2 * kWidth, columns = 4;
+  for (Index j = 0; j < kTile; j += columns) {
+    for (Index i = 0; i < kTile; i += rows) {
+      Vector low[columns] = {}, high[columns] = {};
+      for (Index l = 0; l < kTile; ++l) {
+        const float* left = a + l * kTile + i;
+        const float* right = b + l * kTile + j;
+        const Vector first = *reinterpret_cast<const Vector*>(left);
+        const Vector second = *reinterpret_cast<const Vector*>(left + kWidth);
+        for (Index q = 0; q < columns; ++q) {
+          low[q] += first * right[q];
+          high[q] += second * right[q];
+        }
+      }
+      for (Index q = 0; q < columns; ++q) {
+        float* out = c + (j + q) * kTile + i;
+        *reinterpret_cast<Vector*>(out) -= low[q];
+        *reinterpret_cast<Vector*>(out + kWidth) -= high[q];
+      }
+    }
+  }
+}
+
+#if defined(__x86_64__)
+[[gnu::target("avx2")]] inline void subtract_product_avx2(const float* a, const float* b,
+                                                          float* c) {
+  subtract_product_by<8>(a, b, c);
+}
+inline void subtract_product(const float* a, const float* b, float* c) {
+  static const bool avx2 = __builtin_cpu_supports("avx2");
+  avx2 ? subtract_product_avx2(a, b, c) : subtract_product_by<4>(a, b, c);
+}
+#else
+inline void subtract_product(const float* a, const float* b, float* c) {
+  subtract_product_by<4>(a, b, c);
+}
+#endif
+
+}  // namespace tiles
+
+class CholeskyFactor {
+ public:
+  static constexpr Index kTile = tiles::kTile;
+  static constexpr Index n_tiles_of(Index m) { return (m + kTile - 1) / kTile; }
+  static std::size_t bytes_of(Index m) {
+    const auto t = static_cast<std::size_t>(n_tiles_of(m));
+    return t * (t + 1) / 2 * kTile * kTile * sizeof(float);
+  }
+
+  CholeskyFactor() = default;
+  explicit CholeskyFactor(Index m)
+      : m_(m), tiles_(bytes_of(m) / sizeof(float), 0.0f), work_(padded(), 0.0f) {}
+
+  Index order() const { return m_; }
+  // Element (i, j), i >= j; i and j in the same tile may be in any order.
+  float& at(Index i, Index j) { return tile(i / kTile, j / kTile)[i % kTile + j % kTile * kTile]; }
+
+  float* tile(Index i, Index j) { return tiles_.data() + (i * (i + 1) / 2 + j) * kTile * kTile; }
+  void negate() {
+    for (float& a : tiles_) a = -a;
+  }
+
+  void factorise(int n_threads) {
+    const Index n_tiles = n_tiles_of(m_);
+    for (Index k = m_; k < n_tiles * kTile; ++k) at(k, k) = 1.0f;
+    for (Index k = 0; k < n_tiles; ++k) {
+      // Column k of tiles: take off what the columns before it explain, then divide by its corner.
+      const auto explain = [&](Index i) {
+        for (Index l = 0; l < k; ++l) tiles::subtract_product(tile(i, l), tile(k, l), tile(i, k));
+      };
+      explain(k);
+      factorise_tile(tile(k, k));
+      parallel_chunks(n_tiles - k - 1, 1, n_threads, [&](Index begin, Index end) {
+        for (Index i = k + 1 + begin; i < k + 1 + end; ++i) {
+          explain(i);
+          divide_tile(tile(k, k), tile(i, k));
+        }
+      });
+    }
+  }
+
+  // x (m) = A⁻¹ x
+  void solve(double* x) {
+    const Index n_tiles = n_tiles_of(m_);
+    float* v = work_.data();
+    for (Index i = 0; i < m_; ++i) v[i] = static_cast<float>(x[i]);
+    std::fill(v + m_, v + padded(), 0.0f);
+    for (Index i = 0; i < n_tiles; ++i) {
+      float* vi = v + i * kTile;
+      for (Index j = 0; j < i; ++j) {
+        const float* t = tile(i, j);
+        const float* vj = v + j * kTile;
+        for (Index c = 0; c < kTile; ++c)
+          for (Index r = 0; r < kTile; ++r) vi[r] -= t[c * kTile + r] * vj[c];
+      }
+      const float* t = tile(i, i);
+      for (Index c = 0; c < kTile; ++c) {
+        vi[c] /= t[c * kTile + c];
+        for (Index r = c + 1; r < kTile; ++r) vi[r] -= t[c * kTile + r] * vi[c];
+      }
+    }
+    for (Index i = n_tiles - 1; i >= 0; --i) {
+      float* vi = v + i * kTile;
+      const float* t = tile(i, i);
+      for (Index c = kTile - 1; c >= 0; --c) {
+        float sum = vi[c];
+        for (Index r = c + 1; r < kTile; ++r) sum -= t[c * kTile + r] * vi[r];
+        vi[c] = sum / t[c * kTile + c];
+      }
+      for (Index j = 0; j < i; ++j) {
+        const float* left = tile(i, j);
+        float* vj = v + j * kTile;
+        for (Index c = 0; c < kTile; ++c) {
+          std::array<float, 8> part{};
+          for (Index r = 0; r < kTile; r += 8)
+            for (Index q = 0; q < 8; ++q)
+              part[static_cast<std::size_t>(q)] += left[c * kTile + r + q] * vi[r + q];
+          vj[c] -= ((part[0] + part[4]) + (part[2] + part[6])) +
+                   ((part[1] + part[5]) + (part[3] + part[7]));
+        }
+      }
+    }
+    for (Index i = 0; i < m_; ++i) x[i] = static_cast<double>(v[i]);
+  }
+
+ private:
+  std::size_t padded() const { return static_cast<std::size_t>(n_tiles_of(m_) * kTile); }
+
+  // The lower triangle of a tile on the diagonal, in place.
+  static void factorise_tile(float* t) {
+    for (Index c = 0; c < kTile; ++c) {
+      float* column = t + c * kTile;
+      const float pivot = column[c];
+      const float root = pivot > 0.0f ? std::sqrt(pivot) : 1e18f;
+      column[c] = root;
+      for (Index r = c + 1; r < kTile; ++r) column[r] /= root;
+      for (Index q = c + 1; q < kTile; ++q) {
+        const float factor = column[q];
+        float* next = t + q * kTile;
+        for (Index r = q; r < kTile; ++r) next[r] -= column[r] * factor;
+      }
+    }
+  }
+
+  // t = t L⁻ᵀ for a tile below the corner L.
+  static void divide_tile(const float* corner, float* t) {
+    for (Index c = 0; c < kTile; ++c) {
+      float* column = t + c * kTile;
+      const float inverse = 1.0f / corner[c * kTile + c];
+      for (Index r = 0; r < kTile; ++r) column[r] *= inverse;
+      for (Index q = c + 1; q < kTile; ++q) {
+        const float factor = corner[c * kTile + q];
+        float* next = t + q * kTile;
+        for (Index r = 0; r < kTile; ++r) next[r] -= column[r] * factor;
+      }
+    }
+  }
+
+  Index m_ = 0;
+  std::vector<float> tiles_, work_;
+};
+
+}  // namespace sparsecross
