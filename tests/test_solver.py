@@ -14,7 +14,7 @@ from sparsecross import Status
 from sparsecross._inputs import as_design
 from sparsecross.solving import Task
 
-LOSSES = ("squared", "logistic")
+LOSSES = ("squared", "logistic", "huber", "absolute", "poisson")
 STORED = {
     "dense C": np.ascontiguousarray,
     "dense F float32": problems.LAYOUTS["dense F float32"],

@@ -5,7 +5,8 @@
 #include <optional>
 
 #include "bindings/design.hpp"
-#include "solve/working_set.hpp"
+#include "model/scaling.hpp"
+#include "solve/smoothing.hpp"
 
 namespace sparsecross::bindings {
 namespace {
@@ -19,12 +20,15 @@ class BoundProblem {
  public:
   BoundProblem(const BoundDesign& X, const std::string& loss, Array<double> y,
                OptionalArray sample_weight, double l1, double l2, OptionalArray penalty_factor,
-               bool positive, bool fit_intercept, int n_threads)
+               bool positive, bool fit_intercept, int n_threads, OptionalArray offset,
+               OptionalArray column_scale, double delta)
       : y_(std::move(y)),
         sample_weight_(std::move(sample_weight)),
         penalty_factor_(std::move(penalty_factor)),
-        penalty_(l1, l2, data_or_null(penalty_factor_), positive),
-        loss_(make_loss(loss, X.design.n_rows())),
+        offset_(std::move(offset)),
+        column_scale_(std::move(column_scale)),
+        penalty_(l1, l2, data_or_null(penalty_factor_), positive, data_or_null(column_scale_)),
+        loss_(make_loss(loss, X.design.n_rows(), delta)),
         problem_{X.design, *loss_, penalty_, fit_intercept, n_threads} {
     if (X.design.sliced_by() != Axis::columns)
       throw std::invalid_argument("X must be sliced by columns");
@@ -35,22 +39,35 @@ class BoundProblem {
     check_length(y_, X.design.n_rows(), "y");
     if (sample_weight_) check_length(*sample_weight_, X.design.n_rows(), "sample_weight");
     if (penalty_factor_) check_length(*penalty_factor_, X.design.n_cols(), "penalty_factor");
+    if (offset_) check_length(*offset_, X.design.n_rows(), "offset");
+    if (column_scale_) check_length(*column_scale_, X.design.n_cols(), "column_scale");
   }
   BoundProblem(const BoundProblem&) = delete;
 
   const Problem& get() const { return problem_; }
 
  private:
-  std::unique_ptr<Loss> make_loss(const std::string& name, Index n) const {
-    const double* weights = data_or_null(sample_weight_);
-    if (name == "squared") return std::make_unique<SampleLoss<SquaredLoss>>(y_.data(), weights, n);
-    if (name == "logistic")
-      return std::make_unique<SampleLoss<LogisticLoss>>(y_.data(), weights, n);
-    throw std::invalid_argument("loss must be 'squared' or 'logistic', got '" + name + "'");
+  template <class Pointwise>
+  std::unique_ptr<Loss> over_samples(Pointwise pointwise, Index n) const {
+    return std::make_unique<SampleLoss<Pointwise>>(pointwise, y_.data(), data_or_null(offset_),
+                                                   data_or_null(sample_weight_), n);
+  }
+  std::unique_ptr<Loss> make_loss(const std::string& name, Index n, double delta) const {
+    if (name == "squared") return over_samples(SquaredLoss(), n);
+    if (name == "logistic") return over_samples(LogisticLoss(), n);
+    if (name == "absolute") return over_samples(AbsoluteLoss(), n);
+    if (name == "poisson") return over_samples(PoissonLoss(), n);
+    if (name != "huber")
+      throw std::invalid_argument(
+          "loss must be 'squared', 'logistic', 'huber', 'absolute' or 'poisson', got '" + name +
+          "'");
+    if (!(delta > 0.0))
+      throw std::invalid_argument("delta must be positive, got " + std::to_string(delta));
+    return over_samples(HuberLoss(delta), n);
   }
 
   Array<double> y_;
-  OptionalArray sample_weight_, penalty_factor_;
+  OptionalArray sample_weight_, penalty_factor_, offset_, column_scale_;
   Penalty penalty_;
   std::unique_ptr<Loss> loss_;
   Problem problem_;
@@ -93,8 +110,8 @@ BoundSolution solve(const BoundProblem& problem, double tol, Index max_iter,
   {
     const py::gil_scoped_release released;  // `problem` holds all arrays
     result.solution =
-        solve_working_set(problem.get(), {tol, max_iter}, coef_init ? &start : nullptr,
-                          intercept_init, [&poll] { return poll(); });
+        sparsecross::solve(problem.get(), {tol, max_iter}, coef_init ? &start : nullptr,
+                           intercept_init, [&poll] { return poll(); });
   }
   result.interruption = poll.interruption;
   return result;
@@ -117,11 +134,17 @@ auto interruptible(const Compute& compute) {
   return result;
 }
 
-// A value that follows from the null point.
-template <class Value>
-double of_null_model(const BoundProblem& problem, const Value& value) {
-  return interruptible(
-      [&](const Poll& poll) { return value(problem.get(), null_model(problem.get(), poll)); });
+Array<double> deviations(const BoundDesign& X, const OptionalArray& sample_weight, bool centred,
+                         int n_threads) {
+  if (X.design.sliced_by() != Axis::columns)
+    throw std::invalid_argument("X must be sliced by columns");
+  if (sample_weight) check_length(*sample_weight, X.design.n_rows(), "sample_weight");
+  std::vector<double> sigma;
+  {
+    const py::gil_scoped_release released;
+    sigma = column_deviations(X.design, data_or_null(sample_weight), centred, n_threads);
+  }
+  return as_array(std::move(sigma));
 }
 
 std::pair<double, double> certify_point(const BoundProblem& problem, const Array<double>& coef,
@@ -177,19 +200,30 @@ void register_solve(py::module_& module) {
 
   py::class_<BoundProblem>(module, "Problem")
       .def(py::init<const BoundDesign&, const std::string&, Array<double>, OptionalArray, double,
-                    double, OptionalArray, bool, bool, int>(),
+                    double, OptionalArray, bool, bool, int, OptionalArray, OptionalArray, double>(),
            py::arg("X"), py::arg("loss"), py::arg("y").noconvert(),
            py::arg("sample_weight").noconvert(), py::arg("l1"), py::arg("l2"),
            py::arg("penalty_factor").noconvert(), py::arg("positive"), py::arg("fit_intercept"),
-           py::arg("n_threads"), py::keep_alive<1, 2>())
+           py::arg("n_threads"), py::arg("offset").noconvert() = py::none(),
+           py::arg("column_scale").noconvert() = py::none(), py::arg("delta") = 1.35,
+           py::keep_alive<1, 2>())
       .def("solve", &solve, py::arg("tol"), py::arg("max_iter"),
            py::arg("coef_init").noconvert() = py::none(), py::arg("intercept_init") = 0.0)
       .def("largest_strength",
-           [](const BoundProblem& problem) { return of_null_model(problem, largest_strength); })
+           [](const BoundProblem& problem) {
+             return interruptible(
+                 [&](const Poll& poll) { return largest_strength(problem.get(), poll); });
+           })
       .def("scale",
-           [](const BoundProblem& problem) { return of_null_model(problem, objective_scale); })
+           [](const BoundProblem& problem) {
+             return interruptible(
+                 [&](const Poll& poll) { return objective_scale(problem.get(), poll); });
+           })
+      .def("saturated", [](const BoundProblem& problem) { return problem.get().loss.saturated(); })
       .def("certify", &certify_point, py::arg("coef").noconvert(), py::arg("intercept"));
 
+  module.def("column_deviations", &deviations, py::arg("X"), py::arg("sample_weight").noconvert(),
+             py::arg("centred"), py::arg("n_threads"));
   module.def("soft_threshold", py::vectorize(&soft_threshold), py::arg("z"), py::arg("t"));
 }
 

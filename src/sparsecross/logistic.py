@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from ._inputs import Floats, as_sample_weight, check_length
+from ._inputs import Floats, as_offset, as_sample_weight, check_length
 from .estimator import SparseLinearModel, documented
 from .solving import RULES, LossName, Solution
 
@@ -82,6 +82,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         class_weight: dict[Any, float] | str | None = None,
         fit_intercept: bool = True,
         positive: bool = False,
+        standardize: bool = False,
         penalty_factor: npt.ArrayLike | None = None,
         tol: float = 1e-4,
         max_iter: int = 100_000,
@@ -93,6 +94,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         self.class_weight = class_weight
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.standardize = standardize
         self.penalty_factor = penalty_factor
         self.tol = tol
         self.max_iter = max_iter
@@ -100,7 +102,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         self.n_threads = n_threads
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
         """Fit to data.
 
         Parameters
@@ -112,6 +114,9 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
             Labels of at least two classes.
         sample_weight : array-like of shape (n_samples,), optional
             Weights, not negative; only their proportions matter.
+        offset : array-like of shape (n_samples,), optional
+            What is added to the margins Xw + b of these rows (of each class one against the rest).
+            Predictions leave it out.
 
         Returns
         -------
@@ -143,7 +148,8 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
             targets = (np.where(codes == k, 1.0, -1.0) for k in positives)
             # Before solving: an interrupted fit keeps its weights, and they need their labels.
             self.classes_ = classes
-            self._solve(design, targets, len(positives), weight)
+            shifts = as_offset(offset, design.shape[0])
+            self._solve(design, targets, len(positives), weight, shifts)
         return self
 
     def _set_fitted(self, solutions: list[Solution], alphas: list[float]) -> None:
