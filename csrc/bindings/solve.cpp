@@ -6,6 +6,7 @@
 
 #include "bindings/design.hpp"
 #include "model/scaling.hpp"
+#include "solve/multinomial.hpp"
 #include "solve/smoothing.hpp"
 
 namespace sparsecross::bindings {
@@ -159,6 +160,73 @@ std::pair<double, double> certify_point(const BoundProblem& problem, const Array
   });
 }
 
+// The multinomial problem, stated and solved in one call each.
+class BoundMultinomial {
+ public:
+  BoundMultinomial(const BoundDesign& X, Array<std::int64_t> labels, Index n_classes,
+                   OptionalArray sample_weight, double l1, double l2, OptionalArray penalty_factor,
+                   bool positive, bool fit_intercept, int n_threads, OptionalArray column_scale)
+      : labels_(std::move(labels)),
+        sample_weight_(std::move(sample_weight)),
+        penalty_factor_(std::move(penalty_factor)),
+        column_scale_(std::move(column_scale)),
+        penalty_(l1, l2, data_or_null(penalty_factor_), positive, data_or_null(column_scale_)),
+        loss_(labels_.data(), data_or_null(sample_weight_), X.design.n_rows(), n_classes),
+        problem_{X.design, loss_, penalty_, fit_intercept, n_threads} {
+    if (X.design.sliced_by() != Axis::columns)
+      throw std::invalid_argument("X must be sliced by columns");
+    check_length(labels_, X.design.n_rows(), "labels");
+    if (n_classes < 2) throw std::invalid_argument("there must be at least two classes");
+    for (Index i = 0; i < X.design.n_rows(); ++i)
+      if (labels_.data()[i] < 0 || labels_.data()[i] >= n_classes)
+        throw std::invalid_argument("labels must lie between 0 and n_classes - 1, got " +
+                                    std::to_string(labels_.data()[i]));
+    if (sample_weight_) check_length(*sample_weight_, X.design.n_rows(), "sample_weight");
+    if (penalty_factor_) check_length(*penalty_factor_, X.design.n_cols(), "penalty_factor");
+    if (column_scale_) check_length(*column_scale_, X.design.n_cols(), "column_scale");
+  }
+  BoundMultinomial(const BoundMultinomial&) = delete;
+
+  const MultinomialProblem& get() const { return problem_; }
+
+ private:
+  Array<std::int64_t> labels_;
+  OptionalArray sample_weight_, penalty_factor_, column_scale_;
+  Penalty penalty_;
+  SoftmaxLoss loss_;
+  MultinomialProblem problem_;
+};
+
+// The solution and its intercepts; `coef` and starts hold the classes one after the other.
+std::pair<BoundSolution, Array<double>> solve_classes(const BoundMultinomial& problem, double tol,
+                                                      Index max_iter,
+                                                      const OptionalArray& coef_init,
+                                                      const OptionalArray& intercept_init) {
+  const auto K = problem.get().n_classes();
+  const Index p = problem.get().p();
+  ByClass start;
+  std::vector<double> intercepts(K, 0.0);
+  if (coef_init) {
+    check_length(*coef_init, p * static_cast<Index>(K), "coef_init");
+    for (std::size_t k = 0; k < K; ++k)
+      start.emplace_back(coef_init->data() + static_cast<Index>(k) * p,
+                         coef_init->data() + static_cast<Index>(k + 1) * p);
+  }
+  if (intercept_init) {
+    check_length(*intercept_init, static_cast<Index>(K), "intercept_init");
+    intercepts.assign(intercept_init->data(), intercept_init->data() + K);
+  }
+  SignalPoll poll;
+  MultinomialSolution found;
+  {
+    const py::gil_scoped_release released;
+    found = solve_multinomial(problem.get(), {tol, max_iter}, coef_init ? &start : nullptr,
+                              &intercepts, [&poll] { return poll(); });
+  }
+  return {BoundSolution{std::move(found.solution), poll.interruption},
+          as_array(std::move(found.intercepts))};
+}
+
 // Tuples (n_iter, working_set, n_active, primal, dual, seconds).
 py::list history_of(const BoundSolution& bound) {
   py::list rounds;
@@ -221,6 +289,22 @@ void register_solve(py::module_& module) {
            })
       .def("saturated", [](const BoundProblem& problem) { return problem.get().loss.saturated(); })
       .def("certify", &certify_point, py::arg("coef").noconvert(), py::arg("intercept"));
+
+  py::class_<BoundMultinomial>(module, "MultinomialProblem")
+      .def(py::init<const BoundDesign&, Array<std::int64_t>, Index, OptionalArray, double, double,
+                    OptionalArray, bool, bool, int, OptionalArray>(),
+           py::arg("X"), py::arg("labels").noconvert(), py::arg("n_classes"),
+           py::arg("sample_weight").noconvert(), py::arg("l1"), py::arg("l2"),
+           py::arg("penalty_factor").noconvert(), py::arg("positive"), py::arg("fit_intercept"),
+           py::arg("n_threads"), py::arg("column_scale").noconvert() = py::none(),
+           py::keep_alive<1, 2>())
+      .def("solve", &solve_classes, py::arg("tol"), py::arg("max_iter"),
+           py::arg("coef_init").noconvert() = py::none(),
+           py::arg("intercept_init").noconvert() = py::none())
+      .def("largest_strength", [](const BoundMultinomial& problem) {
+        return interruptible(
+            [&](const Poll& poll) { return multinomial_strength(problem.get(), poll); });
+      });
 
   module.def("column_deviations", &deviations, py::arg("X"), py::arg("sample_weight").noconvert(),
              py::arg("centred"), py::arg("n_threads"));

@@ -189,6 +189,30 @@ class Problem:
     def scale(self) -> float: ...
     def certify(self, coef: NDArray[np.float64], intercept: float) -> tuple[float, float]: ...
 
+class MultinomialProblem:
+    def __init__(
+        self,
+        X: Design,
+        labels: NDArray[np.int64],
+        n_classes: int,
+        sample_weight: NDArray[np.float64] | None,
+        l1: float,
+        l2: float,
+        penalty_factor: NDArray[np.float64] | None,
+        positive: bool,
+        fit_intercept: bool,
+        n_threads: int,
+        column_scale: NDArray[np.float64] | None = None,
+    ) -> None: ...
+    def solve(
+        self,
+        tol: float,
+        max_iter: int,
+        coef_init: NDArray[np.float64] | None = None,
+        intercept_init: NDArray[np.float64] | None = None,
+    ) -> tuple[Solution, NDArray[np.float64]]: ...
+    def largest_strength(self) -> float: ...
+
 def column_deviations(
     X: Design, sample_weight: NDArray[np.float64] | None, centred: bool, n_threads: int
 ) -> NDArray[np.float64]: ...

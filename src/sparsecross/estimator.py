@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -48,6 +48,9 @@ _PARAMETERS = """fit_intercept : bool, default=True
         Threads; by default as many as OpenMP is allowed here. The answer does not depend on it."""
 
 
+# What turns margins into predictions, where that is not the margin itself or a label's sign.
+Link = Literal["log", "softmax"]
+
 _Estimator = TypeVar("_Estimator", bound=type)
 
 
@@ -62,6 +65,7 @@ class SparseLinearModel(BaseEstimator):
     """What the estimators share: one or several L1 problems over the same columns."""
 
     _loss: ClassVar[LossName]
+    _link: Link | None = None
     l1_ratio: float = 1.0
     delta: float = DEFAULT_DELTA
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from sklearn.metrics import d2_tweedie_score
 
 from ._inputs import Floats
-from .estimator import documented
+from .estimator import Link, documented
 from .linear import SparseRegressor
 from .solving import RULES, LossName
 
@@ -55,6 +55,7 @@ class PoissonRegressor(SparseRegressor):
     """
 
     _loss: ClassVar[LossName] = "poisson"
+    _link: Link | None = "log"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **SparseRegressor._parameter_constraints,
         "l1_ratio": RULES["l1_ratio"],
