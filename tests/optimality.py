@@ -15,7 +15,7 @@ X is a dense float64 array here, whatever the layout was. Nothing is shared with
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import linprog, minimize
+from scipy.optimize import brentq, linprog, minimize
 from scipy.special import entr, expit, xlogy
 
 ROUNDING = 1e-11  # of a constraint of the dual, in units of the gradient at zero margins
@@ -254,6 +254,17 @@ def null_value(problem):
         return loss_value(problem, free @ best)
 
     part = replace(problem, X=free)
+    if q == 1 and problem.fit_intercept:  # a root of a monotone function, kinks or not
+        target = problem.y - with_offset(problem, np.zeros(len(c)))
+        low, high = (
+            (-800, 800) if problem.loss in ("logistic", "poisson") else np.sort(target)[[0, -1]]
+        )
+        best = (
+            low
+            if low == high
+            else brentq(lambda b: residual(part, np.array([b]), 0.0).sum(), low, high, xtol=1e-14)
+        )
+        return loss_value(problem, free @ [best])
 
     def objective(v):
         return loss_value(problem, free @ v), -free.T @ residual(part, v, 0.0)

@@ -35,7 +35,9 @@ inline std::vector<double> column_deviations(const Design& X, const double* weig
         double variance = square;
         if (centred) {
           const double mean = columns.sum(j, [c](Index i, double x) { return c(i) * x; });
-          const double stored = columns.sum(j, [c](Index i, double) { return c(i); });
+          // Where every row is stored what is left of 1 is rounding, times a mean that may be huge.
+          const double stored =
+              columns.size(j) == n ? 1.0 : columns.sum(j, [c](Index i, double) { return c(i); });
           variance = columns.sum(j, [c, mean](Index i, double x) {
             return c(i) * (x - mean) * (x - mean);
           }) + mean * mean * std::max(0.0, 1.0 - stored);

@@ -53,6 +53,7 @@ struct MultinomialSolution {
 
 namespace detail {
 
+constexpr double kLeastShare = 1e-9;
 constexpr Index kSweepsPerClass = 200;  // of one class before the next has its turn
 
 inline MultinomialPoint zero_point(const MultinomialProblem& problem) {
@@ -234,6 +235,7 @@ inline Solution cycle(const MultinomialProblem& problem, double target, double u
   ByClass theta(K, std::vector<double>(n));
   Progress progress;
   Index working_set = 0;
+  double share = 0.1;  // of the gap, which the classes' own may be
   for (;;) {
     const double primal = problem.loss.value(at.margins) + penalty_of(problem, at);
     const DualBound bound = multinomial_bound(problem, at, poll, theta);
@@ -250,14 +252,15 @@ inline Solution cycle(const MultinomialProblem& problem, double target, double u
     solution.history.push_back({solution.n_iter, working_set, n_active, primal, solution.dual,
                                 std::chrono::duration<double>(Clock::now() - started).count()});
     const double gap = solution.gap();
-    const bool stuck = progress.look(primal, gap) >= 3;
+    // Classes that are each at their best to within the accuracy asked for stay where they are.
+    if (progress.look(primal, gap) > 0) share *= 0.1;
     if (poll && poll()) {
       solution.status = Status::interrupted;
     } else if (gap <= target) {
       solution.status = Status::converged;
     } else if (solution.n_iter >= max_iter) {
       solution.status = Status::max_iter;
-    } else if (stuck) {
+    } else if (share < kLeastShare) {
       solution.status = solution.dual > -std::numeric_limits<double>::infinity()
                             ? Status::precision_limit
                             : Status::not_certified;
@@ -265,7 +268,7 @@ inline Solution cycle(const MultinomialProblem& problem, double target, double u
     if (solution.status != Status::not_run) return solution;
 
     const double wanted =
-        0.1 * std::max(target, std::min(gap, unit)) / (static_cast<double>(K) * unit);
+        share * std::max(target, std::min(gap, unit)) / (static_cast<double>(K) * unit);
     working_set = 0;
     for (std::size_t k = 0; k < K && solution.n_iter < max_iter; ++k) {
       const Index room = std::min(kSweepsPerClass, max_iter - solution.n_iter);
