@@ -305,6 +305,24 @@ def test_counts_that_a_column_separates(alpha, intercept):
         check_certified(problem, solution, 1e-6)
 
 
+def test_a_start_that_proves_nothing_is_only_a_start():
+    """With no sample of a free column off the tails there is no bound at the start."""
+    rng = np.random.default_rng(21)
+    X = problems.matrix(rng, 80, 10, "valueless", awkward=False)
+    y = X[:, 0] + rng.standard_normal(80)
+    factor = np.array([0.0, 0.0, *[1.0] * 8])
+    options = {"loss": "huber", "penalty_factor": factor, "fit_intercept": False}
+    start = np.append([1e3, -1e3], np.zeros(8))
+    for delta in (1.0, 0.1, 0.01):
+        cold, warm = (
+            sx.solve(X, y, alpha=0.01 * delta, delta=delta, coef_init=coef, tol=1e-6, **options)
+            for coef in (None, start)
+        )
+        start = warm.coef
+        assert warm.status is Status.converged
+        assert abs(warm.primal - cold.primal) <= warm.gap + cold.gap
+
+
 def test_all_samples_in_the_tails_at_the_start():
     rng = np.random.default_rng(15)
     X = rng.standard_normal((40, 5))

@@ -348,8 +348,10 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
     working_set.insert(working_set.end(), violators.begin(), violators.end());
     std::sort(working_set.begin(), working_set.end());
 
-    inner = detail::solve_on(problem, working_set, std::max(0.3 * target, 0.1 * gap),
-                             options.max_iter, poll, space, at, solution.n_iter);
+    // Without a bound yet there is no gap to take a part of.
+    const double wanted = std::isfinite(gap) ? std::max(0.3 * target, 0.1 * gap) : 0.3 * target;
+    inner = detail::solve_on(problem, working_set, wanted, options.max_iter, poll, space, at,
+                             solution.n_iter);
     refresh_margins(problem, at);
     settle_intercept(problem, at);
   }
