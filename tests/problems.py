@@ -21,10 +21,14 @@ class Problem:
     positive: bool = False
     penalty_factor: np.ndarray | None = None
     sample_weight: np.ndarray | None = None
+    offset: np.ndarray | None = None
+    standardize: bool = False
+    delta: float = 0.4
 
     def options(self) -> dict[str, Any]:
         """The arguments of the functional interface, without X, y and alpha."""
         names = ("loss", "l1_ratio", "fit_intercept", "positive", "penalty_factor", "sample_weight")
+        names += ("offset", "standardize", "delta")
         return {name: getattr(self, name) for name in names}
 
     def at(self, **changes: Any) -> "Problem":
@@ -57,7 +61,13 @@ def targets(rng, X, loss, noise=0.5):
     n, p = X.shape
     w = np.where(rng.random(p) < 0.3, rng.standard_normal(p), 0.0)
     y = X @ w + 0.5 + noise * rng.standard_normal(n)
-    if loss == "squared":
+    if loss in ("squared", "absolute"):
+        return y
+    if loss == "huber":  # some far off
+        return y + np.where(rng.random(n) < 0.1, 20 * rng.standard_normal(n), 0.0)
+    if loss == "poisson":
+        y = rng.poisson(np.exp(np.clip(y, -5, 5))).astype(np.float64)
+        y[rng.integers(n)] = 2.0
         return y
     y = np.where(y > np.median(y), 1.0, -1.0)
     if n > 1:

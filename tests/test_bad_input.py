@@ -18,9 +18,15 @@ Y = np.array([1.0, -1.0, 2.0, 0.5])
 LABELS = np.array([0, 1, 1, 0])
 MODELS = {
     "regression": (sx.Lasso(0.1), Y),
+    "robust": (sx.HuberRegressor(0.1), Y),
+    "counts": (sx.PoissonRegressor(0.1), np.array([1.0, 0.0, 2.0, 5.0])),
     "classification": (sx.SparseLogisticRegression(0.1), LABELS),
+    "classes": (
+        sx.SparseLogisticRegression(0.1, multi_class="multinomial"),
+        np.array([0, 1, 2, 0]),
+    ),
 }
-both = pytest.mark.parametrize("task", MODELS)
+every_task = pytest.mark.parametrize("task", MODELS)
 
 
 def fit(task, X=X, y=None, **options):
@@ -31,7 +37,7 @@ def fit(task, X=X, y=None, **options):
 # --- values ---
 
 
-@both
+@every_task
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("layout", [np.array, sp.csr_array, sp.csc_array])
 def test_not_finite_in_x(task, value, layout):
@@ -56,7 +62,7 @@ def test_not_finite_in_y(value):
         sx.solve(X, y, alpha=0.1)
 
 
-@both
+@every_task
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
@@ -72,7 +78,7 @@ def test_sample_weight(task, weights, message):
         fit(task, sample_weight=weights)
 
 
-@both
+@every_task
 @pytest.mark.parametrize(
     ("factor", "message"),
     [
@@ -134,7 +140,7 @@ def test_labels_of_the_functional_interface():
 # --- shapes ---
 
 
-@both
+@every_task
 @pytest.mark.parametrize("layout", [np.array, sp.csr_array, sp.csc_array])
 def test_empty_x(task, layout):
     with pytest.raises(ValueError, match=r"0 sample\(s\) \(shape=\(0, 3\)\) while a minimum of 1"):
@@ -143,13 +149,13 @@ def test_empty_x(task, layout):
         fit(task, layout(np.empty((4, 0))))
 
 
-@both
+@every_task
 def test_mismatched_lengths(task):
     with pytest.raises(ValueError, match=r"y must have one value for each row of X.*\[4, 3\]"):
         fit(task, y=MODELS[task][1][:3])
 
 
-@both
+@every_task
 def test_prediction_with_another_number_of_columns(task):
     model = fit(task)
     for other in (X[:, :2], np.hstack([X, X]), sp.csr_array(X[:, :2])):
@@ -311,8 +317,10 @@ def test_border_refuses_unaligned_arrays():
 def test_border_checks_what_a_problem_needs():
     columns = _solvers.Design.from_dense(np.asfortranarray(X), "columns")
 
-    def problem(design=columns, loss="squared", y=Y, weight=None, factor=None):
-        return _solvers.Problem(design, loss, y, weight, 0.1, 0.0, factor, False, True, 1)
+    def problem(design=columns, loss="squared", y=Y, weight=None, factor=None, **options):
+        return _solvers.Problem(
+            design, loss, y, weight, 0.1, 0.0, factor, False, True, 1, **options
+        )
 
     with pytest.raises(ValueError, match="X must be sliced by columns"):
         problem(_solvers.Design.from_dense(X, "rows"))
@@ -324,12 +332,17 @@ def test_border_checks_what_a_problem_needs():
                 None, np.array([1, 0]), np.array([0, 2, 2, 2]), 4, 3, "columns"
             )
         )
-    with pytest.raises(ValueError, match="loss must be 'squared' or 'logistic', got 'hinge'"):
+    with pytest.raises(ValueError, match=r"loss must be 'squared', .* or 'poisson', got 'hinge'"):
         problem(loss="hinge")
+    for delta in (0.0, -1.0, np.nan):
+        with pytest.raises(ValueError, match="delta must be positive"):
+            problem(loss="huber", delta=delta)
     for name, options in {
         "y": {"y": Y[:3]},
         "sample_weight": {"weight": Y[:3]},
         "penalty_factor": {"factor": Y},
+        "offset": {"offset": Y[:3]},
+        "column_scale": {"column_scale": Y},
     }.items():
         with pytest.raises(ValueError, match=f"{name} must be one-dimensional of length"):
             problem(**options)
@@ -489,7 +502,7 @@ def test_no_numbers_crash_the_solver(data):
     def vector(size):
         return np.array(data.draw(st.lists(NUMBERS, min_size=size, max_size=size)))
 
-    loss = data.draw(st.sampled_from(["squared", "logistic"]))
+    loss = data.draw(st.sampled_from(["squared", "logistic", "huber", "absolute", "poisson"]))
     matrix = np.array([vector(p) for _ in range(n)], order="F")
     try:
         design = _solvers.Design.from_dense(matrix, "columns", 1)
@@ -504,6 +517,9 @@ def test_no_numbers_crash_the_solver(data):
             data.draw(st.booleans()),
             data.draw(st.booleans()),
             1,
+            vector(n) if data.draw(st.booleans()) else None,
+            abs(vector(p)) if data.draw(st.booleans()) else None,
+            abs(data.draw(NUMBERS)),
         )
         problem.certify(vector(p), data.draw(NUMBERS))
         problem.largest_strength()
@@ -553,7 +569,7 @@ def test_out_of_memory_is_an_error_and_leaves_the_model():
     assert found.stdout.strip() == "unharmed", found.stderr
 
 
-@both
+@every_task
 def test_a_failed_fit_leaves_the_model_as_it_was(task):
     from sklearn.base import clone
 

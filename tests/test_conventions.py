@@ -4,7 +4,15 @@ import sparsecross as sx
 
 
 @parametrize_with_checks(
-    [sx.Lasso(), sx.ElasticNet(), sx.Lasso(alpha=None), sx.SparseLogisticRegression()]
+    [
+        sx.Lasso(),
+        sx.ElasticNet(),
+        sx.Lasso(alpha=None),
+        sx.Lasso(alpha=0.01, standardize=True),
+        sx.SparseLogisticRegression(),
+        sx.HuberRegressor(),
+        sx.PoissonRegressor(),
+    ]
 )
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)

@@ -153,16 +153,22 @@ def test_inputs_are_never_written_to():
             assert not stored.has_canonical_format
 
 
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
+@pytest.mark.parametrize("loss", ["squared", "logistic", "huber", "poisson"])
 def test_fits_and_predictions_are_equal_on_every_layout(loss):
     rng = np.random.default_rng(7)
     X = problems.matrix(rng, 60, 20)
     y = problems.targets(rng, X, loss)
-    estimator = sx.Lasso(alpha=0.02) if loss == "squared" else sx.SparseLogisticRegression()
+    estimator = {
+        "squared": sx.Lasso(alpha=0.02),
+        "logistic": sx.SparseLogisticRegression(),
+        "huber": sx.HuberRegressor(),
+        "poisson": sx.PoissonRegressor(),
+    }[loss]
     reference = estimator.fit(sp.csc_array(X), y)
-    scores = "predict" if loss == "squared" else "decision_function"
+    scores = "decision_function" if loss == "logistic" else "predict"
     expected = getattr(reference, scores)(sp.csc_array(X))
     by_hand = ordered_products(X, np.ravel(reference.coef_)) + reference.intercept_
+    by_hand = np.exp(by_hand) if loss == "poisson" else by_hand
     np.testing.assert_array_equal(expected, by_hand)
     solution = sx.solve(X, y, loss=loss, alpha=0.02, tol=1e-9)
     for layout in problems.LAYOUTS.values():

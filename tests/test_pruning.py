@@ -36,11 +36,28 @@ def sparse_data(n=60, p=300, classes=2):
     return X, margins, np.array(["a", "b", "c", "d"])[np.searchsorted(edges, margins)]
 
 
-@pytest.fixture(params=["regressor", "two classes", "four classes", "elastic", "empty", "full"])
+@pytest.fixture(
+    params=[
+        "regressor",
+        "two classes",
+        "four classes",
+        "multinomial",
+        "elastic",
+        "huber",
+        "poisson",
+        "empty",
+        "full",
+    ]
+)
 def fitted(request):
-    X, y, labels = sparse_data(classes=4 if request.param == "four classes" else 2)
+    X, y, labels = sparse_data(classes=4 if request.param in ("four classes", "multinomial") else 2)
     model = {
         "regressor": lambda: sx.Lasso(alpha=0.003).fit(X, y),
+        "huber": lambda: sx.HuberRegressor(alpha=0.003).fit(X, y),
+        "poisson": lambda: sx.PoissonRegressor(alpha=0.003).fit(X, np.round(np.exp(y))),
+        "multinomial": lambda: sx.SparseLogisticRegression(
+            alpha=0.01, multi_class="multinomial"
+        ).fit(X, labels),
         "elastic": lambda: sx.ElasticNet(alpha=0.01).fit(X, y),
         "empty": lambda: sx.Lasso(alpha=1e6).fit(X, y),
         "full": lambda: sx.ElasticNet(alpha=1e-3, l1_ratio=0.0).fit(X, y),

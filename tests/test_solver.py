@@ -14,7 +14,13 @@ from sparsecross import Status
 from sparsecross._inputs import as_design
 from sparsecross.solving import Task
 
-LOSSES = ("squared", "logistic")
+LOSSES = ("squared", "logistic", "huber", "absolute", "poisson")
+ESTIMATORS = {
+    "squared": sx.Lasso,
+    "logistic": sx.SparseLogisticRegression,
+    "huber": sx.HuberRegressor,
+    "poisson": sx.PoissonRegressor,
+}
 STORED = {
     "dense C": np.ascontiguousarray,
     "dense F float32": problems.LAYOUTS["dense F float32"],
@@ -81,7 +87,11 @@ def check_optimal(problem, solution, tol, *, converged=True, scale=None):
     assert optimality.feasible(problem, coef, intercept)
     primal = optimality.primal(problem, coef, intercept)
     assert abs(primal - solution.primal) <= noise
-    assert solution.gap == max(0.0, solution.primal - solution.dual)
+    difference = max(0.0, solution.primal - solution.dual)
+    if problem.loss != "poisson" or not np.isfinite(difference):
+        assert solution.gap == difference
+    else:  # the loss of perfect margins is in neither side of the gap, but rounded into both
+        assert abs(solution.gap - difference) <= noise + 1e-15 * abs(optimality.perfect(problem))
     assert solution.n_active == np.count_nonzero(coef)
     if np.isfinite(solution.dual):
         # The dual point is feasible and proves at least what is claimed.
@@ -149,7 +159,9 @@ def test_optimal_on_random_shapes(
     solution = solve(problem, STORED[layout](problem.X), tol=1e-6)
     # Without a finite optimum (free columns that separate the labels) there is nothing to reach.
     unbounded = loss == "logistic" and penalty.startswith("unpenalised")
-    check_optimal(problem, solution, 1e-6, converged=not unbounded)
+    # Where free columns leave a loss of rounding size, so is the unit of the gap.
+    rounding_only = solution.primal <= 1e-15 * np.abs(problem.y).mean()
+    check_optimal(problem, solution, 1e-6, converged=not (unbounded or rounding_only))
 
 
 # --- agreement with others ---
@@ -334,7 +346,8 @@ def test_excluded_columns_are_as_if_absent(loss):
     excluded = sx.solve(X, y, penalty_factor=factor, **options)
     absent = sx.solve(X[:, np.isfinite(factor)], y, **options)
     assert not excluded.coef[[0, 3, 7]].any()
-    np.testing.assert_allclose(excluded.primal, absent.primal, rtol=1e-11)
+    rounding = 1e-11 if loss != "absolute" else 1e-8
+    np.testing.assert_allclose(excluded.primal, absent.primal, rtol=rounding)
     assert excluded.n_active
 
 
@@ -404,17 +417,13 @@ def test_alpha_none_is_a_hundredth_of_alpha_max(estimator):
 # --- starts ---
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ESTIMATORS)
 def test_a_warm_start_saves_iterations_and_keeps_the_answer(loss):
     rng = np.random.default_rng(23)
     X = problems.matrix(rng, 100, 300)
     y = problems.targets(rng, X, loss)
     alpha = 0.05 * sx.alpha_max(X, y, loss=loss)
-    estimator = (
-        sx.Lasso(alpha, tol=1e-8, warm_start=True)
-        if loss == "squared"
-        else sx.SparseLogisticRegression(alpha, tol=1e-8, warm_start=True)
-    )
+    estimator = ESTIMATORS[loss](alpha, tol=1e-8, warm_start=True)
     estimator.fit(X, y)
     cold, coef = estimator.n_iter_, estimator.coef_.copy()
     history = len(estimator.history_)
@@ -582,11 +591,15 @@ def test_ill_posed(loss, case, intercept):
     X, y, options = cases[case]
     if loss == "logistic":
         y = np.where(y > np.median(y), 1.0, -1.0)
+    if loss == "poisson":
+        y = np.round(np.exp(y))
     options = {"alpha": 0.01, **options}
     problem = problems.Problem(X, y, loss, fit_intercept=intercept, **options)
     solution = solve(problem, tol=1e-6, max_iter=20_000)
     check_truthful(problem, solution, 1e-6)
-    if case in REACHED and not (case.startswith("large") and not intercept):
+    # |y - m| is linear but for steps that vanish beside margins of 1e6 weights' size.
+    out_of_digits = case.startswith("large") and (loss == "absolute" or not intercept)
+    if case in REACHED and not out_of_digits:
         assert solution.status is Status.converged
 
 
@@ -666,8 +679,9 @@ def test_float32_storage_reaches_a_small_gap(loss):
     X = rng.standard_normal((200, 100)).astype(np.float32)
     y = problems.targets(rng, X.astype(np.float64), loss)
     problem = problems.Problem(X.astype(np.float64), y, loss, alpha=0.01)
-    solution = solve(problem, X, tol=1e-9)
-    check_optimal(problem, solution, 1e-9)
+    tol = 1e-9 if loss != "absolute" else 1e-8  # the curvature of what it is smoothed to has no end
+    solution = solve(problem, X, tol=tol)
+    check_optimal(problem, solution, tol)
     assert solution.coef.dtype == np.float64
 
 
@@ -687,14 +701,12 @@ def test_history_tells_of_each_look():
     assert max(r.working_set for r in solution.history) < 400, "never all columns at once"
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ESTIMATORS)
 def test_out_of_iterations_is_a_warning_with_numbers_and_advice(loss):
     rng = np.random.default_rng(36)
     X = problems.matrix(rng, 100, 200)
     y = problems.targets(rng, X, loss)
-    model = (sx.Lasso if loss == "squared" else sx.SparseLogisticRegression)(
-        1e-4, max_iter=2, tol=1e-9
-    )
+    model = ESTIMATORS[loss](1e-4, max_iter=2, tol=1e-9)
     with pytest.warns(ConvergenceWarning) as caught:
         model.fit(X, y)
     assert len(caught) == 1
@@ -712,7 +724,7 @@ def test_out_of_iterations_is_a_warning_with_numbers_and_advice(loss):
     assert model.status_ is Status.max_iter
     assert model.n_iter_ == 2
     code = np.where(y > 0, 1.0, -1.0) if loss == "logistic" else y
-    problem = problems.Problem(X, code, loss, 1e-4)
+    problem = problems.Problem(X, code, loss, 1e-4, delta=1.35)
     primal = optimality.primal(problem, np.ravel(model.coef_), float(np.ravel(model.intercept_)[0]))
     best = solve(problem, tol=1e-9)
     assert primal - model.dual_gap_ <= best.primal <= primal, "even then the gap is a bound"

@@ -5,7 +5,9 @@
 #include <optional>
 
 #include "bindings/design.hpp"
-#include "solve/working_set.hpp"
+#include "model/scaling.hpp"
+#include "solve/multinomial.hpp"
+#include "solve/smoothing.hpp"
 
 namespace sparsecross::bindings {
 namespace {
@@ -19,12 +21,15 @@ class BoundProblem {
  public:
   BoundProblem(const BoundDesign& X, const std::string& loss, Array<double> y,
                OptionalArray sample_weight, double l1, double l2, OptionalArray penalty_factor,
-               bool positive, bool fit_intercept, int n_threads)
+               bool positive, bool fit_intercept, int n_threads, OptionalArray offset,
+               OptionalArray column_scale, double delta)
       : y_(std::move(y)),
         sample_weight_(std::move(sample_weight)),
         penalty_factor_(std::move(penalty_factor)),
-        penalty_(l1, l2, data_or_null(penalty_factor_), positive),
-        loss_(make_loss(loss, X.design.n_rows())),
+        offset_(std::move(offset)),
+        column_scale_(std::move(column_scale)),
+        penalty_(l1, l2, data_or_null(penalty_factor_), positive, data_or_null(column_scale_)),
+        loss_(make_loss(loss, X.design.n_rows(), delta)),
         problem_{X.design, *loss_, penalty_, fit_intercept, n_threads} {
     if (X.design.sliced_by() != Axis::columns)
       throw std::invalid_argument("X must be sliced by columns");
@@ -35,22 +40,35 @@ class BoundProblem {
     check_length(y_, X.design.n_rows(), "y");
     if (sample_weight_) check_length(*sample_weight_, X.design.n_rows(), "sample_weight");
     if (penalty_factor_) check_length(*penalty_factor_, X.design.n_cols(), "penalty_factor");
+    if (offset_) check_length(*offset_, X.design.n_rows(), "offset");
+    if (column_scale_) check_length(*column_scale_, X.design.n_cols(), "column_scale");
   }
   BoundProblem(const BoundProblem&) = delete;
 
   const Problem& get() const { return problem_; }
 
  private:
-  std::unique_ptr<Loss> make_loss(const std::string& name, Index n) const {
-    const double* weights = data_or_null(sample_weight_);
-    if (name == "squared") return std::make_unique<SampleLoss<SquaredLoss>>(y_.data(), weights, n);
-    if (name == "logistic")
-      return std::make_unique<SampleLoss<LogisticLoss>>(y_.data(), weights, n);
-    throw std::invalid_argument("loss must be 'squared' or 'logistic', got '" + name + "'");
+  template <class Pointwise>
+  std::unique_ptr<Loss> over_samples(Pointwise pointwise, Index n) const {
+    return std::make_unique<SampleLoss<Pointwise>>(pointwise, y_.data(), data_or_null(offset_),
+                                                   data_or_null(sample_weight_), n);
+  }
+  std::unique_ptr<Loss> make_loss(const std::string& name, Index n, double delta) const {
+    if (name == "squared") return over_samples(SquaredLoss(), n);
+    if (name == "logistic") return over_samples(LogisticLoss(), n);
+    if (name == "absolute") return over_samples(AbsoluteLoss(), n);
+    if (name == "poisson") return over_samples(PoissonLoss(), n);
+    if (name != "huber")
+      throw std::invalid_argument(
+          "loss must be 'squared', 'logistic', 'huber', 'absolute' or 'poisson', got '" + name +
+          "'");
+    if (!(delta > 0.0))
+      throw std::invalid_argument("delta must be positive, got " + std::to_string(delta));
+    return over_samples(HuberLoss(delta), n);
   }
 
   Array<double> y_;
-  OptionalArray sample_weight_, penalty_factor_;
+  OptionalArray sample_weight_, penalty_factor_, offset_, column_scale_;
   Penalty penalty_;
   std::unique_ptr<Loss> loss_;
   Problem problem_;
@@ -93,8 +111,8 @@ BoundSolution solve(const BoundProblem& problem, double tol, Index max_iter,
   {
     const py::gil_scoped_release released;  // `problem` holds all arrays
     result.solution =
-        solve_working_set(problem.get(), {tol, max_iter}, coef_init ? &start : nullptr,
-                          intercept_init, [&poll] { return poll(); });
+        sparsecross::solve(problem.get(), {tol, max_iter}, coef_init ? &start : nullptr,
+                           intercept_init, [&poll] { return poll(); });
   }
   result.interruption = poll.interruption;
   return result;
@@ -117,11 +135,17 @@ auto interruptible(const Compute& compute) {
   return result;
 }
 
-// A value that follows from the null point.
-template <class Value>
-double of_null_model(const BoundProblem& problem, const Value& value) {
-  return interruptible(
-      [&](const Poll& poll) { return value(problem.get(), null_model(problem.get(), poll)); });
+Array<double> deviations(const BoundDesign& X, const OptionalArray& sample_weight, bool centred,
+                         int n_threads) {
+  if (X.design.sliced_by() != Axis::columns)
+    throw std::invalid_argument("X must be sliced by columns");
+  if (sample_weight) check_length(*sample_weight, X.design.n_rows(), "sample_weight");
+  std::vector<double> sigma;
+  {
+    const py::gil_scoped_release released;
+    sigma = column_deviations(X.design, data_or_null(sample_weight), centred, n_threads);
+  }
+  return as_array(std::move(sigma));
 }
 
 std::pair<double, double> certify_point(const BoundProblem& problem, const Array<double>& coef,
@@ -134,6 +158,73 @@ std::pair<double, double> certify_point(const BoundProblem& problem, const Array
     const Certificate certificate = certify(problem.get(), std::move(at), poll);
     return std::make_pair(certificate.primal, certificate.dual);
   });
+}
+
+// The multinomial problem, stated and solved in one call each.
+class BoundMultinomial {
+ public:
+  BoundMultinomial(const BoundDesign& X, Array<std::int64_t> labels, Index n_classes,
+                   OptionalArray sample_weight, double l1, double l2, OptionalArray penalty_factor,
+                   bool positive, bool fit_intercept, int n_threads, OptionalArray column_scale)
+      : labels_(std::move(labels)),
+        sample_weight_(std::move(sample_weight)),
+        penalty_factor_(std::move(penalty_factor)),
+        column_scale_(std::move(column_scale)),
+        penalty_(l1, l2, data_or_null(penalty_factor_), positive, data_or_null(column_scale_)),
+        loss_(labels_.data(), data_or_null(sample_weight_), X.design.n_rows(), n_classes),
+        problem_{X.design, loss_, penalty_, fit_intercept, n_threads} {
+    if (X.design.sliced_by() != Axis::columns)
+      throw std::invalid_argument("X must be sliced by columns");
+    check_length(labels_, X.design.n_rows(), "labels");
+    if (n_classes < 2) throw std::invalid_argument("there must be at least two classes");
+    for (Index i = 0; i < X.design.n_rows(); ++i)
+      if (labels_.data()[i] < 0 || labels_.data()[i] >= n_classes)
+        throw std::invalid_argument("labels must lie between 0 and n_classes - 1, got " +
+                                    std::to_string(labels_.data()[i]));
+    if (sample_weight_) check_length(*sample_weight_, X.design.n_rows(), "sample_weight");
+    if (penalty_factor_) check_length(*penalty_factor_, X.design.n_cols(), "penalty_factor");
+    if (column_scale_) check_length(*column_scale_, X.design.n_cols(), "column_scale");
+  }
+  BoundMultinomial(const BoundMultinomial&) = delete;
+
+  const MultinomialProblem& get() const { return problem_; }
+
+ private:
+  Array<std::int64_t> labels_;
+  OptionalArray sample_weight_, penalty_factor_, column_scale_;
+  Penalty penalty_;
+  SoftmaxLoss loss_;
+  MultinomialProblem problem_;
+};
+
+// The solution and its intercepts; `coef` and starts hold the classes one after the other.
+std::pair<BoundSolution, Array<double>> solve_classes(const BoundMultinomial& problem, double tol,
+                                                      Index max_iter,
+                                                      const OptionalArray& coef_init,
+                                                      const OptionalArray& intercept_init) {
+  const auto K = problem.get().n_classes();
+  const Index p = problem.get().p();
+  ByClass start;
+  std::vector<double> intercepts(K, 0.0);
+  if (coef_init) {
+    check_length(*coef_init, p * static_cast<Index>(K), "coef_init");
+    for (std::size_t k = 0; k < K; ++k)
+      start.emplace_back(coef_init->data() + static_cast<Index>(k) * p,
+                         coef_init->data() + static_cast<Index>(k + 1) * p);
+  }
+  if (intercept_init) {
+    check_length(*intercept_init, static_cast<Index>(K), "intercept_init");
+    intercepts.assign(intercept_init->data(), intercept_init->data() + K);
+  }
+  SignalPoll poll;
+  MultinomialSolution found;
+  {
+    const py::gil_scoped_release released;
+    found = solve_multinomial(problem.get(), {tol, max_iter}, coef_init ? &start : nullptr,
+                              &intercepts, [&poll] { return poll(); });
+  }
+  return {BoundSolution{std::move(found.solution), poll.interruption},
+          as_array(std::move(found.intercepts))};
 }
 
 // Tuples (n_iter, working_set, n_active, primal, dual, seconds).
@@ -177,19 +268,46 @@ void register_solve(py::module_& module) {
 
   py::class_<BoundProblem>(module, "Problem")
       .def(py::init<const BoundDesign&, const std::string&, Array<double>, OptionalArray, double,
-                    double, OptionalArray, bool, bool, int>(),
+                    double, OptionalArray, bool, bool, int, OptionalArray, OptionalArray, double>(),
            py::arg("X"), py::arg("loss"), py::arg("y").noconvert(),
            py::arg("sample_weight").noconvert(), py::arg("l1"), py::arg("l2"),
            py::arg("penalty_factor").noconvert(), py::arg("positive"), py::arg("fit_intercept"),
-           py::arg("n_threads"), py::keep_alive<1, 2>())
+           py::arg("n_threads"), py::arg("offset").noconvert() = py::none(),
+           py::arg("column_scale").noconvert() = py::none(), py::arg("delta") = 1.35,
+           py::keep_alive<1, 2>())
       .def("solve", &solve, py::arg("tol"), py::arg("max_iter"),
            py::arg("coef_init").noconvert() = py::none(), py::arg("intercept_init") = 0.0)
       .def("largest_strength",
-           [](const BoundProblem& problem) { return of_null_model(problem, largest_strength); })
+           [](const BoundProblem& problem) {
+             return interruptible(
+                 [&](const Poll& poll) { return largest_strength(problem.get(), poll); });
+           })
       .def("scale",
-           [](const BoundProblem& problem) { return of_null_model(problem, objective_scale); })
+           [](const BoundProblem& problem) {
+             return interruptible(
+                 [&](const Poll& poll) { return objective_scale(problem.get(), poll); });
+           })
+      .def("saturated", [](const BoundProblem& problem) { return problem.get().loss.saturated(); })
       .def("certify", &certify_point, py::arg("coef").noconvert(), py::arg("intercept"));
 
+  py::class_<BoundMultinomial>(module, "MultinomialProblem")
+      .def(py::init<const BoundDesign&, Array<std::int64_t>, Index, OptionalArray, double, double,
+                    OptionalArray, bool, bool, int, OptionalArray>(),
+           py::arg("X"), py::arg("labels").noconvert(), py::arg("n_classes"),
+           py::arg("sample_weight").noconvert(), py::arg("l1"), py::arg("l2"),
+           py::arg("penalty_factor").noconvert(), py::arg("positive"), py::arg("fit_intercept"),
+           py::arg("n_threads"), py::arg("column_scale").noconvert() = py::none(),
+           py::keep_alive<1, 2>())
+      .def("solve", &solve_classes, py::arg("tol"), py::arg("max_iter"),
+           py::arg("coef_init").noconvert() = py::none(),
+           py::arg("intercept_init").noconvert() = py::none())
+      .def("largest_strength", [](const BoundMultinomial& problem) {
+        return interruptible(
+            [&](const Poll& poll) { return multinomial_strength(problem.get(), poll); });
+      });
+
+  module.def("column_deviations", &deviations, py::arg("X"), py::arg("sample_weight").noconvert(),
+             py::arg("centred"), py::arg("n_threads"));
   module.def("soft_threshold", py::vectorize(&soft_threshold), py::arg("z"), py::arg("t"));
 }
 

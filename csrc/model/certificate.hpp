@@ -19,8 +19,10 @@
 
 namespace sparsecross {
 
-// Makes Σ θ = 0 by shrinking the heavier of its positive and negative parts. A component is only
-// moved towards 0, so θ stays in the domain of every loss here.
+// Makes Σ θ = 0 by shrinking the heavier of its positive and negative parts. The factor lies in
+// [0, 1], and for every loss the domain of each component is an interval that holds 0 (squared:
+// all; logistic: between 0 and c y; Huber and absolute: |θ| <= c delta, c; Poisson: θ <= c y with
+// y >= 0), so a point of the domain stays in it.
 inline void balance(std::vector<double>& theta) {
   const Index n = static_cast<Index>(theta.size());
   const double* t = theta.data();
@@ -29,6 +31,20 @@ inline void balance(std::vector<double>& theta) {
   const double shrink = up > down ? down / up : down > 0.0 ? up / down : 1.0;
   for (double& v : theta)
     if ((v > 0.0) == (up > down)) v *= shrink;
+}
+
+// Σ θ = 0 where the loss may have kinks: first the components of samples on a kink, which are free
+// within their domain, move together towards it.
+inline void balance_with_kinks(const Problem& problem, const Point& at,
+                               std::vector<double>& theta) {
+  const Index n = problem.n();
+  std::vector<double> kink(theta.size());
+  problem.loss.second_derivative(at.margins.data(), kink.data());
+  const double room = ordered_sum(n, [k = kink.data()](Index i) { return k[i]; });
+  const double sum = ordered_sum(n, [t = theta.data()](Index i) { return t[i]; });
+  const double share = room > 0.0 ? std::clamp(-sum / room, -1.0, 1.0) : 0.0;
+  for (std::size_t i = 0; i < theta.size(); ++i) theta[i] += share * kink[i];
+  balance(theta);
 }
 
 // Problem: min over v of ½ (θ - D A v)ᵀ D⁻¹ (θ - D A v), D = diag(curvature): the nearest θ, in the
@@ -151,10 +167,12 @@ inline DualBound dual_bound(const Problem& problem, const Point& at,
   bool feasible = true;
   for (bool grown = true; grown && feasible;) {
     if (!tight.empty()) {
-      problem.loss.curvature(at.margins.data(), curvature.data());
+      problem.loss.second_derivative(at.margins.data(), curvature.data());
       feasible = project_out(problem, tight, curvature, poll, theta);
-    } else if (problem.fit_intercept) {
+    } else if (problem.fit_intercept && problem.loss.smooth()) {
       balance(theta);
+    } else if (problem.fit_intercept) {
+      balance_with_kinks(problem, at, theta);
     }
     const auto obeyed = std::partition(slack.begin(), slack.end(), [&](Index j) {
       return problem.X.visit([&](const auto& slices) {
@@ -203,7 +221,7 @@ struct Certificate {
 
 // The primal value at (coef, intercept) as they are, and the best bound that follows from them: an
 // intercept is settled before the residual is taken, which moves the bound and not the value.
-inline Certificate certify(const Problem& problem, Point at, const Poll& poll) {
+inline Certificate certify_smooth(const Problem& problem, Point at, const Poll& poll) {
   at.margins.resize(static_cast<std::size_t>(problem.n()));
   refresh_margins(problem, at);
   const double primal = primal_value(problem, at);

@@ -1,6 +1,7 @@
-// Losses of a linear model: Σ_i c_i ℓ(y_i, m_i) over margins m = Xw + b, with c_i = s_i / n.
+// Losses of a linear model: Σ_i c_i ℓ(y_i, m_i + o_i) over margins m = Xw + b, with c_i = s_i / n
+// and offsets o.
 //
-// A pointwise loss states ℓ and its conjugate; SampleLoss makes the sums. Notation:
+// A pointwise loss (pointwise.hpp) states ℓ and its conjugate; SampleLoss makes the sums. Notation:
 // docs/notation.md.
 #pragma once
 
@@ -8,67 +9,47 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <vector>
 
+#include "model/pointwise.hpp"
 #include "support/parallel.hpp"
 
 namespace sparsecross {
 
-// ℓ = ½ (y - m)²
-struct SquaredLoss {
-  static constexpr bool quadratic = true;
-  static double value(double y, double m) { return 0.5 * (y - m) * (y - m); }
-  static double negative_gradient(double y, double m) { return y - m; }
-  static double curvature(double, double) { return 1.0; }
-  // -ℓ*(-u): the loss's part of the dual at u, finite everywhere.
-  static double dual(double y, double u) { return u * y - 0.5 * u * u; }
-};
-
-// ℓ = log(1 + exp(-y m)), y in {-1, +1}
-struct LogisticLoss {
-  static constexpr bool quadratic = false;
-  static double value(double y, double m) {
-    const double v = y * m;
-    return v > 0.0 ? std::log1p(std::exp(-v)) : std::log1p(std::exp(v)) - v;
-  }
-  static double negative_gradient(double y, double m) {
-    const double v = y * m, e = std::exp(-std::abs(v));
-    return y * (v > 0.0 ? e : 1.0) / (1.0 + e);
-  }
-  static double curvature(double y, double m) {
-    const double e = std::exp(-std::abs(m)), true_one = e / ((1.0 + e) * (1.0 + e));
-    return y * m < 0.0 ? std::max(true_one, 0.025 / (1.0 + std::abs(m))) : true_one;
-  }
-  // The binary entropy of u y, which must lie in [0, 1] (up to rounding).
-  static double dual(double y, double u) {
-    const double q = u * y, rounding = 1e-12;
-    if (q < -rounding || q > 1.0 + rounding) return -std::numeric_limits<double>::infinity();
-    if (q <= 0.0 || q >= 1.0) return 0.0;
-    return -q * std::log(q) - (1.0 - q) * std::log1p(-q);
-  }
-};
-
-// The samples' side of the objective. Vectors have length n.
+// The samples' side of the objective, as f_i(m) = c_i (ℓ(y_i, m + o_i) - min ℓ(y_i, ·)): all values
+// and duals here are in excess of `saturated`. Vectors have length n.
 class Loss {
  public:
   virtual ~Loss() = default;
 
   virtual bool quadratic() const = 0;
-  // The curvature c ℓ'' where it is the same for every sample, whatever the margins; else 0.
+  // Whether ℓ has a continuous gradient; if not, `smoothed` is what can be minimised.
+  virtual bool smooth() const = 0;
+  // Σ c_i min_m ℓ(y_i, m), the loss of perfect margins
+  virtual double saturated() const = 0;
+  // The curvature where it is the same for every sample, whatever the margins; else 0.
   virtual double uniform_curvature() const = 0;
-  // Σ c_i ℓ(y_i, m_i + shift)
+  // Σ f_i(m_i + shift)
   virtual double value(const double* margins, double shift = 0.0) const = 0;
-  // out_i = -c_i ℓ'(y_i, m_i)
+  // out_i = -f_i'(m_i)
   virtual void residual(const double* margins, double* out) const = 0;
-  // out_i = c_i ℓ''(y_i, m_i)
+  // out_i = what a quadratic model takes for f_i''(m_i): no less than that, and positive wherever
+  // the residual is not 0 (but for rounding)
   virtual void curvature(const double* margins, double* out) const = 0;
-  // Σ -f_i*(-scale θ_i) for f_i(m) = c_i ℓ(y_i, m); minus infinity outside the domain.
+  // out_i = f_i''(m_i): how freely component i of a dual point may move
+  virtual void second_derivative(const double* margins, double* out) const = 0;
+  // Σ -f_i*(-scale θ_i); minus infinity outside the domain.
   virtual double dual(const double* theta, double scale) const = 0;
-  // The scale t in [0, limit] that maximises dual(t θ) - ½ t² extra where it has a closed form
-  // (quadratic losses), else min(1, limit), which stays in the domain.
+  // A scale t in [0, limit] that keeps t θ in the domain: the one that maximises
+  // dual(t θ) - ½ t² extra where that is a parabola, else the largest up to 1. (At a residual θ of
+  // weights w the slope at t = 1 is θᵀXw - extra, the L1 penalty near the optimum: the bound only
+  // grows up to there.)
   virtual double best_scale(const double* theta, double extra, double limit) const = 0;
   // The shift of all margins that minimises the value, for an unpenalised intercept.
   virtual double best_shift(const double* margins) const = 0;
+  // A smooth loss that is at most this one, and less by at most ½ delta; null where ℓ is smooth.
+  virtual std::unique_ptr<Loss> smoothed(double delta) const = 0;
 
   virtual Index n_samples() const = 0;
 };
@@ -76,86 +57,177 @@ class Loss {
 template <class Pointwise>
 class SampleLoss final : public Loss {
  public:
-  // `weights` (n, summing to n) may be null: all 1. y and weights are seen, not owned.
-  SampleLoss(const double* y, const double* weights, Index n)
-      : y_(y), weights_(weights), n_(n), scale_(1.0 / static_cast<double>(n)) {}
+  // `offset` (n) may be null: all 0; so may `weights` (n, summing to n): all 1. The arrays are
+  // seen, not owned.
+  SampleLoss(Pointwise pointwise, const double* y, const double* offset, const double* weights,
+             Index n)
+      : pointwise_(pointwise),
+        y_(y),
+        offset_(offset),
+        weights_(weights),
+        n_(n),
+        scale_(1.0 / static_cast<double>(n)) {}
 
   Index n_samples() const override { return n_; }
   bool quadratic() const override { return Pointwise::quadratic; }
+  bool smooth() const override { return Pointwise::smooth; }
+  double saturated() const override {
+    return weighted_sum([&](Index i) { return pointwise_.saturated(y_[i]); });
+  }
   double uniform_curvature() const override {
     return Pointwise::quadratic && !weights_ ? scale_ : 0.0;
   }
 
   double value(const double* margins, double shift) const override {
-    return ordered_sum(n_,
-                       [&](Index i) { return c(i) * Pointwise::value(y_[i], margins[i] + shift); });
+    return weighted_sum([&](Index i) { return pointwise_.value(y_[i], m(margins, i) + shift); });
   }
   void residual(const double* margins, double* out) const override {
-    for (Index i = 0; i < n_; ++i) out[i] = c(i) * Pointwise::negative_gradient(y_[i], margins[i]);
+    weighted(out, [&](Index i) { return pointwise_.negative_gradient(y_[i], m(margins, i)); });
   }
   void curvature(const double* margins, double* out) const override {
-    for (Index i = 0; i < n_; ++i) out[i] = c(i) * Pointwise::curvature(y_[i], margins[i]);
+    weighted(out, [&](Index i) { return pointwise_.curvature(y_[i], m(margins, i)); });
   }
+  void second_derivative(const double* margins, double* out) const override {
+    weighted(out, [&](Index i) { return pointwise_.second_derivative(y_[i], m(margins, i)); });
+  }
+  // With v = m + o, f*(-θ) = sup -θ m - c ℓ(m + o) = θ o + (c ℓ)*(-θ).
   double dual(const double* theta, double scale) const override {
     return ordered_sum(n_, [&](Index i) {
-      const double weight = c(i);
-      return weight > 0.0 ? weight * Pointwise::dual(y_[i], scale * theta[i] / weight) : 0.0;
+      const double weight = c(i), t = scale * theta[i];
+      if (!(weight > 0.0)) return 0.0;
+      const double each = weight * pointwise_.dual(y_[i], t / weight);
+      return offset_ ? each - t * offset_[i] : each;
     });
   }
   double best_scale(const double* theta, double extra, double limit) const override {
-    if constexpr (!Pointwise::quadratic) return std::min(1.0, limit);
-    const double linear = ordered_sum(n_, [&](Index i) { return theta[i] * y_[i]; });
-    const double square = ordered_sum(n_, [&](Index i) {
+    for (Index i = 0; i < n_; ++i)
+      if (c(i) > 0.0) limit = std::min(limit, pointwise_.furthest(y_[i], theta[i] / c(i)));
+    if constexpr (!Pointwise::quadratic_dual) {
+      return std::min(1.0, limit);
+    } else {
+      const double linear = ordered_sum(
+          n_, [&](Index i) { return theta[i] * (offset_ ? y_[i] - offset_[i] : y_[i]); });
+      const double square = ordered_sum(n_, [&](Index i) {
+        const double weight = c(i);
+        return weight > 0.0 ? theta[i] * theta[i] / weight : 0.0;
+      });
+      const double bend = pointwise_.dual_curvature() * square + extra;
+      if (bend > 0.0) return std::clamp(linear / bend, 0.0, limit);
+      return linear > 0.0 && std::isfinite(limit) ? limit : 0.0;
+    }
+  }
+
+  double best_shift(const double* margins) const override {
+    if constexpr (Pointwise::shift_rule == ShiftRule::log_ratio) return log_ratio(margins);
+    if constexpr (Pointwise::shift_rule == ShiftRule::median) return weighted_median(margins);
+    if constexpr (Pointwise::shift_rule == ShiftRule::newton) return newton_shift(margins);
+  }
+
+  std::unique_ptr<Loss> smoothed(double delta) const override {
+    if constexpr (Pointwise::smooth) return nullptr;
+    return std::make_unique<SampleLoss<HuberLoss>>(HuberLoss(delta, 1.0 / delta), y_, offset_,
+                                                   weights_, n_);
+  }
+
+ private:
+  double c(Index i) const { return weights_ ? weights_[i] * scale_ : scale_; }
+  double m(const double* margins, Index i) const {
+    return offset_ ? margins[i] + offset_[i] : margins[i];
+  }
+  // A sample without weight has no say, be its loss infinite.
+  template <class Term>
+  double weighted_sum(const Term& term) const {
+    return ordered_sum(n_, [&](Index i) {
       const double weight = c(i);
-      return weight > 0.0 ? theta[i] * theta[i] / weight : 0.0;
+      return weight > 0.0 ? weight * term(i) : 0.0;
     });
-    const double curvature = square + extra;
-    return curvature > 0.0 ? std::clamp(linear / curvature, 0.0, limit) : 0.0;
+  }
+  template <class Term>
+  void weighted(double* out, const Term& term) const {
+    for (Index i = 0; i < n_; ++i) {
+      const double weight = c(i);
+      out[i] = weight > 0.0 ? weight * term(i) : 0.0;
+    }
   }
 
   // Newton on the scalar equation Σ c ℓ'(m + shift) = 0, whose left side is monotone: a step that
-  // leaves the bracket found so far is replaced by its middle, and one that trusts a vanishing
+  // leaves the bracket found so far is replaced by its middle, as is every fourth (a curvature that
+  // jumps may lead to steps that shrink the bracket little), and one that trusts a vanishing
   // curvature by a reach that grows.
-  double best_shift(const double* margins) const override {
+  double newton_shift(const double* margins) const {
     const auto slope = [&](double shift) {
-      return ordered_sum(n_, [&](Index i) {
-        return c(i) * Pointwise::negative_gradient(y_[i], margins[i] + shift);
-      });
+      return weighted_sum(
+          [&](Index i) { return pointwise_.negative_gradient(y_[i], m(margins, i) + shift); });
     };
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    double low = -infinity, high = infinity, reach = Pointwise::quadratic ? infinity : 1.0;
+    const double unit = pointwise_.unit();  // within which the curvature stays what it is
+    double low = -detail::kInfinity, high = detail::kInfinity, reach = unit;
     double shift = 0.0, at = slope(shift), best = shift, least = std::abs(at);
-    for (int k = 0; k < 100 && at != 0.0; ++k) {
+    for (int k = 0; k < 200 && at != 0.0; ++k) {
       (at > 0.0 ? low : high) = shift;
-      const double bend = ordered_sum(
-          n_, [&](Index i) { return c(i) * Pointwise::curvature(y_[i], margins[i] + shift); });
-      double step = bend > 0.0 ? at / bend : std::copysign(infinity, at);
+      const double bend =
+          weighted_sum([&](Index i) { return pointwise_.curvature(y_[i], m(margins, i) + shift); });
+      double step = bend > 0.0 ? at / bend : std::copysign(detail::kInfinity, at);
       if (std::abs(step) > reach) {
         step = std::copysign(reach, at);
         reach *= 4.0;
       }
       double next = shift + step;
       const bool inside = low < next && next < high;
-      if (!inside) next = 0.5 * (low + high);
+      if (!inside || (!Pointwise::quadratic && k % 4 == 3 && std::isfinite(high - low)))
+        next = 0.5 * (low + high);
       const double moved = std::abs(next - shift);
       if (!std::isfinite(next) || moved == 0.0) break;
       shift = next;
       at = slope(shift);
+      const double small = 1e-8 * std::min(unit, 1.0) + 1e-14 * std::abs(shift);
       if (std::abs(at) < least) {
         best = shift;
         least = std::abs(at);
-      } else if (inside && moved <= 1e-8 * (1.0 + std::abs(shift))) {
+      } else if (inside && moved <= small) {
         break;  // a small Newton step that gains nothing: rounding is all that is left
       }
-      if (moved <= 1e-15 * (1.0 + std::abs(shift))) break;
+      if (moved <= 1e-7 * small) break;
     }
     return best;
   }
 
- private:
-  double c(Index i) const { return weights_ ? weights_[i] * scale_ : scale_; }
+  // Σ c y = exp(shift) Σ c exp(m); 0 where y is 0 throughout, which no shift is best for.
+  double log_ratio(const double* margins) const {
+    double largest = -detail::kInfinity;
+    for (Index i = 0; i < n_; ++i)
+      if (c(i) > 0.0) largest = std::max(largest, m(margins, i));
+    const double total = weighted_sum([&](Index i) { return y_[i]; });
+    const double fitted = weighted_sum([&](Index i) { return std::exp(m(margins, i) - largest); });
+    const double shift = std::log(total) - std::log(fitted) - largest;
+    return std::isfinite(shift) ? shift : 0.0;
+  }
 
+  // The median of y - m; where it is an interval, the middle.
+  double weighted_median(const double* margins) const {
+    std::vector<Index> order(static_cast<std::size_t>(n_));
+    std::iota(order.begin(), order.end(), Index{0});
+    const auto residual = [&](Index i) { return y_[i] - m(margins, i); };
+    std::sort(order.begin(), order.end(), [&](Index a, Index b) {
+      const double at = residual(a), other = residual(b);
+      return at < other || (at == other && a < b);
+    });
+    const double half = 0.5 * weighted_sum([](Index) { return 1.0; });
+    double below = 0.0;
+    for (std::size_t k = 0; k < order.size(); ++k) {
+      below += c(order[k]);
+      if (below < half * (1.0 - 1e-12)) continue;
+      if (below > half * (1.0 + 1e-12)) return residual(order[k]);
+      std::size_t next = k + 1;
+      while (next < order.size() && !(c(order[next]) > 0.0)) ++next;
+      return next < order.size() ? 0.5 * (residual(order[k]) + residual(order[next]))
+                                 : residual(order[k]);
+    }
+    return 0.0;
+  }
+
+  Pointwise pointwise_;
   const double* y_;
+  const double* offset_;
   const double* weights_;
   Index n_;
   double scale_;

@@ -1,6 +1,7 @@
-// The penalty Σ_j ω_j (l1 |w_j| + ½ l2 w_j²), with w_j >= 0 where `positive`.
+// The penalty Σ_j ω_j (l1 σ_j |w_j| + ½ l2 (σ_j w_j)²), with w_j >= 0 where `positive`.
 //
-// ω_j = 0 leaves a column unpenalised, ω_j = ∞ excludes it (w_j = 0).
+// ω_j = 0 leaves a column unpenalised, ω_j = ∞ or σ_j = 0 excludes it (w_j = 0). σ is the scale of
+// the columns where they are penalised as if standardised, else 1.
 #pragma once
 
 #include <cmath>
@@ -17,21 +18,24 @@ inline double soft_threshold(double z, double t) {
 
 class Penalty {
  public:
-  // `factor` (p) may be null: all 1. Seen, not owned.
-  Penalty(double l1, double l2, const double* factor, bool positive)
-      : l1_(l1), l2_(l2), factor_(factor), positive_(positive) {}
+  // `factor` and `scale` (p) may be null: all 1. Seen, not owned.
+  Penalty(double l1, double l2, const double* factor, bool positive, const double* scale = nullptr)
+      : l1_(l1), l2_(l2), factor_(factor), scale_(scale), positive_(positive) {}
 
+  double l1() const { return l1_; }
+  double l2() const { return l2_; }
   double factor(Index j) const { return factor_ ? factor_[j] : 1.0; }
-  bool excluded(Index j) const { return std::isinf(factor(j)); }
+  double scale(Index j) const { return scale_ ? scale_[j] : 1.0; }
+  bool excluded(Index j) const { return std::isinf(factor(j)) || scale(j) == 0.0; }
   // A column that nothing holds back: its dual constraint is x_jᵀθ = 0.
   bool unpenalised(Index j) const {
-    return factor(j) == 0.0 || (l1_ == 0.0 && l2_ == 0.0 && !excluded(j));
+    return !excluded(j) && (factor(j) == 0.0 || (l1_ == 0.0 && l2_ == 0.0));
   }
   bool any_unpenalised() const { return factor_ != nullptr || (l1_ == 0.0 && l2_ == 0.0); }
   bool positive() const { return positive_; }
   bool has_l2() const { return l2_ > 0.0; }
-  double l1(Index j) const { return l1_ == 0.0 ? 0.0 : l1_ * factor(j); }
-  double l2(Index j) const { return l2_ == 0.0 ? 0.0 : l2_ * factor(j); }
+  double l1(Index j) const { return l1_ == 0.0 ? 0.0 : l1_ * factor(j) * scale(j); }
+  double l2(Index j) const { return l2_ == 0.0 ? 0.0 : l2_ * factor(j) * (scale(j) * scale(j)); }
 
   double value(Index j, double w) const {
     return w == 0.0 ? 0.0 : l1(j) * std::abs(w) + 0.5 * l2(j) * w * w;
@@ -57,6 +61,7 @@ class Penalty {
  private:
   double l1_, l2_;
   const double* factor_;
+  const double* scale_;
   bool positive_;
 };
 

@@ -1,6 +1,9 @@
 // One L1 problem: minimise over w (p) and b
 //
-//   Σ_i c_i ℓ(y_i, x_i·w + b) + Σ_j ω_j (l1 |w_j| + ½ l2 w_j²)
+//   Σ_i c_i ℓ(y_i, x_i·w + b + o_i) + Σ_j ω_j (l1 σ_j |w_j| + ½ l2 (σ_j w_j)²)
+//
+// Values of the loss, and with them primal, dual and scale, are in excess of that of perfect
+// margins (losses.hpp).
 #pragma once
 
 #include "matrix/design.hpp"

@@ -27,7 +27,8 @@ constexpr Index kTile = 64;
 // and in the same order whatever the width of a vector, so the width changes no bit.
 template <int kWidth>
 [[gnu::always_inline]] inline void subtract_product_by(const float* a, const float* b, float* c) {
-  typedef float Vector [[gnu::vector_size(kWidth * sizeof(float)), gnu::aligned(4), gnu::may_alias]];
+  typedef float Vector
+      [[gnu::vector_size(kWidth * sizeof(float)), gnu::aligned(4), gnu::may_alias]];
   constexpr Index rows = 2 * kWidth, columns = 4;
   for (Index j = 0; j < kTile; j += columns) {
     for (Index i = 0; i < kTile; i += rows) {

@@ -23,10 +23,11 @@ struct ColumnSubset {
 
 namespace detail {
 
-// A copy of some columns by rows: entries begin[i] .. begin[i + 1] of row i, in increasing position.
+// A copy of some columns by rows: entries begin[i] .. begin[i + 1] of row i, in increasing
+// position.
 struct ByRows {
-  std::vector<Index> begin;             // n + 1
-  std::vector<std::int32_t> position;   // in the subset
+  std::vector<Index> begin;            // n + 1
+  std::vector<std::int32_t> position;  // in the subset
   std::vector<float> value;
 };
 
@@ -69,7 +70,8 @@ void sparse_hessian(const Columns& columns, Curvature h, const Problem& problem,
           sum[static_cast<std::size_t>(rows.position[at])] +=
               hx * static_cast<double>(rows.value[at]);
       });
-      const double mean = total > 0.0 ? subset.weighted_sum[static_cast<std::size_t>(k)] / total : 0;
+      const double mean =
+          total > 0.0 ? subset.weighted_sum[static_cast<std::size_t>(k)] / total : 0;
       for (Index q = k; q < m; ++q)
         out.at(q, k) = static_cast<float>(sum[static_cast<std::size_t>(q)] -
                                           mean * subset.weighted_sum[static_cast<std::size_t>(q)]);
@@ -95,8 +97,8 @@ void dense_hessian(const Columns& columns, Curvature h, const Problem& problem,
             total > 0.0 ? subset.weighted_sum[static_cast<std::size_t>(k)] / total : 0.0;
         const auto* x = columns.slice(subset[k]) + top;
         for (Index i = 0; i < height; ++i)
-          target[i / width * area + i % width * width + c] = static_cast<float>(
-              std::sqrt(h(top + i)) * (static_cast<double>(x[i]) - mean));
+          target[i / width * area + i % width * width + c] =
+              static_cast<float>(std::sqrt(h(top + i)) * (static_cast<double>(x[i]) - mean));
       }
     });
     parallel_chunks(n_tiles * (n_tiles + 1) / 2, 4, problem.n_threads, [&](Index begin, Index end) {

@@ -14,7 +14,8 @@
 //          than it costs itself. Where S is too large for a factor, its heaviest columns get one.
 // Cost:    a round is two passes over X_S and m² for the factor; the factor is m³ / 3.
 // Sources: Nocedal & Wright 2006, sections 5.1 and 16.7 (projected steps); Byrd et al. 2012 (steps
-//          on the orthant of a sign pattern); Li, Sun & Toh 2018 (second order on the support pays).
+//          on the orthant of a sign pattern); Li, Sun & Toh 2018 (second order on the support
+//          pays).
 #pragma once
 
 #include "solve/gram.hpp"
@@ -90,8 +91,8 @@ class NewtonStep {
   }
 
   // Moves `coef` and the model. Returns by how much the model fell; 0 where nothing moved.
-  double operator()(const Problem& problem, const std::vector<Index>& working_set,
-                    const Poll& poll, QuadraticModel& model, std::vector<double>& coef) {
+  double operator()(const Problem& problem, const std::vector<Index>& working_set, const Poll& poll,
+                    QuadraticModel& model, std::vector<double>& coef) {
     select(problem, working_set, model, coef);
     if (subset_.columns.empty()) return 0.0;
     gradient(problem, model, coef);
@@ -108,9 +109,6 @@ class NewtonStep {
     }
     return 0.0;
   }
-
-  Index rounds = 0;   // of conjugate gradients, in all
-  Index factors = 0;  // made, in all
 
  private:
   static constexpr std::size_t kFactorBytes = std::size_t{48} << 20;
@@ -237,10 +235,10 @@ class NewtonStep {
     }
     factor_ = CholeskyFactor();  // the old one's memory is free before the new one's is taken
     factor_ = hessian(problem, model, factored_);
-    for (Index k = 0; k < limit; ++k) factor_.at(k, k) *= 1.0f + kShift + static_cast<float>(damping_);
+    for (Index k = 0; k < limit; ++k)
+      factor_.at(k, k) *= 1.0f + kShift + static_cast<float>(damping_);
     factor_.factorise(problem.n_threads);
     spent_ = 0.0;
-    ++factors;
     place();
   }
 
@@ -262,7 +260,7 @@ class NewtonStep {
       if (slot_[k] >= 0 && free_[k]) embedded_[static_cast<std::size_t>(slot_[k])] = residual[k];
     if (!embedded_.empty()) factor_.solve(embedded_.data());
     for (std::size_t k = 0; k < slot_.size(); ++k)
-      out[k] = !free_[k]        ? 0.0
+      out[k] = !free_[k]       ? 0.0
                : slot_[k] >= 0 ? embedded_[static_cast<std::size_t>(slot_[k])]
                                : residual[k] / bend_[k];
   }
@@ -298,8 +296,7 @@ class NewtonStep {
       const Index j = subset_.columns[k];
       const double w = coef[static_cast<std::size_t>(j)];
       const bool may_cross = problem.penalty.unpenalised(j) && !problem.penalty.positive();
-      const bool crosses =
-          free_[k] && w != 0.0 && !may_cross && (w > 0.0) != (w + step_[k] > 0.0);
+      const bool crosses = free_[k] && w != 0.0 && !may_cross && (w > 0.0) != (w + step_[k] > 0.0);
       direction_[k] = crosses ? -w - step_[k] : 0.0;
       if (!crosses) continue;
       any = true;
@@ -339,7 +336,6 @@ class NewtonStep {
         first_ = now;
       }
       apply(problem, model, direction_, image_of_direction_, image_);
-      ++rounds;
       if (!fresh_) spent_ += round_cost;
       const double bend = dot(direction_, image_);
       if (!(bend > 0.0)) return;
@@ -387,8 +383,7 @@ class NewtonStep {
     return along;
   }
 
-  double move(QuadraticModel& model, const Parabola& along, double t,
-              std::vector<double>& coef) {
+  double move(QuadraticModel& model, const Parabola& along, double t, std::vector<double>& coef) {
     if (t == 0.0) return 0.0;
     for (std::size_t k = 0; k < step_.size(); ++k) {
       double& w = coef[static_cast<std::size_t>(subset_.columns[k])];

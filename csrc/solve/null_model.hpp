@@ -41,8 +41,8 @@ inline NullModel null_model(const Problem& problem, const Poll& poll) {
   return {std::move(at), value, false};
 }
 
-// P0 - Psat, the unit of relative gaps: the objective of the null model, less that of perfect
-// margins (0 for the losses here). Its proved lower bound is taken, so that no relative gap is
+// P0 - Psat, the unit of relative gaps: the objective of the null model, in excess of perfect
+// margins as all values of a Loss are. Its proved lower bound is taken, so that no relative gap is
 // called smaller than it is. Where y is constant P0 is rounding, and the floor stands for it.
 // std::domain_error where P0 is beyond double precision.
 inline double objective_scale(const Problem& problem, const NullModel& null) {
@@ -56,14 +56,10 @@ inline double objective_scale(const Problem& problem, const NullModel& null) {
                    std::numeric_limits<double>::min()});
 }
 
-// The smallest strength of the L1 penalty at which every penalised weight is 0, for a penalty of
-// strength 1 (l1 = 1): max_j |x_jᵀ r| / ω_j at the null model. Not positive where none exists, 0
-// where all that is left of the correlations is rounding.
-inline double largest_strength(const Problem& problem, const NullModel& null) {
-  std::vector<double> theta(static_cast<std::size_t>(problem.n()));
+// The smallest strength of the L1 penalty, of strength 1 (l1 = 1) in the problem, that θ obeys:
+// max_j |x_jᵀθ| / ω_j. 0 where all that is left of the correlations is rounding.
+inline double strength_against(const Problem& problem, const std::vector<double>& theta) {
   std::vector<double> z(static_cast<std::size_t>(problem.p()));
-  problem.loss.residual(null.at.margins.data(), theta.data());
-  if (problem.fit_intercept) balance(theta);
   transposed_product(problem.X, theta.data(), z.data(), problem.n_threads);
   double largest = 0.0;
   Index at = -1;
@@ -82,6 +78,15 @@ inline double largest_strength(const Problem& problem, const NullModel& null) {
   });
   constexpr double rounding = 64.0 * std::numeric_limits<double>::epsilon();
   return largest * problem.penalty.l1(at) <= rounding * terms ? 0.0 : largest;
+}
+
+// The smallest strength of the L1 penalty at which every penalised weight is 0: strength_against
+// the residual of the null model. Not positive where none exists.
+inline double largest_strength(const Problem& problem, const NullModel& null) {
+  std::vector<double> theta(static_cast<std::size_t>(problem.n()));
+  problem.loss.residual(null.at.margins.data(), theta.data());
+  if (problem.fit_intercept) balance(theta);
+  return strength_against(problem, theta);
 }
 
 }  // namespace sparsecross

@@ -20,6 +20,7 @@ namespace sparsecross {
 namespace detail {
 
 constexpr int kSweepsPerStep = 10;
+constexpr int kPatience = 10;        // with the damping, which grows tenfold at each useless step
 constexpr double kRounding = 1e-15;  // of the objective, relative
 
 // Counts looks at the problem that found no progress: neither a fall of the objective beyond
@@ -55,7 +56,7 @@ enum class Inner { reached, stalled, out_of_sweeps, interrupted };
 // w + t d and its margins for the largest t in 1, ½, ¼, ... that lowers the objective enough, or
 // the old point where none does (Armijo with σ = 0.01; Yuan et al. 2012, section 4). `before` are
 // the old weights of the set, `at` holds w + d and the old margins.
-inline void search_along(const Problem& problem, const std::vector<Index>& working_set,
+inline bool search_along(const Problem& problem, const std::vector<Index>& working_set,
                          const std::vector<double>& before, double shift, Workspace& space,
                          Point& at) {
   auto& direction = space.direction;
@@ -100,23 +101,26 @@ inline void search_along(const Problem& problem, const std::vector<Index>& worki
       move_to(t);
       at.intercept += t * shift;
       at.margins.swap(space.theta);
-      return;
+      return true;
     }
   }
   move_to(0.0);
+  return false;
 }
 
 // Sweeps and Newton steps on the model, until its largest move is `reduction` of its first, at most
 // kCycles times. False where the user stopped it.
 inline bool minimise_model(const Problem& problem, const std::vector<Index>& working_set,
-                           double reduction, int cycles, Index max_iter, const Poll& poll, Workspace& space,
-                           std::vector<double>& coef, Index& n_iter) {
+                           double reduction, int cycles, Index max_iter, const Poll& poll,
+                           Workspace& space, std::vector<double>& coef, Index& n_iter) {
   double first = 0.0, fell = 0.0;
   const auto pass = [&] {
     const Sweep done = sweep(problem, working_set, space.model, coef);
     ++n_iter;
     first = std::max(first, done.violation);
-    const bool slow = fell < std::numeric_limits<double>::infinity() && space.newton.pays(problem, working_set, space.model, coef, done.decrease / fell);
+    const bool slow =
+        fell < std::numeric_limits<double>::infinity() &&
+        space.newton.pays(problem, working_set, space.model, coef, done.decrease / fell);
     fell = done.decrease;
     return std::make_pair(done.violation <= reduction * first, slow);
   };
@@ -129,9 +133,9 @@ inline bool minimise_model(const Problem& problem, const std::vector<Index>& wor
     }
     if (done || n_iter >= max_iter) break;
     if (slow) {
-      const Index rounds = space.newton.rounds;
       space.newton(problem, working_set, poll, space.model, coef);
-      n_iter += space.newton.rounds - rounds;
+      ++n_iter;
+      pass();  // single columns take what the step's damping and the stops at 0 have left
       if (poll && poll()) return false;
     }
   }
@@ -146,21 +150,22 @@ inline Inner solve_on(const Problem& problem, const std::vector<Index>& working_
   const bool quadratic = problem.loss.quadratic();
   std::vector<double> before(working_set.size());
   Progress progress;
+  double damping = 0.0;  // the least curvature of a sample, of the largest one
   for (bool measured = false;;) {
     const DualBound bound =
         dual_bound(problem, at, working_set, poll, space.theta, space.curvature, space.z);
     const double primal = primal_value(problem, at), gap = primal - bound.dual;
     if (gap <= target) return Inner::reached;
     if (n_iter >= max_iter) return Inner::out_of_sweeps;
-    if (progress.look(primal, gap) >= 3) return Inner::stalled;
+    if (progress.look(primal, gap) >= (damping > 0.0 ? kPatience : 3)) return Inner::stalled;
 
-    expand(problem, at, model);
+    expand(problem, at, damping, model);
     if (!quadratic || !measured) measure_columns(problem, working_set, model);
     measured = true;
     for (std::size_t k = 0; k < working_set.size(); ++k)
       before[k] = at.coef[static_cast<std::size_t>(working_set[k])];
-    const bool finished = minimise_model(problem, working_set, quadratic ? 0.0 : 0.1, quadratic ? 1 : 3, max_iter,
-                                         poll, space, at.coef, n_iter);
+    const bool finished = minimise_model(problem, working_set, quadratic ? 0.0 : 0.1,
+                                         quadratic ? 1 : 3, max_iter, poll, space, at.coef, n_iter);
     if (!finished) {
       if (quadratic) {
         at.intercept += model.shift;
@@ -175,7 +180,9 @@ inline Inner solve_on(const Problem& problem, const std::vector<Index>& working_
       at.intercept += model.shift;
       refresh_margins(problem, at);
     } else {
-      search_along(problem, working_set, before, model.shift, space, at);
+      // A step that was of no use had trusted curvatures that hold nowhere but here.
+      const bool moved = search_along(problem, working_set, before, model.shift, space, at);
+      damping = moved ? 0.1 * damping : std::max(10.0 * damping, 1e-6);
       settle_intercept(problem, at);
     }
   }

@@ -50,8 +50,9 @@ decltype(auto) visit_curvature(const QuadraticModel& model, Visitor&& visitor) {
   return visitor(SampleCurvature{model.curvature.data()});
 }
 
-// The model of the loss at this point; e starts at its best value.
-inline void expand(const Problem& problem, const Point& at, QuadraticModel& model) {
+// The model of the loss at this point; e starts at its best value. Curvatures are at least
+// `damping` of the largest (Levenberg & Marquardt), which steps shorten by.
+inline void expand(const Problem& problem, const Point& at, double damping, QuadraticModel& model) {
   const Index n = problem.n();
   model.residual.resize(static_cast<std::size_t>(n));
   problem.loss.residual(at.margins.data(), model.residual.data());
@@ -59,6 +60,11 @@ inline void expand(const Problem& problem, const Point& at, QuadraticModel& mode
   if (model.uniform == 0.0) {
     model.curvature.resize(static_cast<std::size_t>(n));
     problem.loss.curvature(at.margins.data(), model.curvature.data());
+    if (damping > 0.0) {
+      const double least = std::min(damping, 1.0) *
+                           *std::max_element(model.curvature.begin(), model.curvature.end());
+      for (double& h : model.curvature) h = std::max(h, least);
+    }
   }
   model.total = model.uniform > 0.0
                     ? model.uniform * static_cast<double>(n)
@@ -88,10 +94,15 @@ inline void measure_columns(const Problem& problem, const std::vector<Index>& wo
               if (centre) {
                 sum = columns.sum(j, [h](Index i, double x) { return h(i) * x; });
                 const double mean = sum / model.total;
-                const double stored = columns.sum(j, [h](Index i, double) { return h(i); });
+                // h of the samples that the column does not store; rounding where it stores all.
+                const double absent =
+                    columns.size(j) == problem.n()
+                        ? 0.0
+                        : std::max(0.0, model.total -
+                                            columns.sum(j, [h](Index i, double) { return h(i); }));
                 bend = columns.sum(j, [h, mean](Index i, double x) {
                   return h(i) * (x - mean) * (x - mean);
-                }) + mean * mean * std::max(0.0, model.total - stored);
+                }) + mean * mean * absent;
                 // A column whose mean is beyond 3e7 times its deviation counts as constant, the
                 // intercept's: x_jᵀr̃ - e H_j would be rounding, and the sweeps would diverge.
                 if (bend <= 1e-15 * square) bend = 0.0;

@@ -21,14 +21,15 @@
 namespace sparsecross {
 
 struct Options {
-  double tol = 1e-4;        // on gap / (P0 - Psat)
-  Index max_iter = 100000;  // sweeps
+  double tol = 1e-4;         // on gap / (P0 - Psat)
+  Index max_iter = 100000;   // sweeps and Newton steps
+  bool spare_digits = true;  // more digits than asked for where they take no time
 };
 
 namespace detail {
 
 constexpr Index kFirstWorkingSet = 100;
-// Data of up to so many entries are solved to many more digits than asked for: it takes no time.
+// Data of up to so many entries are solved to many more digits than asked for.
 constexpr Index kSmall = 20000;
 constexpr double kSpareDigits = 1e-10;
 
@@ -132,8 +133,11 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
     working_set.insert(working_set.end(), violators.begin(), violators.end());
     std::sort(working_set.begin(), working_set.end());
 
-    const double aim = std::max(0.3 * target, 0.1 * gap) *
-                       (problem.X.n_stored() <= detail::kSmall ? detail::kSpareDigits : 1.0);
+    // Without a bound yet there is no gap to take a part of.
+    const double wanted = std::isfinite(gap) ? std::max(0.3 * target, 0.1 * gap) : 0.3 * target;
+    const double aim = wanted * (options.spare_digits && problem.X.n_stored() <= detail::kSmall
+                                     ? detail::kSpareDigits
+                                     : 1.0);
     inner = detail::solve_on(problem, working_set, aim, options.max_iter, poll, space, at,
                              solution.n_iter);
     refresh_margins(problem, at);

@@ -5,8 +5,10 @@ from .crossing import FeatureCross
 from .linear import ElasticNet, Lasso
 from .logistic import SparseLogisticRegression
 from .memory import MemoryReport
+from .poisson import PoissonRegressor
 from .pruned import PrunedModel, load
 from .pruning import memory_report, prune, save
+from .robust import HuberRegressor
 from .solving import Certificate, Solution, alpha_max, certify, soft_threshold, solve
 
 __version__ = "0.1.0"
@@ -15,8 +17,10 @@ __all__ = [
     "Certificate",
     "ElasticNet",
     "FeatureCross",
+    "HuberRegressor",
     "Lasso",
     "MemoryReport",
+    "PoissonRegressor",
     "PrunedModel",
     "Solution",
     "SparseLogisticRegression",

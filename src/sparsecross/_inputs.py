@@ -187,6 +187,27 @@ def as_sample_weight(sample_weight: Any, y: npt.NDArray[Any]) -> Floats | None:
     return np.ascontiguousarray(weights * (len(weights) / weights.sum()))
 
 
+def as_offset(offset: Any, n_samples: int) -> Floats | None:
+    """Offsets of the margins as a finite float64 vector, or None where all are 0.
+
+    Raises
+    ------
+    ValueError
+        If there is not one for each row of X, or one is not finite.
+    """
+    if offset is None:
+        return None
+    shifts: Floats = np.require(offset, np.float64, ["C", "A"])
+    if shifts.shape != (n_samples,):
+        raise ValueError(
+            f"offset must have shape ({n_samples},), one for each row of X; got {shifts.shape}."
+        )
+    bad = np.flatnonzero(~np.isfinite(shifts))
+    if len(bad):
+        raise ValueError(f"offset must be finite, got {shifts[bad[0]]} for row {bad[0]}.")
+    return shifts if shifts.any() else None
+
+
 def as_penalty_factor(penalty_factor: Any, n_features: int) -> Floats | None:
     """Penalty factors as float64: 0 leaves a column unpenalised, infinity excludes it.
 

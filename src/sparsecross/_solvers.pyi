@@ -173,6 +173,9 @@ class Problem:
         positive: bool,
         fit_intercept: bool,
         n_threads: int,
+        offset: NDArray[np.float64] | None = None,
+        column_scale: NDArray[np.float64] | None = None,
+        delta: float = 1.35,
     ) -> None: ...
     def solve(
         self,
@@ -182,9 +185,37 @@ class Problem:
         intercept_init: float = 0.0,
     ) -> Solution: ...
     def largest_strength(self) -> float: ...
+    def saturated(self) -> float: ...
     def scale(self) -> float: ...
     def certify(self, coef: NDArray[np.float64], intercept: float) -> tuple[float, float]: ...
 
+class MultinomialProblem:
+    def __init__(
+        self,
+        X: Design,
+        labels: NDArray[np.int64],
+        n_classes: int,
+        sample_weight: NDArray[np.float64] | None,
+        l1: float,
+        l2: float,
+        penalty_factor: NDArray[np.float64] | None,
+        positive: bool,
+        fit_intercept: bool,
+        n_threads: int,
+        column_scale: NDArray[np.float64] | None = None,
+    ) -> None: ...
+    def solve(
+        self,
+        tol: float,
+        max_iter: int,
+        coef_init: NDArray[np.float64] | None = None,
+        intercept_init: NDArray[np.float64] | None = None,
+    ) -> tuple[Solution, NDArray[np.float64]]: ...
+    def largest_strength(self) -> float: ...
+
+def column_deviations(
+    X: Design, sample_weight: NDArray[np.float64] | None, centred: bool, n_threads: int
+) -> NDArray[np.float64]: ...
 def soft_threshold(z: NDArray[np.float64], t: NDArray[np.float64]) -> Any: ...
 
 # --- pruned models ---

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 MAGIC = b"\x89SXM\r\n\x1a\n"  # as PNG's: text-mode transfers and 7-bit channels damage it visibly
-VERSION = 1
+VERSION = 2
 ALIGNMENT = 8
 META = "meta"
 

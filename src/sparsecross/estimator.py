@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import _solvers
 from ._inputs import Floats, as_design, as_penalty_factor
 from ._solvers import Status
-from .solving import RULES, LossName, Solution, Task, unsolved
+from .solving import DEFAULT_DELTA, RULES, LossName, Solution, Task, unsolved
 
 _ADVICE = {
     Status.max_iter: "increase max_iter, or accept the gap by increasing tol",
@@ -32,6 +32,10 @@ _PARAMETERS = """fit_intercept : bool, default=True
         Whether to fit an intercept. It is never penalised, and X is not centred for it.
     positive : bool, default=False
         Whether weights must not be negative.
+    standardize : bool, default=False
+        Whether to penalise w_j σ_j in place of w_j, as if X were standardised: σ_j is the weighted
+        standard deviation of column j (its root mean square without an intercept). X is not
+        touched, `coef_` is on its scale, and constant columns are excluded.
     penalty_factor : array-like of shape (n_features,), optional
         ω: 0 leaves a column unpenalised, infinity excludes it. All 1 by default.
     tol : float, default=1e-4
@@ -43,6 +47,9 @@ _PARAMETERS = """fit_intercept : bool, default=True
     n_threads : int, optional
         Threads; by default as many as OpenMP is allowed here. The answer does not depend on it."""
 
+
+# What turns margins into predictions, where that is not the margin itself or a label's sign.
+Link = Literal["log", "softmax"]
 
 _Estimator = TypeVar("_Estimator", bound=type)
 
@@ -58,7 +65,9 @@ class SparseLinearModel(BaseEstimator):
     """What the estimators share: one or several L1 problems over the same columns."""
 
     _loss: ClassVar[LossName]
+    _link: Link | None = None
     l1_ratio: float = 1.0
+    delta: float = DEFAULT_DELTA
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "alpha": [*RULES["alpha"], None],
@@ -68,6 +77,7 @@ class SparseLinearModel(BaseEstimator):
             for name in (
                 "fit_intercept",
                 "positive",
+                "standardize",
                 "penalty_factor",
                 "tol",
                 "max_iter",
@@ -93,7 +103,12 @@ class SparseLinearModel(BaseEstimator):
         return as_design(X, "columns", self.n_threads)
 
     def _solve(
-        self, design: _solvers.Design, targets: Iterable[Floats], n_targets: int, weight: Any
+        self,
+        design: _solvers.Design,
+        targets: Iterable[Floats],
+        n_targets: int,
+        weight: Floats | None,
+        offset: Floats | None,
     ) -> None:
         """Solve a problem for each target, which is held only meanwhile, and set what is fitted.
 
@@ -120,6 +135,9 @@ class SparseLinearModel(BaseEstimator):
                 self.fit_intercept,
                 self.positive,
                 self.n_threads,
+                offset,
+                self.standardize,
+                self.delta,
             )
             alpha = task.default_alpha(self.l1_ratio) if self.alpha is None else self.alpha
             solution = task.solve(

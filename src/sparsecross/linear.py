@@ -7,13 +7,70 @@ from typing import Any, ClassVar, Self
 import numpy.typing as npt
 from sklearn.base import RegressorMixin, _fit_context
 
-from ._inputs import Floats, as_sample_weight, as_target
+from ._inputs import Floats, as_offset, as_sample_weight, as_target
 from .estimator import SparseLinearModel, documented
-from .solving import RULES, LossName
+from .solving import RULES, LossName, check_target
+
+
+class SparseRegressor(RegressorMixin, SparseLinearModel):
+    """What the regressors share: one target, predicted by its margin."""
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
+        """Fit to data.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, n_features)
+            float32 or float64; CSC and Fortran order are read where they lie, other layouts are
+            turned into those once.
+        y : array-like of shape (n_samples,)
+            Real targets; counts or rates, not negative, for the Poisson loss.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights, not negative; only their proportions matter.
+        offset : array-like of shape (n_samples,), optional
+            What is added to the margins Xw + b of these rows. Predictions leave it out.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an input breaks its rule; the message names it.
+        """
+        with self._unchanged_unless_fitted():
+            design = self._design(X, y)
+            target = as_target(y, design.shape[0])
+            weight = as_sample_weight(sample_weight, target)
+            shifts = as_offset(offset, design.shape[0])
+            check_target(self._loss, target, weight, shifts, self.fit_intercept)
+            self._solve(design, [target], 1, weight, shifts)
+        return self
+
+    def predict(self, X: Any) -> Floats:
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, n_features)
+            Data in any layout.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns than at fit, or is malformed.
+        """
+        return self._margins(X)
 
 
 @documented
-class ElasticNet(RegressorMixin, SparseLinearModel):
+class ElasticNet(SparseRegressor):
     """Linear regression with L1 and L2 penalties, certified by a duality gap.
 
     Minimises ``1/(2n) Σ s_i (y_i - x_i·w - b)² + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)``,
@@ -65,7 +122,7 @@ class ElasticNet(RegressorMixin, SparseLinearModel):
 
     _loss: ClassVar[LossName] = "squared"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **SparseLinearModel._parameter_constraints,
+        **SparseRegressor._parameter_constraints,
         "l1_ratio": RULES["l1_ratio"],
     }
 
@@ -76,6 +133,7 @@ class ElasticNet(RegressorMixin, SparseLinearModel):
         l1_ratio: float = 0.5,
         fit_intercept: bool = True,
         positive: bool = False,
+        standardize: bool = False,
         penalty_factor: npt.ArrayLike | None = None,
         tol: float = 1e-4,
         max_iter: int = 100_000,
@@ -86,59 +144,12 @@ class ElasticNet(RegressorMixin, SparseLinearModel):
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.standardize = standardize
         self.penalty_factor = penalty_factor
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.n_threads = n_threads
-
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit to data.
-
-        Parameters
-        ----------
-        X : array-like or sparse of shape (n_samples, n_features)
-            float32 or float64; CSC and Fortran order are read where they lie, other layouts are
-            turned into those once.
-        y : array-like of shape (n_samples,)
-            Real targets.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights, not negative; only their proportions matter.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If an input breaks its rule; the message names it.
-        """
-        with self._unchanged_unless_fitted():
-            design = self._design(X, y)
-            target = as_target(y, design.shape[0])
-            self._solve(design, [target], 1, as_sample_weight(sample_weight, target))
-        return self
-
-    def predict(self, X: Any) -> Floats:
-        """Predict targets.
-
-        Parameters
-        ----------
-        X : array-like or sparse of shape (n_samples, n_features)
-            Data in any layout.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), float64
-
-        Raises
-        ------
-        ValueError
-            If X has another number of columns than at fit, or is malformed.
-        """
-        return self._margins(X)
 
 
 @documented
@@ -174,9 +185,7 @@ class Lasso(ElasticNet):
     array([1.5, 0. ])
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = (
-        SparseLinearModel._parameter_constraints
-    )
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = SparseRegressor._parameter_constraints
 
     def __init__(
         self,
@@ -184,6 +193,7 @@ class Lasso(ElasticNet):
         *,
         fit_intercept: bool = True,
         positive: bool = False,
+        standardize: bool = False,
         penalty_factor: npt.ArrayLike | None = None,
         tol: float = 1e-4,
         max_iter: int = 100_000,
@@ -195,6 +205,7 @@ class Lasso(ElasticNet):
             l1_ratio=1.0,
             fit_intercept=fit_intercept,
             positive=positive,
+            standardize=standardize,
             penalty_factor=penalty_factor,
             tol=tol,
             max_iter=max_iter,

@@ -6,15 +6,17 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, log_expit
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from ._inputs import Floats, as_sample_weight, check_length
-from .estimator import SparseLinearModel, documented
+from . import _solvers
+from ._inputs import Floats, as_offset, as_penalty_factor, as_sample_weight, check_length
+from .estimator import Link, SparseLinearModel, documented
+from .multinomial import MultinomialTask
 from .solving import RULES, LossName, Solution
 
 
@@ -24,7 +26,9 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
 
     Minimises ``1/n Σ s_i log(1 + exp(-y_i (x_i·w + b))) + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)``
     with two labels coded -1 and +1. More than two classes are fitted one against the rest, each
-    with its own certificate. scikit-learn's C is 1 / (alpha Σ s_i).
+    with its own certificate, or with ``multi_class="multinomial"`` all at once with one:
+    ``1/n Σ s_i (log Σ_k exp(m_ik) - m_i,y_i) + alpha Σ_jk ω_j (ρ |w_kj| + (1-ρ)/2 w_kj²)`` over the
+    margins m_ik = x_i·w_k + b_k. scikit-learn's C is 1 / (alpha Σ s_i).
 
     Parameters
     ----------
@@ -36,6 +40,9 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         ρ, the share of the L1 part, between 0 and 1.
     class_weight : dict, "balanced" or None, default=None
         Weights by class, multiplied into `sample_weight`; as in scikit-learn.
+    multi_class : {"ovr", "multinomial"}, default="ovr"
+        What is fitted for more than two classes: each against the rest, or the multinomial model.
+        For two classes both are the one problem above.
     {parameters}
 
     Attributes
@@ -49,15 +56,16 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Intercepts, 0.0 without.
     dual_gap_, relative_gap_, alpha_, n_iter_ : float and int, or ndarray of shape (n_classes,)
-        Of the one problem, or of each.
+        Of the one problem, or of each class against the rest.
     status_, history_ : Status and list of Round, or lists of them
-        Of the one problem, or of each.
+        Of the one problem, or of each class against the rest.
     n_features_in_ : int
         Number of columns.
 
     References
     ----------
-    Yuan, Ho & Lin 2012; Massias, Gramfort & Salmon 2018.
+    Yuan, Ho & Lin 2012; Massias, Gramfort & Salmon 2018; Friedman, Hastie & Tibshirani 2010,
+    section 4.
 
     Examples
     --------
@@ -72,6 +80,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         **SparseLinearModel._parameter_constraints,
         "l1_ratio": RULES["l1_ratio"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "multi_class": [StrOptions({"ovr", "multinomial"})],
     }
 
     def __init__(
@@ -80,8 +89,10 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         *,
         l1_ratio: float = 1.0,
         class_weight: dict[Any, float] | str | None = None,
+        multi_class: str = "ovr",
         fit_intercept: bool = True,
         positive: bool = False,
+        standardize: bool = False,
         penalty_factor: npt.ArrayLike | None = None,
         tol: float = 1e-4,
         max_iter: int = 100_000,
@@ -91,8 +102,10 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.class_weight = class_weight
+        self.multi_class = multi_class
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.standardize = standardize
         self.penalty_factor = penalty_factor
         self.tol = tol
         self.max_iter = max_iter
@@ -100,7 +113,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         self.n_threads = n_threads
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
         """Fit to data.
 
         Parameters
@@ -112,6 +125,10 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
             Labels of at least two classes.
         sample_weight : array-like of shape (n_samples,), optional
             Weights, not negative; only their proportions matter.
+        offset : array-like of shape (n_samples,), optional
+            What is added to the margins Xw + b of these rows (of each class against the rest).
+            Predictions leave it out. The multinomial model has none: what is added to the margins
+            of all classes alike changes nothing.
 
         Returns
         -------
@@ -141,10 +158,58 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
                 )
             positives = [1] if len(classes) == 2 else range(len(classes))
             targets = (np.where(codes == k, 1.0, -1.0) for k in positives)
+            shifts = as_offset(offset, design.shape[0])
+            multinomial = self.multi_class == "multinomial" and len(classes) > 2
+            if multinomial and len(seen) < len(classes):
+                missing = np.setdiff1d(np.arange(len(classes)), seen)[0]
+                raise ValueError(
+                    "every class must have a sample of positive weight for "
+                    f"multi_class='multinomial', {classes.tolist()[missing]!r} has none."
+                )
+            if multinomial and shifts is not None:
+                raise ValueError(
+                    "offset must be None for multi_class='multinomial' and more than two classes: "
+                    "added to the margins of all classes alike it changes nothing."
+                )
             # Before solving: an interrupted fit keeps its weights, and they need their labels.
             self.classes_ = classes
-            self._solve(design, targets, len(positives), weight)
+            self._link = "softmax" if multinomial else None
+            if multinomial:
+                self._solve_together(design, codes.astype(np.int64), len(classes), weight)
+                return self
+            self._solve(design, targets, len(positives), weight, shifts)
         return self
+
+    def _solve_together(
+        self, design: _solvers.Design, codes: npt.NDArray[np.int64], n_classes: int, weight: Any
+    ) -> None:
+        n_features = design.shape[1]
+        task = MultinomialTask(
+            design,
+            codes,
+            n_classes,
+            weight,
+            as_penalty_factor(self.penalty_factor, n_features),
+            self.fit_intercept,
+            self.positive,
+            self.n_threads,
+            self.standardize,
+        )
+        alpha = task.default_alpha(self.l1_ratio) if self.alpha is None else self.alpha
+        starts = self._starts(n_classes, n_features)
+        coefs = [coef for coef, _ in starts if coef is not None]
+        solution = task.solve(
+            alpha,
+            self.l1_ratio,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            coef_init=np.stack(coefs) if coefs else None,
+            intercept_init=np.array([intercept for _, intercept in starts]) if coefs else None,
+        )
+        self._set_fitted([solution], [float(alpha)])
+        if solution.interruption is not None:
+            raise solution.interruption
+        self._warn([solution])
 
     def _set_fitted(self, solutions: list[Solution], alphas: list[float]) -> None:
         super()._set_fitted(solutions, alphas)
@@ -190,7 +255,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         return labels(self._margins(X), self.classes_)
 
     def predict_proba(self, X: Any) -> Floats:
-        """Probabilities of the classes; one against the rest, they are scaled to sum to 1.
+        """Probabilities of the classes; of each against the rest, they are scaled to sum to 1.
 
         Parameters
         ----------
@@ -207,13 +272,16 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         ValueError
             If X has another number of columns than at fit, or is malformed.
         """
-        return probabilities(self._margins(X))
+        return probabilities(self._margins(X), self._link)
 
     def predict_log_proba(self, X: Any) -> Floats:
         """Return the logarithm of :meth:`predict_proba`, same arguments and shape."""
         margins = self._margins(X)
         if margins.ndim == 1:  # probabilities too small for a float still have a logarithm
             return np.stack([log_expit(-margins), log_expit(margins)], axis=1)
+        if self._link == "softmax":
+            each: Floats = log_softmax(margins, axis=1)
+            return each
         return np.log(probabilities(margins))
 
 
@@ -224,8 +292,11 @@ def labels(margins: Floats, classes: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return chosen
 
 
-def probabilities(margins: Floats) -> Floats:
+def probabilities(margins: Floats, link: Link | None = None) -> Floats:
     """Probabilities (n, n_classes) of margins (n,) for two classes or (n, n_classes) for more."""
+    if link == "softmax":
+        joint: Floats = softmax(margins, axis=1)
+        return joint
     if margins.ndim == 1:
         return np.stack([expit(-margins), expit(margins)], axis=1)
     each: Floats = expit(margins)

@@ -17,6 +17,7 @@ from ._inputs import Floats, as_design
 from .crossing import FeatureCross
 from .logistic import labels, probabilities
 from .memory import PARTS, MemoryReport
+from .poisson import rates
 
 INDEX = ("low", "high", "samples")  # the arrays of an index of columns, in order
 
@@ -45,7 +46,7 @@ def _unpack_classes(packed: dict[str, Any]) -> npt.NDArray[Any]:
 
 def _classifies(model: PrunedModel) -> bool:
     if model.classes_ is None:
-        raise AttributeError("a regressor has margins only: predict returns them")
+        raise AttributeError("a regressor has no classes: predict is all it offers")
     return True
 
 
@@ -251,7 +252,7 @@ class PrunedModel:
             If X does not fit the model, or a part of the file that is needed is damaged.
         """
         margins = self._margins(X)
-        return margins if self.classes_ is None else labels(margins, self.classes_)
+        return self._response(margins) if self.classes_ is None else labels(margins, self.classes_)
 
     @available_if(_classifies)  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> Floats:
@@ -261,7 +262,7 @@ class PrunedModel:
     @available_if(_classifies)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Floats:
         """Probabilities of the classes, of shape (n_samples, n_classes)."""
-        return probabilities(self._margins(X))
+        return probabilities(self._margins(X), self._meta.get("link"))
 
     def predict_one(self, row: Any) -> Any:
         """Predict a single row, at low latency.
@@ -300,8 +301,11 @@ class PrunedModel:
             [self._margin_one(row, k) + b for k, b in enumerate(self.intercept_)], dtype=np.float64
         )
         if self.classes_ is None:
-            return float(margins[0])
+            return float(self._response(margins)[0])
         return labels(margins if len(margins) == 1 else margins[None, :], self.classes_)[0]
+
+    def _response(self, margins: Floats) -> Floats:
+        return rates(margins) if self._meta.get("link") == "log" else margins
 
     def _margin_one(self, row: Any, k: int) -> float:
         if self._universe == 0:
@@ -391,6 +395,11 @@ def _check_meta(meta: dict[str, Any], blocks: set[str]) -> None:
             raise ValueError(f"{n_outputs} outputs do not fit {n_classes} classes")
     elif n_outputs != 1:
         raise ValueError(f"a regressor has one output, got {n_outputs}")
+    link = meta.get("link")
+    if link not in ((None, "softmax") if n_outputs > 1 else (None, "log")):
+        raise ValueError(f"a model of {n_outputs} outputs cannot have the link {link!r}")
+    if link == "log" and classes is not None:
+        raise ValueError("a classifier cannot have the link 'log'")
     needed = {"icpt"} | {f"{part}{k}" for part in ("w", *INDEX) for k in range(n_outputs)}
     encoder = meta["encoder"]
     if encoder is not None:

@@ -14,8 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import _solvers
 from ._inputs import Floats
 from .crossing import FeatureCross
-from .linear import ElasticNet
-from .logistic import SparseLogisticRegression
+from .estimator import SparseLinearModel
 from .memory import MemoryReport, object_bytes
 from .pruned import INDEX, PrunedModel
 
@@ -49,8 +48,9 @@ def prune(model: Any) -> PrunedModel:
     Parameters
     ----------
     model : fitted estimator or Pipeline(FeatureCross, estimator)
-        A `Lasso`, `ElasticNet` or `SparseLogisticRegression`, alone or behind a `FeatureCross`,
-        whose dictionaries are then cut down to the categories and crosses that are left.
+        A `Lasso`, `ElasticNet`, `HuberRegressor`, `PoissonRegressor` or
+        `SparseLogisticRegression`, alone or behind a `FeatureCross`, whose dictionaries are then
+        cut down to the categories and crosses that are left.
 
     Returns
     -------
@@ -100,6 +100,7 @@ def prune(model: Any) -> PrunedModel:
         "universe": universe,
         "n_outputs": len(coefs),
         "classes": _pack_classes(getattr(estimator, "classes_", None)),
+        "link": estimator._link,
         "encoder": None,
     }
     if kept is not None:
@@ -122,10 +123,10 @@ def _parts_of(model: Any) -> tuple[FeatureCross | None, Any]:
                 f"a Pipeline of {[type(step).__name__ for step in steps]}"
             )
         encoder, model = steps
-    if not isinstance(model, ElasticNet | SparseLogisticRegression):
+    if not isinstance(model, SparseLinearModel):
         raise TypeError(
-            "model must be (a Pipeline of a FeatureCross and) a Lasso, ElasticNet or "
-            f"SparseLogisticRegression, got {type(model).__name__}"
+            "model must be (a Pipeline of a FeatureCross and) a Lasso, ElasticNet, HuberRegressor, "
+            f"PoissonRegressor or SparseLogisticRegression, got {type(model).__name__}"
         )
     return encoder, model
 

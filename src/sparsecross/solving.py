@@ -19,6 +19,7 @@ from . import _solvers
 from ._inputs import (
     Floats,
     as_design,
+    as_offset,
     as_penalty_factor,
     as_sample_weight,
     as_start,
@@ -26,9 +27,11 @@ from ._inputs import (
 )
 from ._solvers import Status
 
-LossName = Literal["squared", "logistic"]
-LOSSES = ("squared", "logistic")
+LossName = Literal["squared", "logistic", "huber", "absolute", "poisson"]
+LOSSES = ("squared", "logistic", "huber", "absolute", "poisson")
 DEFAULT_ALPHA_RATIO = 100  # alpha=None means alpha_max / 100
+DEFAULT_DELTA = 1.35  # Huber 1964: 95 % of the efficiency of least squares under standard noise
+MAX_LOG_RATE = 700.0  # beyond it exp() is beyond double precision
 
 
 class Round(NamedTuple):
@@ -56,7 +59,8 @@ class Solution:
         A feasible point of the dual that proves `dual`; empty where none is known.
     primal, dual, gap, relative_gap : float
         Objective, its proved lower bound, their difference, and that in units of the objective
-        at zero weights. No weights whatever reach an objective below `primal - gap`.
+        at zero weights (for the Poisson loss less that of perfect margins, which is not 0). No
+        weights whatever reach an objective below `primal - gap`.
     n_iter : int
         Sweeps of coordinate descent over the working sets.
     n_active : int
@@ -123,27 +127,50 @@ class Task:
     fit_intercept: bool = True
     positive: bool = False
     n_threads: int | None = None
+    offset: Floats | None = None
+    standardize: bool = False
+    delta: float = DEFAULT_DELTA
+
+    @property
+    def _of_differences(self) -> bool:
+        """Whether the loss is one of y - m, so that an offset may be taken off y."""
+        return self.loss in ("squared", "huber", "absolute")
 
     @cached_property
     def _centre(self) -> float:
-        """What is taken off the targets of squared loss and given back to the intercept.
+        """What is taken off the targets of such a loss and given back to the intercept.
 
         Otherwise targets with a mean far above their deviation (times, prices) would lose the
         digits that tell them apart to cancellation.
         """
-        if self.loss != "squared" or not self.fit_intercept:
+        if not self._of_differences or not self.fit_intercept:
             return 0.0
-        return float(np.average(self.y, weights=self.sample_weight))
+        target = self.y if self.offset is None else self.y - self.offset
+        if self.loss == "squared":
+            return float(np.average(target, weights=self.sample_weight))
+        return float(np.median(target))
 
     @cached_property
-    def _centred(self) -> Floats:
-        return self.y - self._centre if self._centre else self.y
+    def _target(self) -> Floats:
+        target = self.y
+        if self._of_differences and self.offset is not None:
+            target = target - self.offset
+        return target - self._centre if self._centre else target
+
+    @cached_property
+    def column_scale(self) -> Floats | None:
+        """Standard deviations of the columns where the penalty is to be in their units."""
+        if not self.standardize:
+            return None
+        return _solvers.column_deviations(
+            self.design, self.sample_weight, self.fit_intercept, self.n_threads or 0
+        )
 
     def _problem(self, l1: float, l2: float) -> _solvers.Problem:
         return _solvers.Problem(
             self.design,
             self.loss,
-            self._centred,
+            self._target,
             self.sample_weight,
             l1,
             l2,
@@ -151,6 +178,9 @@ class Task:
             self.positive,
             self.fit_intercept,
             self.n_threads or 0,
+            None if self._of_differences else self.offset,
+            self.column_scale,
+            self.delta,
         )
 
     def alpha_max(self, l1_ratio: float = 1.0) -> float:
@@ -182,19 +212,22 @@ class Task:
         """Minimise the objective at this alpha."""
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
         found = problem.solve(tol, max_iter, coef_init, intercept_init - self._centre)
-        coef = found.coef
+        coef, saturated = found.coef, problem.saturated()
         return Solution(
             coef=coef,
             intercept=found.intercept + self._centre,
             dual_point=found.dual_point,
-            primal=found.primal,
-            dual=found.dual,
+            primal=found.primal + saturated,
+            dual=found.dual + saturated,
             gap=found.gap,
             relative_gap=found.gap / found.scale,
             n_iter=found.n_iter,
             n_active=int(np.count_nonzero(coef)),
             status=found.status,
-            history=[Round(*r) for r in found.history],
+            history=[
+                Round(*r)._replace(primal=r[3] + saturated, dual=r[4] + saturated)
+                for r in found.history
+            ],
             interruption=found.interruption,
         )
 
@@ -203,7 +236,43 @@ class Task:
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
         primal, dual = problem.certify(coef, intercept - self._centre)
         gap = 0.0 if primal <= dual else primal - dual
-        return Certificate(primal, dual, gap, gap / problem.scale())
+        saturated = problem.saturated()
+        return Certificate(primal + saturated, dual + saturated, gap, gap / problem.scale())
+
+
+def check_target(
+    loss: LossName,
+    target: Floats,
+    weight: Floats | None,
+    offset: Floats | None,
+    fit_intercept: bool,
+) -> None:
+    """Raise a ValueError unless the loss is defined for these targets and offsets."""
+    seen = target if weight is None else target[weight > 0]
+    if loss == "logistic":
+        if not np.isin(target, (-1.0, 1.0)).all():
+            bad = target[~np.isin(target, (-1.0, 1.0))][0]
+            raise ValueError(f"y must hold -1 and +1 for loss='logistic', got {bad}.")
+        if (seen == seen[0]).all():
+            raise ValueError(
+                "y must hold both -1 and +1 with positive weight for loss='logistic', "
+                f"got only {seen[0]}."
+            )
+    if loss == "poisson":
+        if (target < 0).any():
+            raise ValueError(
+                f"y must not be negative for the Poisson loss, got {target.min()}: it counts."
+            )
+        if fit_intercept and not seen.any():
+            raise ValueError(
+                "y must hold a positive target of positive weight for the Poisson loss with an "
+                "intercept, got only 0: no intercept is best."
+            )
+        if offset is not None and offset.max() > MAX_LOG_RATE:
+            raise ValueError(
+                f"offset must be at most {MAX_LOG_RATE:g} for the Poisson loss, as exp(offset) "
+                f"must be finite, got {offset.max()}."
+            )
 
 
 def _task(
@@ -215,20 +284,16 @@ def _task(
     fit_intercept: bool,
     positive: bool,
     n_threads: int | None,
+    offset: Any,
+    standardize: bool,
+    delta: float,
 ) -> Task:
     design = as_design(X, "columns", n_threads)
     n_samples, n_features = design.shape
     target = as_target(y, n_samples)
-    if loss == "logistic" and not np.isin(target, (-1.0, 1.0)).all():
-        bad = target[~np.isin(target, (-1.0, 1.0))][0]
-        raise ValueError(f"y must hold -1 and +1 for loss='logistic', got {bad}.")
     weight = as_sample_weight(sample_weight, target)
-    seen = target if weight is None else target[weight > 0]
-    if loss == "logistic" and (seen == seen[0]).all():
-        raise ValueError(
-            "y must hold both -1 and +1 with positive weight for loss='logistic', "
-            f"got only {seen[0]}."
-        )
+    shifts = as_offset(offset, n_samples)
+    check_target(loss, target, weight, shifts, fit_intercept)
     return Task(
         design,
         target,
@@ -238,6 +303,9 @@ def _task(
         fit_intercept,
         positive,
         n_threads,
+        shifts,
+        standardize,
+        delta,
     )
 
 
@@ -248,6 +316,8 @@ RULES: dict[str, list[Any]] = {
     "l1_ratio": [Interval(Real, 0, 1, closed="both")],
     "fit_intercept": ["boolean"],
     "positive": ["boolean"],
+    "standardize": ["boolean"],
+    "delta": [Interval(Real, 0, None, closed="neither")],
     "penalty_factor": ["array-like", None],
     "tol": [Interval(Real, 0, None, closed="left")],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -273,8 +343,11 @@ def solve(
     l1_ratio: float = 1.0,
     fit_intercept: bool = True,
     positive: bool = False,
+    standardize: bool = False,
+    delta: float = DEFAULT_DELTA,
     penalty_factor: Any = None,
     sample_weight: Any = None,
+    offset: Any = None,
     tol: float = 1e-4,
     max_iter: int = 100_000,
     coef_init: Any = None,
@@ -283,16 +356,17 @@ def solve(
 ) -> Solution:
     """Solve one L1-regularised problem and certify the answer.
 
-    Minimises ``(1/n) Σ s_i loss(y_i, x_i·w + b) + alpha Σ ω_j (ρ |w_j| + (1-ρ)/2 w_j²)``.
+    Minimises ``(1/n) Σ s_i loss(y_i, x_i·w + b + o_i) + alpha Σ ω_j (ρ |w_j| + (1-ρ)/2 w_j²)``.
 
     Parameters
     ----------
     X : array-like or sparse of shape (n_samples, n_features)
         Data, dense or sparse, float32 or float64, CSC and Fortran order without a copy.
     y : array-like of shape (n_samples,)
-        Targets; -1 and +1 for the logistic loss.
-    loss : {"squared", "logistic"}, default="squared"
-        The loss.
+        Targets; -1 and +1 for the logistic loss, not negative for the Poisson loss.
+    loss : {"squared", "logistic", "huber", "absolute", "poisson"}, default="squared"
+        The loss at margin m: ½ (y - m)²; log(1 + exp(-y m)); squared up to an error of `delta` and
+        linear beyond; |y - m|; exp(m) - y m.
     alpha : float
         Strength of the penalty, at least 0.
     l1_ratio : float, default=1.0
@@ -301,10 +375,19 @@ def solve(
         Whether there is an intercept b, which is never penalised.
     positive : bool, default=False
         Whether weights must not be negative.
+    standardize : bool, default=False
+        Whether to penalise w_j σ_j in place of w_j, as if X were standardised: σ_j is the weighted
+        standard deviation of column j (its root mean square without an intercept). X is not
+        touched, `coef` is on its scale, and constant columns are excluded.
+    delta : float, default=1.35
+        Where Huber's loss turns from squared to linear, in units of y. No other loss reads it.
     penalty_factor : array-like of shape (n_features,), optional
         ω: 0 leaves a column unpenalised, infinity excludes it.
     sample_weight : array-like of shape (n_samples,), optional
         s, scaled to mean 1 here.
+    offset : array-like of shape (n_samples,), optional
+        o, added to the margins: what is known of them already, such as the logarithm of the
+        exposure with the Poisson loss.
     tol : float, default=1e-4
         The relative duality gap to reach.
     max_iter : int, default=100_000
@@ -344,12 +427,26 @@ def solve(
         l1_ratio=l1_ratio,
         fit_intercept=fit_intercept,
         positive=positive,
+        standardize=standardize,
+        delta=delta,
         tol=tol,
         max_iter=max_iter,
         n_threads=n_threads,
     )
     _check_finite(intercept_init, "intercept_init")
-    task = _task(X, y, loss, sample_weight, penalty_factor, fit_intercept, positive, n_threads)
+    task = _task(
+        X,
+        y,
+        loss,
+        sample_weight,
+        penalty_factor,
+        fit_intercept,
+        positive,
+        n_threads,
+        offset,
+        standardize,
+        delta,
+    )
     start = None if coef_init is None else as_start(coef_init, task.design.shape[1])
     solution = task.solve(
         alpha,
@@ -372,8 +469,11 @@ def alpha_max(
     l1_ratio: float = 1.0,
     fit_intercept: bool = True,
     positive: bool = False,
+    standardize: bool = False,
+    delta: float = DEFAULT_DELTA,
     penalty_factor: Any = None,
     sample_weight: Any = None,
+    offset: Any = None,
     n_threads: int | None = None,
 ) -> float:
     """Return the smallest alpha at which every penalised weight is 0.
@@ -385,6 +485,11 @@ def alpha_max(
     ValueError
         If there is none: for ``l1_ratio=0``, or for ``positive=True`` where no column is positively
         correlated with y.
+
+    Notes
+    -----
+    For ``loss="absolute"`` with several samples at the median of y, or unpenalised columns, all
+    weights are 0 at the value returned, but may be so at a smaller one.
 
     Examples
     --------
@@ -398,9 +503,23 @@ def alpha_max(
         l1_ratio=l1_ratio,
         fit_intercept=fit_intercept,
         positive=positive,
+        standardize=standardize,
+        delta=delta,
         n_threads=n_threads,
     )
-    task = _task(X, y, loss, sample_weight, penalty_factor, fit_intercept, positive, n_threads)
+    task = _task(
+        X,
+        y,
+        loss,
+        sample_weight,
+        penalty_factor,
+        fit_intercept,
+        positive,
+        n_threads,
+        offset,
+        standardize,
+        delta,
+    )
     return task.alpha_max(l1_ratio)
 
 
@@ -415,8 +534,11 @@ def certify(
     l1_ratio: float = 1.0,
     fit_intercept: bool = True,
     positive: bool = False,
+    standardize: bool = False,
+    delta: float = DEFAULT_DELTA,
     penalty_factor: Any = None,
     sample_weight: Any = None,
+    offset: Any = None,
     n_threads: int | None = None,
 ) -> Certificate:
     """Bound how far given weights, from anywhere, are from the optimum.
@@ -427,7 +549,8 @@ def certify(
         The weights to judge.
     intercept : float, default=0.0
         Their intercept.
-    X, y, loss, alpha, l1_ratio, fit_intercept, positive, penalty_factor, sample_weight, n_threads
+    X, y, loss, alpha, l1_ratio, fit_intercept, positive, standardize, delta, penalty_factor, \
+sample_weight, offset, n_threads
         The problem, as in :func:`solve`.
 
     Returns
@@ -440,6 +563,11 @@ def certify(
     ValueError
         If an argument breaks its rule, or the weights are not feasible (negative although
         `positive`, or not 0 although excluded).
+
+    Notes
+    -----
+    The bound is made from the residuals of the weights. For ``loss="absolute"`` those of samples
+    that are fitted exactly say nothing, and the bound may be loose; :func:`solve` knows more.
     """
     _check(
         "certify",
@@ -448,10 +576,24 @@ def certify(
         l1_ratio=l1_ratio,
         fit_intercept=fit_intercept,
         positive=positive,
+        standardize=standardize,
+        delta=delta,
         n_threads=n_threads,
     )
     _check_finite(intercept, "intercept")
-    task = _task(X, y, loss, sample_weight, penalty_factor, fit_intercept, positive, n_threads)
+    task = _task(
+        X,
+        y,
+        loss,
+        sample_weight,
+        penalty_factor,
+        fit_intercept,
+        positive,
+        n_threads,
+        offset,
+        standardize,
+        delta,
+    )
     weights = as_start(coef, task.design.shape[1])
     if positive and (weights < 0).any():
         raise ValueError(f"coef must not be negative for positive=True, got {weights.min()}.")
@@ -460,6 +602,13 @@ def certify(
         if excluded.any():
             at = int(np.flatnonzero(excluded)[0])
             raise ValueError(f"coef must be 0 where penalty_factor is infinite, not so at {at}.")
+    if task.column_scale is not None:
+        constant = (task.column_scale == 0) & (weights != 0)
+        if constant.any():
+            at = int(np.flatnonzero(constant)[0])
+            raise ValueError(
+                f"coef must be 0 for constant columns with standardize=True, not so at {at}."
+            )
     return task.certify(weights, float(intercept), alpha, l1_ratio)
 
 

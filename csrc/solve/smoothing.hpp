@@ -1,0 +1,245 @@
+// Losses with kinks (|y - m|), by smooth ones that approach them.
+//
+// Problem: problem.hpp for a loss that is not smooth, to a relative duality gap of `tol` for that
+//          loss itself.
+// Given:   a start (coef of length p, intercept).
+// Result:  a Solution whose primal and dual are those of the loss with its kinks.
+//
+// The smoothed loss (Loss::smoothed) has a conjugate that is no smaller than the true one's and the
+// same domain, so the dual point of a smoothed problem is feasible for the true one and proves at
+// least as much there. For |r| smoothed within delta, a pair (w, θ) of gap g in the smoothed
+// problem has for |·| itself the gap
+//
+//     g + Σ_i c_i (|r_i| - h(r_i) - ½ delta (θ_i / c_i)²),      at θ = residual:
+//     g + Σ_{|r_i| < delta} c_i (|r_i| - r_i² / delta) <= g + ¼ delta · (share of such samples),
+//
+// so delta need not be as small as the gap asked for. It is quartered, from the loss of the
+// intercept alone on, and each problem starts from the one before.
+//
+// Cost:    a solve of working_set.hpp for each delta, most of them from a start that is close.
+// Sources: Nesterov 2005, "Smooth minimization of non-smooth functions"; Yi & Huang 2017,
+//          "Semismooth Newton coordinate descent for elastic-net penalized Huber loss and quantile
+//          regression" (the path in delta).
+#pragma once
+
+#include "solve/working_set.hpp"
+
+namespace sparsecross {
+
+namespace detail {
+
+constexpr double kQuartered = 0.25;
+constexpr double kLeastDelta = 1e-13;  // of the first
+
+inline Problem with_loss(const Problem& problem, const Loss& loss) {
+  return {problem.X, loss, problem.penalty, problem.fit_intercept, problem.n_threads};
+}
+
+// The first delta: the loss at zero weights.
+inline double first_delta(const Problem& problem) {
+  const std::vector<double> zero(static_cast<std::size_t>(problem.n()), 0.0);
+  const double shift = problem.fit_intercept ? problem.loss.best_shift(zero.data()) : 0.0;
+  return problem.loss.value(zero.data(), shift);
+}
+
+// What a bound of the smoothed problem at scale t θ is worth for the loss with its kinks.
+inline double lifted(const Problem& problem, const Loss& smooth, double dual,
+                     const std::vector<double>& theta, double t) {
+  return dual + (problem.loss.dual(theta.data(), t) - smooth.dual(theta.data(), t));
+}
+
+// Solves to a gap of `target`; `unit` is an upper bound of the objective at zero weights.
+inline Solution approach(const Problem& problem, double target, double unit, Index max_iter,
+                         Point start, const Poll& poll) {
+  using Clock = std::chrono::steady_clock;
+  const auto started = Clock::now();
+  Solution best;
+  best.primal = std::numeric_limits<double>::infinity();
+  Point at = std::move(start);
+  double delta = first_delta(problem);
+  const double least = kLeastDelta * delta;
+  bool close = false;  // what smoothing costs is small enough
+  int failures = 0;    // in a row
+  while (best.status == Status::not_run) {
+    const auto loss = problem.loss.smoothed(std::max(delta, std::numeric_limits<double>::min()));
+    const Problem smooth = with_loss(problem, *loss);
+    const double aim = close ? 0.25 * target : std::max(0.25 * target, 0.02 * delta);
+    Solution found = solve_working_set(smooth, {aim / unit, max_iter - best.n_iter}, &at.coef,
+                                       at.intercept, poll);
+    at.coef = std::move(found.coef);
+    at.intercept = found.intercept;
+    at.margins.resize(static_cast<std::size_t>(problem.n()));
+    refresh_margins(problem, at);
+    const double primal = primal_value(problem, at);
+    const double dual = found.dual_point.empty()
+                            ? -std::numeric_limits<double>::infinity()
+                            : lifted(problem, *loss, found.dual, found.dual_point, 1.0);
+    if (primal < best.primal) {
+      best.primal = primal;
+      best.coef = at.coef;
+      best.intercept = at.intercept;
+    }
+    if (dual > best.dual) {
+      best.dual = dual;
+      best.dual_point = std::move(found.dual_point);
+    }
+    best.n_iter += found.n_iter;
+    const Round& last = found.history.back();
+    best.history.push_back({best.n_iter, last.working_set, last.n_active, best.primal, best.dual,
+                            std::chrono::duration<double>(Clock::now() - started).count()});
+
+    failures = found.status == Status::converged ? 0 : failures + 1;
+    const double cost = primal - dual - found.gap();
+    if (found.status == Status::interrupted) {
+      best.status = Status::interrupted;
+    } else if (best.gap() <= target) {
+      best.status = Status::converged;
+    } else if (best.n_iter >= max_iter) {
+      best.status = Status::max_iter;
+    } else if (cost > 0.5 * target && delta > least && failures < 3) {
+      delta *= kQuartered;
+    } else if (!close && failures == 0) {
+      close = true;
+    } else {
+      best.status = best.dual > -std::numeric_limits<double>::infinity() ? Status::precision_limit
+                                                                         : Status::not_certified;
+    }
+  }
+  return best;
+}
+
+}  // namespace detail
+
+// All penalised weights 0, the rest at their best, and a dual point that proves it.
+struct KinkedNull {
+  NullModel model;
+  std::vector<double> theta;  // n, empty where none is known
+};
+
+inline KinkedNull kinked_null(const Problem& problem, const Poll& poll) {
+  const auto n = static_cast<std::size_t>(problem.n()), p = static_cast<std::size_t>(problem.p());
+  KinkedNull null;
+  Point& at = null.model.at;
+  at.coef.assign(p, 0.0);
+  at.margins.assign(n, 0.0);
+  settle_intercept(problem, at);
+  const double value = problem.loss.value(at.margins.data());
+  null.model.lower = value;
+  null.model.interrupted = false;
+
+  std::vector<double> factor(p, std::numeric_limits<double>::infinity());
+  bool any = false;
+  if (problem.penalty.any_unpenalised())
+    for (Index j = 0; j < problem.p(); ++j)
+      if (problem.penalty.unpenalised(j)) {
+        factor[static_cast<std::size_t>(j)] = 0.0;
+        any = true;
+      }
+  if (any && value > 0.0) {
+    const Penalty free(1.0, 0.0, factor.data(), problem.penalty.positive());
+    const Problem part{problem.X, problem.loss, free, problem.fit_intercept, problem.n_threads};
+    Solution found = detail::approach(part, 1e-9 * value, value, 10000, at, poll);
+    null.model.interrupted = found.status == Status::interrupted;
+    null.model.lower = found.dual;
+    at.coef = std::move(found.coef);
+    at.intercept = found.intercept;
+    refresh_margins(problem, at);
+    null.theta = std::move(found.dual_point);
+    return null;
+  }
+  null.theta.resize(n);
+  problem.loss.residual(at.margins.data(), null.theta.data());
+  if (problem.fit_intercept) balance_with_kinks(problem, at, null.theta);
+  return null;
+}
+
+// The entry for every loss; parameters as of solve_working_set.
+inline Solution solve(const Problem& problem, const Options& options,
+                      const std::vector<double>* coef_init, double intercept_init,
+                      const Poll& poll) {
+  if (problem.loss.smooth())
+    return solve_working_set(problem, options, coef_init, intercept_init, poll);
+
+  const KinkedNull null = kinked_null(problem, poll);
+  const double scale = objective_scale(problem, null.model), target = options.tol * scale;
+  const Point& zero = null.model.at;
+  Solution solution;
+  solution.scale = scale;
+  solution.coef = zero.coef;
+  solution.intercept = zero.intercept;
+  solution.primal = primal_value(problem, zero);
+  std::vector<Index> all(static_cast<std::size_t>(problem.p()));
+  std::iota(all.begin(), all.end(), Index{0});
+  std::vector<double> theta(zero.margins.size()), curvature(zero.margins.size()), z;
+  const DualBound bound = dual_bound(problem, zero, all, poll, theta, curvature, z);
+  Index n_active = 0;
+  for (const double w : zero.coef) n_active += w != 0.0;
+  if (bound.dual > solution.dual) {
+    solution.dual = bound.dual;
+    solution.dual_point = std::move(theta);
+    for (double& t : solution.dual_point) t *= bound.scale;
+  }
+  solution.history.push_back({0, 0, n_active, solution.primal, solution.dual, 0.0});
+  if (null.model.interrupted || (poll && poll())) {
+    solution.status = Status::interrupted;
+  } else if (solution.gap() <= target) {
+    solution.status = Status::converged;
+  }
+  if (solution.status != Status::not_run) return solution;
+
+  Point start = zero;
+  if (coef_init) {
+    start.coef = *coef_init;
+    start.intercept = intercept_init;
+  }
+  Solution found = detail::approach(problem, target, std::max(solution.primal, scale),
+                                    options.max_iter, std::move(start), poll);
+  found.scale = scale;
+  return found;
+}
+
+// P0 - Psat for every loss (objective_scale).
+inline double objective_scale(const Problem& problem, const Poll& poll) {
+  return objective_scale(problem, problem.loss.smooth() ? null_model(problem, poll)
+                                                        : kinked_null(problem, poll).model);
+}
+
+// The smallest strength of the L1 penalty at which every penalised weight is 0, for a penalty of
+// strength 1 (largest_strength). With kinks the dual point of the null model may not be unique: all
+// weights are 0 then at the strength returned, and perhaps at one below.
+inline double largest_strength(const Problem& problem, const Poll& poll) {
+  if (problem.loss.smooth()) return largest_strength(problem, null_model(problem, poll));
+  const KinkedNull null = kinked_null(problem, poll);
+  return null.theta.empty() ? 0.0 : strength_against(problem, null.theta);
+}
+
+// The certificate of given weights, for every loss. Where the loss has kinks, the weights alone say
+// little about the dual point at samples on a kink; the residuals of the smoothed losses are tried,
+// among them the one that a solution found here was made with.
+inline Certificate certify(const Problem& problem, Point at, const Poll& poll) {
+  if (problem.loss.smooth()) return certify_smooth(problem, std::move(at), poll);
+  at.margins.resize(static_cast<std::size_t>(problem.n()));
+  refresh_margins(problem, at);
+  std::vector<Index> all(static_cast<std::size_t>(problem.p()));
+  std::iota(all.begin(), all.end(), Index{0});
+  std::vector<double> theta(at.margins.size()), curvature(at.margins.size()), z;
+  Certificate certificate{primal_value(problem, at), -std::numeric_limits<double>::infinity()};
+  const double first = detail::first_delta(problem);
+  if (!(first > 0.0)) return {certificate.primal, 0.0};
+  for (double delta = first; delta > 1e-9 * first && !(poll && poll());
+       delta *= detail::kQuartered) {
+    const auto loss = problem.loss.smoothed(delta);
+    const Problem smooth = detail::with_loss(problem, *loss);
+    settle_intercept(smooth, at);
+    const DualBound bound = dual_bound(smooth, at, all, poll, theta, curvature, z);
+    if (bound.dual > -std::numeric_limits<double>::infinity())
+      certificate.dual = std::max(certificate.dual,
+                                  detail::lifted(problem, *loss, bound.dual, theta, bound.scale));
+  }
+  settle_intercept(problem, at);
+  certificate.dual =
+      std::max(certificate.dual, dual_bound(problem, at, all, poll, theta, curvature, z).dual);
+  return certificate;
+}
+
+}  // namespace sparsecross

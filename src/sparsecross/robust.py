@@ -1,0 +1,85 @@
+"""Robust regression: HuberRegressor."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy.typing as npt
+
+from .estimator import documented
+from .linear import SparseRegressor
+from .solving import DEFAULT_DELTA, RULES, LossName
+
+
+@documented
+class HuberRegressor(SparseRegressor):
+    """Linear regression that outliers cannot lead astray, with L1 and L2 penalties, certified.
+
+    Minimises ``1/n Σ s_i h(y_i - x_i·w - b) + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)`` with
+    h(r) = ½ r² for |r| <= delta and delta |r| - ½ delta² beyond. No scale is estimated: delta is in
+    units of y.
+
+    Parameters
+    ----------
+    alpha : float or None, default=None
+        Strength of the penalty; None means a hundredth of the smallest strength at which all
+        penalised weights are 0.
+    delta : float, default=1.35
+        The error beyond which the loss is linear, in units of y.
+    l1_ratio : float, default=1.0
+        ρ, the share of the L1 part, between 0 and 1.
+    {parameters}
+
+    Attributes
+    ----------
+    coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, alpha_, n_iter_, status_, history_
+        As of :class:`ElasticNet`.
+    n_features_in_ : int
+        Number of columns.
+
+    References
+    ----------
+    Huber 1964, "Robust estimation of a location parameter"; Yi & Huang 2017.
+
+    Examples
+    --------
+    >>> import sparsecross as sx
+    >>> X, y = [[-2.0], [-1.0], [0.0], [1.0], [2.0]], [-2.0, -1.0, 0.0, 1.0, 99.0]
+    >>> model = sx.HuberRegressor(alpha=0.0, delta=0.1, tol=1e-9).fit(X, y)
+    >>> bool(abs(model.coef_[0] - 1.0) < 0.2)
+    True
+    """
+
+    _loss: ClassVar[LossName] = "huber"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **SparseRegressor._parameter_constraints,
+        "l1_ratio": RULES["l1_ratio"],
+        "delta": RULES["delta"],
+    }
+
+    def __init__(
+        self,
+        alpha: float | None = None,
+        *,
+        delta: float = DEFAULT_DELTA,
+        l1_ratio: float = 1.0,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        standardize: bool = False,
+        penalty_factor: npt.ArrayLike | None = None,
+        tol: float = 1e-4,
+        max_iter: int = 100_000,
+        warm_start: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.alpha = alpha
+        self.delta = delta
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.standardize = standardize
+        self.penalty_factor = penalty_factor
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.n_threads = n_threads
