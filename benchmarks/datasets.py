@@ -182,7 +182,7 @@ def debian_pairs() -> Problem:
 
 
 def hflights() -> Problem:
-    """223,874 flights by ten one-hot fields known at departure; minutes late, and over 15 or not."""
+    """223,874 flights by ten one-hot fields known at departure; minutes late, more than 15."""
     names = ("Month", "DayofMonth", "DayOfWeek", "UniqueCarrier", "FlightNum", "TailNum")
     names = (*names, "Origin", "Dest", "Distance")
     with lzma.open(_folder() / "hflights" / "hflights.csv.xz", "rt") as lines:
@@ -312,4 +312,5 @@ if __name__ == "__main__":
     for name in arguments.names:
         X, _, labels = load(name, arguments.cache)
         stored = X.nnz if sp.issparse(X) else X.size
-        print(f"{name}: {X.shape[0]} x {X.shape[1]}, {stored} stored, {(labels > 0).mean():.3f} positive")
+        share = (labels > 0).mean()
+        print(f"{name}: {X.shape[0]} x {X.shape[1]}, {stored} stored, {share:.3f} positive")

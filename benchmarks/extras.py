@@ -1,0 +1,5 @@
+"""Beside the race."""
+
+
+def run(*a):
+    pass
