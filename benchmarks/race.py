@@ -19,12 +19,14 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 from itertools import product
 from pathlib import Path
 
 import datasets
+import extras
 import report
 import rivals
 import worker
@@ -45,20 +47,20 @@ def cells(options: argparse.Namespace) -> list[tuple]:
     return sorted(found, key=lambda c: (c[1].endswith("_path"), c[2] != 100.0))
 
 
-def environment(threads: int) -> dict[str, str]:
-    names = ("OMP", "OPENBLAS", "MKL", "NUMBA", "NUMEXPR")
-    return os.environ | {f"{name}_NUM_THREADS": str(threads) for name in names}
-
-
 def run(cell: worker.Cell, limit: float, threads: int) -> dict:
     """Run one cell in a fresh process, each fit of it within the limit."""
+    with tempfile.TemporaryDirectory() as scratch:  # of a process that may be killed
+        return _run(cell, limit, worker.environment(threads) | {"TMPDIR": scratch})
+
+
+def _run(cell: worker.Cell, limit: float, environment: dict[str, str]) -> dict:
     command = [sys.executable, str(HERE / "worker.py"), worker.as_json(cell)]
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(threads),
+        env=environment,
         start_new_session=True,
     )
     lines: queue.Queue[str | None] = queue.Queue()
@@ -183,8 +185,6 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     if not options.report_only:
         race(options)
-    import extras
-
     for name in options.also:
         extras.run(name, options)
     command = " ".join(["python benchmarks/race.py", *sys.argv[1:]])

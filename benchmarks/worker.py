@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import time
 import warnings
@@ -50,6 +51,12 @@ class Cell:
 
 LOSER = 20  # times the best known: not climbed further, not repeated
 STALLED = 8  # rungs without a smaller gap: the library gets no closer
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Where every library may use this many threads."""
+    names = ("OMP", "OPENBLAS", "MKL", "NUMBA", "NUMEXPR")
+    return os.environ | {f"{name}_NUM_THREADS": str(threads) for name in names}
 
 
 def say(**values) -> None:
