@@ -109,7 +109,7 @@ def race(options: argparse.Namespace) -> None:
     finished = {
         (*report.cell_of(found), found["library"])
         for found in results
-        if found["library"] not in options.again
+        if found["library"] not in options.again and found["status"] not in ("error", "died")
     }
     versions = {name: rivals.installed(name) for name in options.rivals}
     for name in [name for name, found in versions.items() if found is None]:

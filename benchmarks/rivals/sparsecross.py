@@ -28,3 +28,20 @@ def lasso(X, y, alpha, intercept, tol):
 
 def logistic(X, y, alpha, intercept, tol):
     return _solve("logistic", X, y, alpha, intercept, tol)
+
+
+def _path(loss, X, y, alphas, intercept, tol):
+    import sparsecross as sx
+
+    found = sx.path(
+        X, y, loss=loss, alphas=alphas, fit_intercept=intercept, tol=tol, max_iter=UNLIMITED
+    )
+    return found.coefs, found.intercepts
+
+
+def lasso_path(X, y, alphas, intercept, tol):
+    return _path("squared", X, y, alphas, intercept, tol)
+
+
+def logistic_path(X, y, alphas, intercept, tol):
+    return _path("logistic", X, y, alphas, intercept, tol)
