@@ -13,7 +13,6 @@ import csv
 import io
 import lzma
 import os
-import re
 import unittest
 from functools import cache, partial
 from pathlib import Path
@@ -21,6 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+
+import debian
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -102,83 +103,20 @@ def dense() -> Problem:
     return Problem(X, y, np.where(y > 0, 1.0, -1.0))
 
 
-def _debian() -> list[dict[str, str]]:
-    """The packages of known size, a dictionary each."""
-    path = _folder() / "debian-packages" / "debian-packages.tsv.xz"
-    with lzma.open(path, "rt", encoding="utf-8") as lines:
-        table = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return [package for package in table if package["installed_size_kb"]]
-
-
-def _debian_targets(packages: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray]:
-    """Log installed size; whether the package is a library."""
-    size = np.array([float(package["installed_size_kb"]) for package in packages])
-    sections = [package["section"].split("/")[-1] for package in packages]
-    return np.log1p(size), np.where(np.isin(sections, ("libs", "libdevel")), 1.0, -1.0)
-
-
-def _names(listed: str) -> list[str]:
-    """The distinct names of a list, without versions, alternatives and qualifiers."""
-    names = (re.split(r"[ (:|]", entry.strip(), maxsplit=1)[0] for entry in listed.split(","))
-    return sorted({name for name in names if name})
-
-
-def _one_hot(rows: list[list[str]]) -> sp.csr_matrix:
-    """A column of ones for each token."""
-    columns: dict[str, int] = {}
-    indices = [columns.setdefault(token, len(columns)) for row in rows for token in row]
-    indptr = np.cumsum([0, *map(len, rows)])
-    return sp.csr_matrix((np.ones(len(indices)), indices, indptr), (len(rows), len(columns)))
-
-
-def _seen_twice(X: Any) -> Any:
-    return X[:, np.flatnonzero(np.bincount(X.indices, minlength=X.shape[1]) >= 2)]
+def _packages() -> list[dict[str, str]]:
+    return debian.read(_folder() / "debian-packages" / "debian-packages.tsv.xz")
 
 
 def debian_text() -> Problem:
-    """63 thousand descriptions as tf-idf of words and pairs of words, and the dependencies."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    packages = _debian()
-    words = TfidfVectorizer(
-        ngram_range=(1, 2), min_df=2, sublinear_tf=True, token_pattern=r"\b\w[\w+.-]*\w\b"
-    )
-    texts = [f"{p['short_description']} {p['long_description']}" for p in packages]
-    depends = _seen_twice(_one_hot([_names(p["depends"]) for p in packages]))
-    X = sp.hstack([words.fit_transform(texts), depends], format="csc")
-    return Problem(_int32(X), *_debian_targets(packages))
+    """63 thousand descriptions by tf-idf of words and pairs of words, and by dependencies."""
+    packages = _packages()
+    return Problem(_int32(debian.text(packages)), *debian.targets(packages))
 
 
 def debian_pairs() -> Problem:
-    """63 thousand packages by their fields and all pairs of a package's levels, seen twice.
-
-    A package counts with its first 40 levels. The section is left out, being a target.
-    """
-    packages = _debian()
-    single = ("maintainer", "source", "architecture", "priority")
-    rows = [
-        [
-            *(f"{name}={p[name]}" for name in single),
-            *(f"tag={tag.strip()}" for tag in p["tags"].split(",") if tag.strip()),
-            *(f"depends={name}" for name in _names(p["depends"])),
-        ]
-        for p in packages
-    ]
-    X = _one_hot(rows)
-    n, p = X.shape
-    first, second, counts = [], [], []
-    for i in range(n):
-        levels = np.sort(X.indices[X.indptr[i] : X.indptr[i + 1]][:40])
-        a, b = np.triu_indices(len(levels), 1)
-        first.append(levels[a])
-        second.append(levels[b])
-        counts.append(len(a))
-    keys = np.concatenate(first).astype(np.int64) * p + np.concatenate(second)
-    pairs, indices = np.unique(keys, return_inverse=True)
-    indptr = np.cumsum([0, *counts])
-    crosses = sp.csr_matrix((np.ones(len(keys)), indices, indptr), (n, len(pairs)))
-    X = sp.hstack([_seen_twice(X), _seen_twice(crosses)], format="csc")
-    return Problem(_int32(X), *_debian_targets(packages))
+    """63 thousand packages by the levels of their fields and all pairs of them, seen twice."""
+    packages = _packages()
+    return Problem(_int32(debian.pairs(packages)), *debian.targets(packages))
 
 
 def hflights() -> Problem:
@@ -192,7 +130,7 @@ def hflights() -> Problem:
         for f in flights
     ]
     y = np.array([float(flight["ArrDelay"]) for flight in flights])
-    return Problem(_int32(_one_hot(rows).tocsc()), y, np.where(y > 15, 1.0, -1.0))
+    return Problem(_int32(debian.one_hot(rows).tocsc()), y, np.where(y > 15, 1.0, -1.0))
 
 
 def riboflavin() -> Problem:

@@ -158,6 +158,16 @@ def machine(threads: int) -> str:
     return f"{model}, {os.cpu_count()} cores, {threads} threads for each library"
 
 
+def command() -> str:
+    """What was typed, without the folders of this machine."""
+    words = sys.argv[1:]
+    for name in ("--out", "--cache"):
+        if name in words:
+            at = words.index(name)
+            del words[at : at + 2]
+    return " ".join(["python benchmarks/race.py", *words])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -187,8 +197,7 @@ def main() -> None:
         race(options)
     for name in options.also:
         extras.run(name, options)
-    command = " ".join(["python benchmarks/race.py", *sys.argv[1:]])
-    report.write(options.out, options.gaps, machine(options.threads), command, options.docs)
+    report.write(options.out, options.gaps, machine(options.threads), command(), options.docs)
 
 
 if __name__ == "__main__":

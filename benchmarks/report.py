@@ -12,6 +12,14 @@ KEY = ("set", "task", "strength", "intercept")
 OURS = "sparsecross"
 DOCS = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- race: begin -->", "<!-- race: end -->"
+EMPTY = f"""# Benchmarks
+
+Time and memory until one judge finds the relative duality gap reached, beside other libraries. How
+it is measured stands in `benchmarks/README.md`. A ratio above 1 is ours ahead.
+
+{BEGIN}
+{END}
+"""
 
 
 def read(log: Path) -> list[dict]:
@@ -213,6 +221,6 @@ def write(out: Path, gaps: list[float], machine: str, command: str, docs: bool) 
     (out / "table.md").write_text(text)
     plot(results, out)
     if docs:
-        old = DOCS.read_text() if DOCS.exists() else f"# Benchmarks\n\n{BEGIN}\n{END}\n"
+        old = DOCS.read_text() if DOCS.exists() else EMPTY
         before, rest = old.split(BEGIN)
         DOCS.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{rest.split(END)[1]}")
