@@ -6,9 +6,10 @@ own best intercept, so the gap is an upper bound of the true distance from the o
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import expit, xlogy
 
 
@@ -22,17 +23,55 @@ def alpha_max(X: Any, y: np.ndarray, loss: str, fit_intercept: bool) -> float:
     return float(np.abs(X.T @ residual).max()) / len(y)
 
 
+class Verdict(NamedTuple):
+    """The objective of some weights, a proved lower bound, and the objective at zero weights."""
+
+    primal: float
+    dual: float
+    null: float
+
+    @property
+    def gap(self) -> float:
+        """The relative gap: what is not proved, in units of the objective at zero weights."""
+        return (self.primal - self.dual) / self.null
+
+
+def judge(
+    X: Any, y: np.ndarray, coef: np.ndarray, intercept: float, alpha: float, loss: str, fit: bool
+) -> Verdict:
+    """Judge one fit; `fit` tells whether there is an intercept."""
+    coef = np.ravel(coef).astype(np.float64)
+    return _judge(X, y, X @ coef + intercept, np.abs(coef).sum(), alpha, loss, fit)
+
+
+def judge_path(
+    X: Any, y: np.ndarray, coefs: Any, intercepts: Any, alphas: Any, loss: str, fit: bool
+) -> list[Verdict]:
+    """Judge each column of `coefs` (features x alphas, dense or sparse)."""
+    coefs = sp.csc_matrix(coefs, dtype=np.float64)
+    verdicts = []
+    for k, alpha in enumerate(alphas):
+        column = slice(coefs.indptr[k], coefs.indptr[k + 1])
+        values = coefs.data[column]
+        margins = X[:, coefs.indices[column]] @ values + intercepts[k]
+        verdicts.append(_judge(X, y, margins, np.abs(values).sum(), alpha, loss, fit))
+    return verdicts
+
+
 def relative_gap(
     X: Any, y: np.ndarray, coef: np.ndarray, intercept: float, alpha: float, loss: str, fit: bool
 ) -> float:
     """(primal - dual) / primal at zero weights; `fit` tells whether there is an intercept."""
-    coef = np.ravel(coef).astype(np.float64)
-    margins = X @ coef + intercept
-    judge = _squared if loss == "squared" else _logistic
-    primal, null, theta = judge(y, margins, fit)
-    primal += alpha * np.abs(coef).sum()
+    return judge(X, y, coef, intercept, alpha, loss, fit).gap
+
+
+def _judge(
+    X: Any, y: np.ndarray, margins: np.ndarray, l1: float, alpha: float, loss: str, fit: bool
+) -> Verdict:
+    data_terms = _squared if loss == "squared" else _logistic
+    primal, null, theta = data_terms(y, margins, fit)
+    primal += alpha * l1
     largest = np.abs(X.T @ theta).max()
-    scale = min(1.0, alpha / largest) if largest > 0 else 1.0
     n = len(y)
     if loss == "squared":
         square = n * theta @ theta
@@ -40,9 +79,10 @@ def relative_gap(
         scale = np.clip(best, 0.0, alpha / largest if largest > 0 else np.inf)
         dual = scale * (theta @ y) - 0.5 * scale**2 * square
     else:
+        scale = min(1.0, alpha / largest) if largest > 0 else 1.0
         q = np.clip(scale * theta * y * n, 0.0, 1.0)
         dual = -(xlogy(q, q) + xlogy(1 - q, 1 - q)).mean()
-    return (primal - dual) / null
+    return Verdict(float(primal), float(dual), float(null))
 
 
 def _squared(y: np.ndarray, margins: np.ndarray, fit: bool) -> tuple[float, float, np.ndarray]:

@@ -1,0 +1,50 @@
+"""skglm: working sets with Anderson extrapolation, compiled at first use (Bertrand et al. 2022).
+
+Its tolerance is the largest violation of the optimality conditions; in units of alpha here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+DISTRIBUTION = "skglm"
+ROUNDS = 1000
+
+
+def lasso(X, y, alpha, intercept, tol):
+    from skglm import Lasso
+
+    model = Lasso(alpha, fit_intercept=intercept, tol=tol * alpha, max_iter=ROUNDS).fit(X, y)
+    return model.coef_, model.intercept_
+
+
+def logistic(X, y, alpha, intercept, tol):
+    from skglm import SparseLogisticRegression
+
+    model = SparseLogisticRegression(
+        alpha, fit_intercept=intercept, tol=tol * alpha, max_iter=ROUNDS
+    )
+    model.fit(X, y)
+    return model.coef_.ravel(), float(np.ravel(model.intercept_)[0]) if intercept else 0.0
+
+
+def lasso_path(X, y, alphas, intercept, tol):
+    from skglm import Lasso
+
+    model = Lasso(fit_intercept=intercept, tol=tol * alphas[-1], max_iter=ROUNDS)
+    coefs = model.path(X, y, np.asarray(alphas))[1]
+    p = X.shape[1]
+    return coefs[:p], coefs[p] if intercept else [0.0] * len(alphas)
+
+
+def logistic_path(X, y, alphas, intercept, tol):
+    """One estimator, warm-started from strength to strength: there is no function for it."""
+    from skglm import SparseLogisticRegression
+
+    model = SparseLogisticRegression(fit_intercept=intercept, max_iter=ROUNDS, warm_start=True)
+    coefs, intercepts = [], []
+    for alpha in alphas:
+        model.set_params(alpha=alpha, tol=tol * alpha).fit(X, y)
+        coefs.append(model.coef_.ravel().copy())
+        intercepts.append(float(np.ravel(model.intercept_)[0]) if intercept else 0.0)
+    return np.array(coefs).T, intercepts
