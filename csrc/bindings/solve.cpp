@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "bindings/design.hpp"
+#include "solve/proximal_gradient.hpp"
 #include "solve/working_set.hpp"
 
 namespace sparsecross::bindings {
@@ -84,7 +85,10 @@ struct BoundSolution {
 };
 
 BoundSolution solve(const BoundProblem& problem, double tol, Index max_iter,
-                    const OptionalArray& coef_init, double intercept_init) {
+                    const OptionalArray& coef_init, double intercept_init,
+                    const std::string& solver) {
+  if (solver != "cd" && solver != "ista" && solver != "fista")
+    throw std::invalid_argument("solver must be 'cd', 'ista' or 'fista', got '" + solver + "'");
   if (coef_init) check_length(*coef_init, problem.get().p(), "coef_init");
   std::vector<double> start;
   if (coef_init) start.assign(coef_init->data(), coef_init->data() + coef_init->size());
@@ -92,9 +96,13 @@ BoundSolution solve(const BoundProblem& problem, double tol, Index max_iter,
   BoundSolution result;
   {
     const py::gil_scoped_release released;  // `problem` holds all arrays
-    result.solution =
-        solve_working_set(problem.get(), {tol, max_iter}, coef_init ? &start : nullptr,
-                          intercept_init, [&poll] { return poll(); });
+    const std::vector<double>* from = coef_init ? &start : nullptr;
+    const Poll asked = [&poll] { return poll(); };
+    const Options options{tol, max_iter};
+    result.solution = solver == "cd"
+                          ? solve_working_set(problem.get(), options, from, intercept_init, asked)
+                          : solve_proximal_gradient(problem.get(), options, solver == "fista", from,
+                                                    intercept_init, asked);
   }
   result.interruption = poll.interruption;
   return result;
@@ -136,11 +144,12 @@ std::pair<double, double> certify_point(const BoundProblem& problem, const Array
   });
 }
 
-// Tuples (n_iter, working_set, n_active, primal, dual, seconds).
+// Tuples (n_iter, working_set, n_active, primal, dual, seconds, restarts).
 py::list history_of(const BoundSolution& bound) {
   py::list rounds;
   for (const Round& r : bound.solution.history)
-    rounds.append(py::make_tuple(r.n_iter, r.working_set, r.n_active, r.primal, r.dual, r.seconds));
+    rounds.append(py::make_tuple(r.n_iter, r.working_set, r.n_active, r.primal, r.dual, r.seconds,
+                                 r.restarts));
   return rounds;
 }
 
@@ -183,7 +192,8 @@ void register_solve(py::module_& module) {
            py::arg("penalty_factor").noconvert(), py::arg("positive"), py::arg("fit_intercept"),
            py::arg("n_threads"), py::keep_alive<1, 2>())
       .def("solve", &solve, py::arg("tol"), py::arg("max_iter"),
-           py::arg("coef_init").noconvert() = py::none(), py::arg("intercept_init") = 0.0)
+           py::arg("coef_init").noconvert() = py::none(), py::arg("intercept_init") = 0.0,
+           py::arg("solver") = "cd")
       .def("largest_strength",
            [](const BoundProblem& problem) { return of_null_model(problem, largest_strength); })
       .def("scale",

@@ -20,6 +20,7 @@ struct SquaredLoss {
   static double value(double y, double m) { return 0.5 * (y - m) * (y - m); }
   static double negative_gradient(double y, double m) { return y - m; }
   static double curvature(double, double) { return 1.0; }
+  static constexpr double largest_curvature = 1.0;
   // -ℓ*(-u): the loss's part of the dual at u, finite everywhere.
   static double dual(double y, double u) { return u * y - 0.5 * u * u; }
 };
@@ -39,6 +40,7 @@ struct LogisticLoss {
     const double e = std::exp(-std::abs(m));
     return e / ((1.0 + e) * (1.0 + e));
   }
+  static constexpr double largest_curvature = 0.25;
   // The binary entropy of u y, which must lie in [0, 1] (up to rounding).
   static double dual(double y, double u) {
     const double q = u * y, rounding = 1e-12;
@@ -62,6 +64,8 @@ class Loss {
   virtual void residual(const double* margins, double* out) const = 0;
   // out_i = c_i ℓ''(y_i, m_i)
   virtual void curvature(const double* margins, double* out) const = 0;
+  // out_i = c_i sup_m ℓ''(y_i, m), infinite where there is no bound.
+  virtual void largest_curvature(double* out) const = 0;
   // Σ -f_i*(-scale θ_i) for f_i(m) = c_i ℓ(y_i, m); minus infinity outside the domain.
   virtual double dual(const double* theta, double scale) const = 0;
   // The scale t in [0, limit] that maximises dual(t θ) - ½ t² extra where it has a closed form
@@ -95,6 +99,9 @@ class SampleLoss final : public Loss {
   }
   void curvature(const double* margins, double* out) const override {
     for (Index i = 0; i < n_; ++i) out[i] = c(i) * Pointwise::curvature(y_[i], margins[i]);
+  }
+  void largest_curvature(double* out) const override {
+    for (Index i = 0; i < n_; ++i) out[i] = c(i) > 0.0 ? c(i) * Pointwise::largest_curvature : 0.0;
   }
   double dual(const double* theta, double scale) const override {
     return ordered_sum(n_, [&](Index i) {
