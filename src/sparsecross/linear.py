@@ -9,7 +9,7 @@ from sklearn.base import RegressorMixin, _fit_context
 
 from ._inputs import Floats, as_sample_weight, as_target
 from .estimator import SparseLinearModel, documented
-from .solving import RULES, LossName
+from .solving import RULES, LossName, SolverName
 
 
 @documented
@@ -43,7 +43,9 @@ class ElasticNet(RegressorMixin, SparseLinearModel):
     alpha_ : float
         The strength used.
     n_iter_ : int
-        Sweeps of coordinate descent.
+        Sweeps of coordinate descent, or iterations of proximal gradient.
+    solver_ : {"cd", "ista", "fista"}
+        The solver that was used.
     status_ : Status
         How the solver ended.
     history_ : list of Round
@@ -77,6 +79,7 @@ class ElasticNet(RegressorMixin, SparseLinearModel):
         fit_intercept: bool = True,
         positive: bool = False,
         penalty_factor: npt.ArrayLike | None = None,
+        solver: SolverName = "auto",
         tol: float = 1e-4,
         max_iter: int = 100_000,
         warm_start: bool = False,
@@ -87,6 +90,7 @@ class ElasticNet(RegressorMixin, SparseLinearModel):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.penalty_factor = penalty_factor
+        self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start
@@ -158,7 +162,9 @@ class Lasso(ElasticNet):
 
     Attributes
     ----------
-    coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, alpha_, n_iter_, status_, history_
+    coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, alpha_
+        As of :class:`ElasticNet`.
+    n_iter_, solver_, status_, history_
         As of :class:`ElasticNet`.
     n_features_in_ : int
         Number of columns.
@@ -185,6 +191,7 @@ class Lasso(ElasticNet):
         fit_intercept: bool = True,
         positive: bool = False,
         penalty_factor: npt.ArrayLike | None = None,
+        solver: SolverName = "auto",
         tol: float = 1e-4,
         max_iter: int = 100_000,
         warm_start: bool = False,
@@ -196,6 +203,7 @@ class Lasso(ElasticNet):
             fit_intercept=fit_intercept,
             positive=positive,
             penalty_factor=penalty_factor,
+            solver=solver,
             tol=tol,
             max_iter=max_iter,
             warm_start=warm_start,

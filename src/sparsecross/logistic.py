@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from ._inputs import Floats, as_sample_weight, check_length
 from .estimator import SparseLinearModel, documented
-from .solving import RULES, LossName, Solution
+from .solving import RULES, LossName, Solution, SolverName
 
 
 @documented
@@ -52,6 +52,8 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         Of the one problem, or of each.
     status_, history_ : Status and list of Round, or lists of them
         Of the one problem, or of each.
+    solver_ : {"cd", "ista", "fista"}
+        The solver that was used.
     n_features_in_ : int
         Number of columns.
 
@@ -83,6 +85,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         fit_intercept: bool = True,
         positive: bool = False,
         penalty_factor: npt.ArrayLike | None = None,
+        solver: SolverName = "auto",
         tol: float = 1e-4,
         max_iter: int = 100_000,
         warm_start: bool = False,
@@ -94,6 +97,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.penalty_factor = penalty_factor
+        self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start

@@ -28,11 +28,17 @@ from ._solvers import Status
 
 LossName = Literal["squared", "logistic"]
 LOSSES = ("squared", "logistic")
+SolverName = Literal["auto", "cd", "ista", "fista"]
+SOLVERS = ("auto", "cd", "ista", "fista")
 DEFAULT_ALPHA_RATIO = 100  # alpha=None means alpha_max / 100
 
 
 class Round(NamedTuple):
-    """One look of a solver at all columns."""
+    """One look of a solver at all columns.
+
+    `working_set` counts the columns that coordinate descent works on, or those that proximal
+    gradient has not screened; `restarts` the restarts of momentum so far.
+    """
 
     n_iter: int
     working_set: int
@@ -40,6 +46,7 @@ class Round(NamedTuple):
     primal: float
     dual: float
     seconds: float
+    restarts: int
 
 
 @dataclass(frozen=True)
@@ -58,14 +65,16 @@ class Solution:
         Objective, its proved lower bound, their difference, and that in units of the objective
         at zero weights. No weights whatever reach an objective below `primal - gap`.
     n_iter : int
-        Sweeps of coordinate descent over the working sets.
+        Sweeps of coordinate descent over the working sets, or iterations of proximal gradient.
     n_active : int
         Non-zero weights.
     status : Status
         How the solver ended.
     history : list of Round
         One entry for each look at all columns: n_iter, working_set, n_active, primal, dual,
-        seconds.
+        seconds, restarts.
+    solver : {"cd", "ista", "fista"}
+        The solver that was used.
     """
 
     coef: Floats = field(repr=False)
@@ -79,10 +88,18 @@ class Solution:
     n_active: int
     status: Status
     history: list[Round] = field(repr=False)
+    solver: str
     interruption: BaseException | None = field(default=None, repr=False)
 
 
-def unsolved(coef: Floats | None, intercept: float, n_features: int) -> Solution:
+def chosen(solver: SolverName) -> str:
+    """Return the solver that a name stands for: "auto" is coordinate descent."""
+    return "cd" if solver == "auto" else solver
+
+
+def unsolved(
+    coef: Floats | None, intercept: float, n_features: int, solver: SolverName
+) -> Solution:
     """Return the solution of a problem that an interrupt kept from its turn: its start."""
     weights = np.zeros(n_features) if coef is None else coef
     nothing, infinity = np.empty(0), float("inf")
@@ -98,6 +115,7 @@ def unsolved(coef: Floats | None, intercept: float, n_features: int) -> Solution
         n_active=int(np.count_nonzero(weights)),
         status=Status.interrupted,
         history=[],
+        solver=chosen(solver),
     )
 
 
@@ -174,6 +192,7 @@ class Task:
         alpha: float,
         l1_ratio: float = 1.0,
         *,
+        solver: SolverName = "auto",
         tol: float = 1e-4,
         max_iter: int = 100_000,
         coef_init: Floats | None = None,
@@ -181,7 +200,8 @@ class Task:
     ) -> Solution:
         """Minimise the objective at this alpha."""
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
-        found = problem.solve(tol, max_iter, coef_init, intercept_init - self._centre)
+        used = chosen(solver)
+        found = problem.solve(tol, max_iter, coef_init, intercept_init - self._centre, used)
         coef = found.coef
         return Solution(
             coef=coef,
@@ -195,6 +215,7 @@ class Task:
             n_active=int(np.count_nonzero(coef)),
             status=found.status,
             history=[Round(*r) for r in found.history],
+            solver=used,
             interruption=found.interruption,
         )
 
@@ -248,6 +269,7 @@ RULES: dict[str, list[Any]] = {
     "l1_ratio": [Interval(Real, 0, 1, closed="both")],
     "fit_intercept": ["boolean"],
     "positive": ["boolean"],
+    "solver": [StrOptions(set(SOLVERS))],
     "penalty_factor": ["array-like", None],
     "tol": [Interval(Real, 0, None, closed="left")],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -275,6 +297,7 @@ def solve(
     positive: bool = False,
     penalty_factor: Any = None,
     sample_weight: Any = None,
+    solver: SolverName = "auto",
     tol: float = 1e-4,
     max_iter: int = 100_000,
     coef_init: Any = None,
@@ -305,10 +328,13 @@ def solve(
         ω: 0 leaves a column unpenalised, infinity excludes it.
     sample_weight : array-like of shape (n_samples,), optional
         s, scaled to mean 1 here.
+    solver : {"auto", "cd", "ista", "fista"}, default="auto"
+        "cd" is coordinate descent over working sets, "ista" proximal gradient and "fista" its
+        accelerated form; all end at the same optimum with the same certificate. "auto" is "cd".
     tol : float, default=1e-4
         The relative duality gap to reach.
     max_iter : int, default=100_000
-        Limit of sweeps of coordinate descent.
+        Limit of sweeps of coordinate descent, or of iterations of proximal gradient.
     coef_init : array-like of shape (n_features,), optional
         Weights to start from, zeros by default.
     intercept_init : float, default=0.0
@@ -328,7 +354,8 @@ def solve(
 
     References
     ----------
-    Friedman, Hastie & Tibshirani 2010; Massias, Gramfort & Salmon 2018; Yuan, Ho & Lin 2012.
+    Friedman, Hastie & Tibshirani 2010; Massias, Gramfort & Salmon 2018; Yuan, Ho & Lin 2012;
+    Beck & Teboulle 2009; O'Donoghue & Candès 2015; Ndiaye et al. 2017.
 
     Examples
     --------
@@ -344,6 +371,7 @@ def solve(
         l1_ratio=l1_ratio,
         fit_intercept=fit_intercept,
         positive=positive,
+        solver=solver,
         tol=tol,
         max_iter=max_iter,
         n_threads=n_threads,
@@ -354,6 +382,7 @@ def solve(
     solution = task.solve(
         alpha,
         l1_ratio,
+        solver=solver,
         tol=tol,
         max_iter=max_iter,
         coef_init=start,
