@@ -11,7 +11,7 @@
 //          columns of the support once more where L had to grow, and makes a few passes over n. A
 //          look at all columns follows when ten such passes have been made, or ten iterations and
 //          more where screening has left few columns. Memory, beside the result: at most 10 vectors
-//          of length p, 7 of length n, and up to 16 more of length n where X has many entries a row
+//          of length p, 9 of length n, and up to 16 more of length n where X has many entries a row
 //          (at most an eighth of the bytes of X). X is not copied.
 // Sources: Beck & Teboulle 2009 (both methods, and the search for L); O'Donoghue & Candès 2015,
 //          "Adaptive restart" (both tests); Becker, Candès & Grant 2011, "Templates for convex cone
@@ -120,6 +120,9 @@ class Divergence {
 
 constexpr Index kIterationsPerLook = 10;
 constexpr Index kMostIterationsPerLook = 100;
+constexpr int kIdleLooks = 10;    // momentum may go round in circles for a while
+constexpr double kRise = 1e-14;   // of the objective, relative: what rounding may add to it
+constexpr double kShort = 1e-22;  // of it too: steps whose own rounding hides their curvature
 
 }  // namespace detail
 
@@ -158,12 +161,14 @@ inline Solution solve_proximal_gradient(const Problem& problem, const Options& o
 
   double objective = primal_value(problem, at);
   double t = 1.0, momentum = 0.0;  // t_k and β of Beck & Teboulle, eq. 4.2 and 4.3
+  bool judged = false;             // whether the last step was long enough to judge L by
   Index restarts = 0, per_look = detail::kIterationsPerLook, since_look = per_look;
   const auto restart = [&] {
     t = 1.0;
     momentum = 0.0;
     ++restarts;
-    lipschitz *= 0.8;  // a new sequence may take longer steps; within one, L must not fall
+    // A new sequence may take longer steps; within one, L must not fall.
+    if (judged) lipschitz *= 0.5;
   };
 
   for (;;) {
@@ -191,14 +196,13 @@ inline Solution solve_proximal_gradient(const Problem& problem, const Options& o
         solution.status = Status::converged;
       } else if (solution.n_iter >= options.max_iter) {
         solution.status = Status::max_iter;
-      } else if (progress.look(solution.primal, solution.gap()) >= 3) {
+      } else if (progress.look(solution.primal, solution.gap()) >= detail::kIdleLooks) {
         solution.status = solution.dual > -std::numeric_limits<double>::infinity()
                               ? Status::precision_limit
                               : Status::not_certified;
       }
       if (solution.status != Status::not_run) break;
-      const double gap =
-          std::max(solution.primal - bound.dual, 16.0 * detail::kRounding * solution.primal);
+      const double gap = std::max(solution.primal - bound.dual, detail::kRise * solution.primal);
       if (screens && std::isfinite(gap)) {
         const std::size_t before = columns.index.size();
         detail::screen(problem, gap, bound.scale, z, columns);
@@ -220,7 +224,6 @@ inline Solution solve_proximal_gradient(const Problem& problem, const Options& o
     }
     loss.residual(lines.y.data(), lines.residual.data());
     const double value_y = loss.quadratic() ? 0.0 : loss.value(lines.y.data());
-    const double noise = detail::kRounding * std::abs(objective);
     Step step;
     double value;
     for (bool known = false;; known = true) {
@@ -234,7 +237,8 @@ inline Solution solve_proximal_gradient(const Problem& problem, const Options& o
       }
       value = loss.value(lines.next.data());
       const double allowed = 0.5 * lipschitz * step.square;
-      if (allowed <= noise && std::isfinite(value)) break;
+      judged = allowed > detail::kShort * std::abs(objective);
+      if (!judged && std::isfinite(value)) break;
       const double apart = divergence(lines, allowed, value, value_y);
       if (apart <= allowed) break;
       lipschitz *= std::isfinite(apart) ? 1.1 * apart / allowed : 10.0;
@@ -242,7 +246,8 @@ inline Solution solve_proximal_gradient(const Problem& problem, const Options& o
     ++solution.n_iter;
     ++since_look;
 
-    if (!(value + step.penalty <= objective + noise)) {  // uphill: the step is not taken
+    const double reached = value + step.penalty;
+    if (!(reached <= objective + detail::kRise * std::abs(objective))) {  // uphill: not taken
       if (momentum > 0.0)
         restart();
       else
@@ -250,14 +255,14 @@ inline Solution solve_proximal_gradient(const Problem& problem, const Options& o
       continue;
     }
     if (step.square == 0.0 && momentum == 0.0) since_look = per_look;  // stationary
-    objective = value + step.penalty;
+    objective = reached;
     columns.before.swap(columns.now);
     columns.now.swap(columns.next);
     lines.before.swap(at.margins);
     at.margins.swap(lines.next);
     at.intercept = intercept;
     if (!accelerated) {
-      lipschitz *= 0.95;
+      if (judged) lipschitz *= 0.95;
     } else if (step.along < 0.0) {
       restart();
     } else {
