@@ -101,8 +101,17 @@ struct BoundSolution {
   py::object interruption;  // the exception that a signal handler raised, or None
 };
 
+Method method_of(const std::string& solver) {
+  if (solver == "cd") return Method::cd;
+  if (solver == "ista") return Method::ista;
+  if (solver == "fista") return Method::fista;
+  throw std::invalid_argument("solver must be 'cd', 'ista' or 'fista', got '" + solver + "'");
+}
+
 BoundSolution solve(const BoundProblem& problem, double tol, Index max_iter,
-                    const OptionalArray& coef_init, double intercept_init) {
+                    const OptionalArray& coef_init, double intercept_init,
+                    const std::string& solver) {
+  const Method method = method_of(solver);
   if (coef_init) check_length(*coef_init, problem.get().p(), "coef_init");
   std::vector<double> start;
   if (coef_init) start.assign(coef_init->data(), coef_init->data() + coef_init->size());
@@ -111,7 +120,7 @@ BoundSolution solve(const BoundProblem& problem, double tol, Index max_iter,
   {
     const py::gil_scoped_release released;  // `problem` holds all arrays
     result.solution =
-        sparsecross::solve(problem.get(), {tol, max_iter}, coef_init ? &start : nullptr,
+        sparsecross::solve(problem.get(), {tol, max_iter, method}, coef_init ? &start : nullptr,
                            intercept_init, [&poll] { return poll(); });
   }
   result.interruption = poll.interruption;
@@ -227,11 +236,12 @@ std::pair<BoundSolution, Array<double>> solve_classes(const BoundMultinomial& pr
           as_array(std::move(found.intercepts))};
 }
 
-// Tuples (n_iter, working_set, n_active, primal, dual, seconds).
+// Tuples (n_iter, working_set, n_active, primal, dual, seconds, restarts).
 py::list history_of(const BoundSolution& bound) {
   py::list rounds;
   for (const Round& r : bound.solution.history)
-    rounds.append(py::make_tuple(r.n_iter, r.working_set, r.n_active, r.primal, r.dual, r.seconds));
+    rounds.append(py::make_tuple(r.n_iter, r.working_set, r.n_active, r.primal, r.dual, r.seconds,
+                                 r.restarts));
   return rounds;
 }
 
@@ -276,7 +286,8 @@ void register_solve(py::module_& module) {
            py::arg("column_scale").noconvert() = py::none(), py::arg("delta") = 1.35,
            py::keep_alive<1, 2>())
       .def("solve", &solve, py::arg("tol"), py::arg("max_iter"),
-           py::arg("coef_init").noconvert() = py::none(), py::arg("intercept_init") = 0.0)
+           py::arg("coef_init").noconvert() = py::none(), py::arg("intercept_init") = 0.0,
+           py::arg("solver") = "cd")
       .def("largest_strength",
            [](const BoundProblem& problem) {
              return interruptible(

@@ -39,6 +39,8 @@ class Loss {
   virtual void curvature(const double* margins, double* out) const = 0;
   // out_i = f_i''(m_i): how freely component i of a dual point may move
   virtual void second_derivative(const double* margins, double* out) const = 0;
+  // out_i = sup_m f_i''(m), infinite where there is no bound.
+  virtual void largest_curvature(double* out) const = 0;
   // Σ -f_i*(-scale θ_i); minus infinity outside the domain.
   virtual double dual(const double* theta, double scale) const = 0;
   // A scale t in [0, limit] that keeps t θ in the domain: the one that maximises
@@ -89,6 +91,10 @@ class SampleLoss final : public Loss {
   }
   void second_derivative(const double* margins, double* out) const override {
     weighted(out, [&](Index i) { return pointwise_.second_derivative(y_[i], m(margins, i)); });
+  }
+  void largest_curvature(double* out) const override {
+    for (Index i = 0; i < n_; ++i)
+      out[i] = c(i) > 0.0 ? c(i) * pointwise_.largest_curvature() : 0.0;
   }
   // With v = m + o, f*(-θ) = sup -θ m - c ℓ(m + o) = θ o + (c ℓ)*(-θ).
   double dual(const double* theta, double scale) const override {

@@ -3,7 +3,7 @@
 //   value             ℓ(y, m) less its least value over m, so that sums keep their digits
 //   saturated         that least value
 //   negative_gradient -ℓ'
-//   second_derivative ℓ''
+//   largest_curvature the supremum of ℓ'', second_derivative ℓ''
 //   curvature         ℓ'', or more where a quadratic model of ℓ needs more to be of use
 //   dual              -ℓ*(-u) - saturated: the loss's part of the dual at u; -∞ off its domain
 //   furthest          the largest t >= 0 with t u in that domain, for u on its boundary or inside
@@ -34,6 +34,7 @@ struct SquaredLoss {
   double saturated(double) const { return 0.0; }
   double value(double y, double m) const { return 0.5 * (y - m) * (y - m); }
   double negative_gradient(double y, double m) const { return y - m; }
+  double largest_curvature() const { return 1.0; }
   double second_derivative(double, double) const { return 1.0; }
   double curvature(double, double) const { return 1.0; }
   double dual_curvature() const { return 1.0; }
@@ -55,6 +56,7 @@ struct LogisticLoss {
     const double v = y * m, e = std::exp(-std::abs(v));
     return y * (v > 0.0 ? e : 1.0) / (1.0 + e);
   }
+  double largest_curvature() const { return 0.25; }
   double second_derivative(double, double m) const {
     const double e = std::exp(-std::abs(m));
     return e / ((1.0 + e) * (1.0 + e));
@@ -97,6 +99,7 @@ class HuberLoss {
   double negative_gradient(double y, double m) const {
     return height_ * std::clamp(y - m, -delta_, delta_);
   }
+  double largest_curvature() const { return height_; }
   double second_derivative(double y, double m) const {
     return std::abs(y - m) <= delta_ ? height_ : 0.0;
   }
@@ -133,6 +136,7 @@ struct AbsoluteLoss {
   double negative_gradient(double y, double m) const {
     return static_cast<double>((y > m) - (y < m));
   }
+  double largest_curvature() const { return detail::kInfinity; }
   double second_derivative(double y, double m) const { return y == m ? 1.0 : 0.0; }
   double curvature(double y, double m) const { return second_derivative(y, m); }
   double dual_curvature() const { return 0.0; }
@@ -158,6 +162,7 @@ struct PoissonLoss {
     return z < 1.0 ? y * (std::expm1(z) - z) : std::exp(m) - y * (1.0 + z);
   }
   double negative_gradient(double y, double m) const { return y - std::exp(m); }
+  double largest_curvature() const { return detail::kInfinity; }
   double second_derivative(double, double m) const { return std::exp(m); }
   // Far below log y the slope is y and exp(m) vanishes: Newton's step would have no limit.
   double curvature(double y, double m) const { return std::max(std::exp(m), 0.01 * y); }

@@ -216,8 +216,8 @@ inline Solution solve_class(const MultinomialProblem& problem, std::size_t k, do
   const SampleLoss<LogisticLoss> loss(LogisticLoss(), y.data(), offset.data(),
                                       problem.loss.weights(), problem.n());
   const Problem binary{problem.X, loss, problem.penalty, problem.fit_intercept, problem.n_threads};
-  Solution found =
-      solve_working_set(binary, {tol, max_iter, false}, &at.coef[k], at.intercept[k], poll);
+  Solution found = solve_working_set(binary, {tol, max_iter, Method::cd, false}, &at.coef[k],
+                                     at.intercept[k], poll);
   at.coef[k] = found.coef;
   at.intercept[k] = found.intercept;
   product(problem.X, at.coef[k].data(), at.margins[k].data(), problem.n_threads);

@@ -22,9 +22,20 @@
 //          regression" (the path in delta).
 #pragma once
 
+#include "solve/proximal_gradient.hpp"
 #include "solve/working_set.hpp"
 
 namespace sparsecross {
+
+// Smooth losses, by the method that the options name.
+inline Solution solve_smooth(const Problem& problem, const Options& options,
+                             const std::vector<double>* coef_init, double intercept_init,
+                             const Poll& poll) {
+  if (options.method == Method::cd)
+    return solve_working_set(problem, options, coef_init, intercept_init, poll);
+  return solve_proximal_gradient(problem, options, options.method == Method::fista, coef_init,
+                                 intercept_init, poll);
+}
 
 namespace detail {
 
@@ -50,7 +61,7 @@ inline double lifted(const Problem& problem, const Loss& smooth, double dual,
 
 // Solves to a gap of `target`; `unit` is an upper bound of the objective at zero weights.
 inline Solution approach(const Problem& problem, double target, double unit, Index max_iter,
-                         Point start, const Poll& poll) {
+                         Method method, Point start, const Poll& poll) {
   using Clock = std::chrono::steady_clock;
   const auto started = Clock::now();
   Solution best;
@@ -64,8 +75,8 @@ inline Solution approach(const Problem& problem, double target, double unit, Ind
     const auto loss = problem.loss.smoothed(std::max(delta, std::numeric_limits<double>::min()));
     const Problem smooth = with_loss(problem, *loss);
     const double aim = close ? 0.25 * target : std::max(0.25 * target, 0.02 * delta);
-    Solution found = solve_working_set(smooth, {aim / unit, max_iter - best.n_iter}, &at.coef,
-                                       at.intercept, poll);
+    Solution found = solve_smooth(smooth, {aim / unit, max_iter - best.n_iter, method}, &at.coef,
+                                  at.intercept, poll);
     at.coef = std::move(found.coef);
     at.intercept = found.intercept;
     at.margins.resize(static_cast<std::size_t>(problem.n()));
@@ -138,7 +149,7 @@ inline KinkedNull kinked_null(const Problem& problem, const Poll& poll) {
   if (any && value > 0.0) {
     const Penalty free(1.0, 0.0, factor.data(), problem.penalty.positive());
     const Problem part{problem.X, problem.loss, free, problem.fit_intercept, problem.n_threads};
-    Solution found = detail::approach(part, 1e-9 * value, value, 10000, at, poll);
+    Solution found = detail::approach(part, 1e-9 * value, value, 10000, Method::cd, at, poll);
     null.model.interrupted = found.status == Status::interrupted;
     null.model.lower = found.dual;
     at.coef = std::move(found.coef);
@@ -153,12 +164,11 @@ inline KinkedNull kinked_null(const Problem& problem, const Poll& poll) {
   return null;
 }
 
-// The entry for every loss; parameters as of solve_working_set.
+// The entry for every loss; parameters as of solve_smooth.
 inline Solution solve(const Problem& problem, const Options& options,
                       const std::vector<double>* coef_init, double intercept_init,
                       const Poll& poll) {
-  if (problem.loss.smooth())
-    return solve_working_set(problem, options, coef_init, intercept_init, poll);
+  if (problem.loss.smooth()) return solve_smooth(problem, options, coef_init, intercept_init, poll);
 
   const KinkedNull null = kinked_null(problem, poll);
   const double scale = objective_scale(problem, null.model), target = options.tol * scale;
@@ -193,7 +203,7 @@ inline Solution solve(const Problem& problem, const Options& options,
     start.intercept = intercept_init;
   }
   Solution found = detail::approach(problem, target, std::max(solution.primal, scale),
-                                    options.max_iter, std::move(start), poll);
+                                    options.max_iter, options.method, std::move(start), poll);
   found.scale = scale;
   return found;
 }

@@ -11,18 +11,28 @@ namespace sparsecross {
 enum class Status {
   not_run,
   converged,        // relative gap <= tol
-  max_iter,         // out of sweeps
+  max_iter,         // out of sweeps or iterations
   precision_limit,  // no step changes the objective any more, in double precision
   not_certified,    // stationary, but no dual-feasible point is known
   interrupted       // the user stopped it; the point is a usable start
 };
 
-// One round of the outer loop.
+enum class Method { cd, ista, fista };
+
+struct Options {
+  double tol = 1e-4;        // on gap / (P0 - Psat)
+  Index max_iter = 100000;  // of n_iter
+  Method method = Method::cd;
+  bool spare_digits = true;  // more digits than asked for where they take no time
+};
+
+// One look at all columns.
 struct Round {
-  Index n_iter;       // sweeps so far
-  Index working_set;  // columns in it
+  Index n_iter;       // sweeps or iterations so far
+  Index working_set;  // columns in it; of proximal gradient: those that are left
   Index n_active;     // non-zero weights
   double primal, dual, seconds;
+  Index restarts = 0;  // of momentum, so far
 };
 
 struct Solution {
@@ -32,7 +42,7 @@ struct Solution {
   double primal = std::numeric_limits<double>::quiet_NaN();
   double dual = -std::numeric_limits<double>::infinity();
   double scale = 1.0;  // P0 - Psat, at least of rounding size: the unit of `tol`
-  Index n_iter = 0;    // sweeps of coordinate descent
+  Index n_iter = 0;    // sweeps and Newton steps, or iterations of proximal gradient
   Status status = Status::not_run;
   std::vector<Round> history;
 

@@ -17,14 +17,9 @@
 #include "model/certificate.hpp"
 #include "solve/null_model.hpp"
 #include "solve/solution.hpp"
+#include "solve/start.hpp"
 
 namespace sparsecross {
-
-struct Options {
-  double tol = 1e-4;         // on gap / (P0 - Psat)
-  Index max_iter = 100000;   // sweeps and Newton steps
-  bool spare_digits = true;  // more digits than asked for where they take no time
-};
 
 namespace detail {
 
@@ -49,20 +44,7 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   detail::Inner inner = null.interrupted ? detail::Inner::interrupted : detail::Inner::reached;
   Point at = std::move(null.at);
   const double target = options.tol * solution.scale;
-  if (coef_init) {
-    Point start;
-    start.coef = *coef_init;
-    for (Index j = 0; j < p; ++j) {
-      double& w = start.coef[static_cast<std::size_t>(j)];
-      if (penalty.excluded(j) || (penalty.positive() && w < 0.0)) w = 0.0;
-    }
-    start.intercept = problem.fit_intercept ? intercept_init : 0.0;
-    start.margins.resize(static_cast<std::size_t>(n));
-    refresh_margins(problem, start);
-    settle_intercept(problem, start);
-    // A start that is worse than none may lie where the loss is flat and leads nowhere.
-    if (primal_value(problem, start) < primal_value(problem, at)) at = std::move(start);
-  }
+  if (coef_init) start_from(problem, *coef_init, intercept_init, at);
 
   detail::Workspace space(n);
   if (penalty.any_unpenalised()) space.curvature.resize(static_cast<std::size_t>(n));

@@ -27,6 +27,12 @@ _ADVICE = {
     "the weights are stationary",
 }
 
+
+def _advice(solution: Solution) -> str:
+    another = "" if solution.solver == "cd" else "use solver='cd', "
+    return (another if solution.status is Status.max_iter else "") + _ADVICE[solution.status]
+
+
 # What the parameters mean, the same for every estimator.
 _PARAMETERS = """fit_intercept : bool, default=True
         Whether to fit an intercept. It is never penalised, and X is not centred for it.
@@ -38,10 +44,13 @@ _PARAMETERS = """fit_intercept : bool, default=True
         touched, `coef_` is on its scale, and constant columns are excluded.
     penalty_factor : array-like of shape (n_features,), optional
         ω: 0 leaves a column unpenalised, infinity excludes it. All 1 by default.
+    solver : {"auto", "cd", "ista", "fista"}, default="auto"
+        "cd" is coordinate descent over working sets, "ista" proximal gradient and "fista" its
+        accelerated form; all end at the same optimum with the same certificate. "auto" is "cd".
     tol : float, default=1e-4
         The relative duality gap to reach: gap / (objective at zero weights).
     max_iter : int, default=100_000
-        Limit of sweeps of coordinate descent.
+        Limit of sweeps of coordinate descent, or of iterations of proximal gradient.
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the last fit.
     n_threads : int, optional
@@ -79,6 +88,7 @@ class SparseLinearModel(BaseEstimator):
                 "positive",
                 "standardize",
                 "penalty_factor",
+                "solver",
                 "tol",
                 "max_iter",
                 "n_threads",
@@ -123,7 +133,7 @@ class SparseLinearModel(BaseEstimator):
         interruption = None
         for target, (coef, intercept) in zip(targets, starts, strict=True):
             if interruption is not None:
-                solutions.append(unsolved(coef, intercept, n_features))
+                solutions.append(unsolved(coef, intercept, n_features, self.solver))
                 alphas.append(alphas[-1])
                 continue
             task = Task(
@@ -143,6 +153,7 @@ class SparseLinearModel(BaseEstimator):
             solution = task.solve(
                 alpha,
                 self.l1_ratio,
+                solver=self.solver,
                 tol=self.tol,
                 max_iter=self.max_iter,
                 coef_init=coef,
@@ -180,6 +191,7 @@ class SparseLinearModel(BaseEstimator):
         self.relative_gap_ = one_or_all([s.relative_gap for s in solutions])
         self.n_iter_ = one_or_all([max(1, s.n_iter) for s in solutions])
         self.alpha_ = one_or_all(alphas)
+        self.solver_ = solutions[0].solver
         self.status_ = solutions[0].status if single else [s.status for s in solutions]
         self.history_ = solutions[0].history if single else [s.history for s in solutions]
 
@@ -192,7 +204,7 @@ class SparseLinearModel(BaseEstimator):
         warnings.warn(
             f"{type(self).__name__} stopped after {worst.n_iter} iterations with a relative "
             f"duality gap of {worst.relative_gap:.3g}, above tol={self.tol:g}{of_several} "
-            f"({worst.status.name}): {_ADVICE[worst.status]}.",
+            f"({worst.status.name}): {_advice(worst)}.",
             ConvergenceWarning,
             stacklevel=5,  # past _solve, fit and scikit-learn's wrapper of fit
         )

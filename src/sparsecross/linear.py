@@ -9,7 +9,7 @@ from sklearn.base import RegressorMixin, _fit_context
 
 from ._inputs import Floats, as_offset, as_sample_weight, as_target
 from .estimator import SparseLinearModel, documented
-from .solving import RULES, LossName, check_target
+from .solving import RULES, LossName, SolverName, check_target
 
 
 class SparseRegressor(RegressorMixin, SparseLinearModel):
@@ -100,7 +100,9 @@ class ElasticNet(SparseRegressor):
     alpha_ : float
         The strength used.
     n_iter_ : int
-        Sweeps of coordinate descent.
+        Sweeps of coordinate descent, or iterations of proximal gradient.
+    solver_ : {"cd", "ista", "fista"}
+        The solver that was used.
     status_ : Status
         How the solver ended.
     history_ : list of Round
@@ -135,6 +137,7 @@ class ElasticNet(SparseRegressor):
         positive: bool = False,
         standardize: bool = False,
         penalty_factor: npt.ArrayLike | None = None,
+        solver: SolverName = "auto",
         tol: float = 1e-4,
         max_iter: int = 100_000,
         warm_start: bool = False,
@@ -146,6 +149,7 @@ class ElasticNet(SparseRegressor):
         self.positive = positive
         self.standardize = standardize
         self.penalty_factor = penalty_factor
+        self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start
@@ -169,7 +173,9 @@ class Lasso(ElasticNet):
 
     Attributes
     ----------
-    coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, alpha_, n_iter_, status_, history_
+    coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, alpha_
+        As of :class:`ElasticNet`.
+    n_iter_, solver_, status_, history_
         As of :class:`ElasticNet`.
     n_features_in_ : int
         Number of columns.
@@ -195,6 +201,7 @@ class Lasso(ElasticNet):
         positive: bool = False,
         standardize: bool = False,
         penalty_factor: npt.ArrayLike | None = None,
+        solver: SolverName = "auto",
         tol: float = 1e-4,
         max_iter: int = 100_000,
         warm_start: bool = False,
@@ -207,6 +214,7 @@ class Lasso(ElasticNet):
             positive=positive,
             standardize=standardize,
             penalty_factor=penalty_factor,
+            solver=solver,
             tol=tol,
             max_iter=max_iter,
             warm_start=warm_start,

@@ -17,7 +17,7 @@ from . import _solvers
 from ._inputs import Floats, as_offset, as_penalty_factor, as_sample_weight, check_length
 from .estimator import Link, SparseLinearModel, documented
 from .multinomial import MultinomialTask
-from .solving import RULES, LossName, Solution
+from .solving import RULES, LossName, Solution, SolverName
 
 
 @documented
@@ -59,6 +59,8 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         Of the one problem, or of each class against the rest.
     status_, history_ : Status and list of Round, or lists of them
         Of the one problem, or of each class against the rest.
+    solver_ : {"cd", "ista", "fista"}
+        The solver that was used.
     n_features_in_ : int
         Number of columns.
 
@@ -94,6 +96,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         positive: bool = False,
         standardize: bool = False,
         penalty_factor: npt.ArrayLike | None = None,
+        solver: SolverName = "auto",
         tol: float = 1e-4,
         max_iter: int = 100_000,
         warm_start: bool = False,
@@ -107,6 +110,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         self.positive = positive
         self.standardize = standardize
         self.penalty_factor = penalty_factor
+        self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start
@@ -165,6 +169,11 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
                 raise ValueError(
                     "every class must have a sample of positive weight for "
                     f"multi_class='multinomial', {classes.tolist()[missing]!r} has none."
+                )
+            if multinomial and self.solver not in ("auto", "cd"):
+                raise ValueError(
+                    "solver must be 'auto' or 'cd' for multi_class='multinomial', "
+                    f"got {self.solver!r}."
                 )
             if multinomial and shifts is not None:
                 raise ValueError(

@@ -97,5 +97,6 @@ class MultinomialTask:
             n_active=int(np.count_nonzero(coef)),
             status=found.status,
             history=[Round(*r) for r in found.history],
+            solver="cd",
             interruption=found.interruption,
         )

@@ -11,7 +11,7 @@ from sklearn.metrics import d2_tweedie_score
 from ._inputs import Floats
 from .estimator import Link, documented
 from .linear import SparseRegressor
-from .solving import RULES, LossName
+from .solving import RULES, LossName, SolverName
 
 
 @documented
@@ -33,7 +33,8 @@ class PoissonRegressor(SparseRegressor):
 
     Attributes
     ----------
-    coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, alpha_, n_iter_, status_, history_
+    coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, alpha_, n_iter_, solver_, status_,
+    history_
         As of :class:`ElasticNet`; the unit of the relative gap is half the mean deviance at zero
         weights.
     n_features_in_ : int
@@ -70,6 +71,7 @@ class PoissonRegressor(SparseRegressor):
         positive: bool = False,
         standardize: bool = False,
         penalty_factor: npt.ArrayLike | None = None,
+        solver: SolverName = "auto",
         tol: float = 1e-4,
         max_iter: int = 100_000,
         warm_start: bool = False,
@@ -81,6 +83,7 @@ class PoissonRegressor(SparseRegressor):
         self.positive = positive
         self.standardize = standardize
         self.penalty_factor = penalty_factor
+        self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from .estimator import documented
 from .linear import SparseRegressor
-from .solving import DEFAULT_DELTA, RULES, LossName
+from .solving import DEFAULT_DELTA, RULES, LossName, SolverName
 
 
 @documented
@@ -32,7 +32,8 @@ class HuberRegressor(SparseRegressor):
 
     Attributes
     ----------
-    coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, alpha_, n_iter_, status_, history_
+    coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, alpha_, n_iter_, solver_, status_,
+    history_
         As of :class:`ElasticNet`.
     n_features_in_ : int
         Number of columns.
@@ -67,6 +68,7 @@ class HuberRegressor(SparseRegressor):
         positive: bool = False,
         standardize: bool = False,
         penalty_factor: npt.ArrayLike | None = None,
+        solver: SolverName = "auto",
         tol: float = 1e-4,
         max_iter: int = 100_000,
         warm_start: bool = False,
@@ -79,6 +81,7 @@ class HuberRegressor(SparseRegressor):
         self.positive = positive
         self.standardize = standardize
         self.penalty_factor = penalty_factor
+        self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start

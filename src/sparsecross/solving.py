@@ -29,13 +29,19 @@ from ._solvers import Status
 
 LossName = Literal["squared", "logistic", "huber", "absolute", "poisson"]
 LOSSES = ("squared", "logistic", "huber", "absolute", "poisson")
+SolverName = Literal["auto", "cd", "ista", "fista"]
+SOLVERS = ("auto", "cd", "ista", "fista")
 DEFAULT_ALPHA_RATIO = 100  # alpha=None means alpha_max / 100
 DEFAULT_DELTA = 1.35  # Huber 1964: 95 % of the efficiency of least squares under standard noise
 MAX_LOG_RATE = 700.0  # beyond it exp() is beyond double precision
 
 
 class Round(NamedTuple):
-    """One look of a solver at all columns."""
+    """One look of a solver at all columns.
+
+    `working_set` counts the columns that coordinate descent works on, or those that proximal
+    gradient has not screened; `restarts` the restarts of momentum so far.
+    """
 
     n_iter: int
     working_set: int
@@ -43,6 +49,7 @@ class Round(NamedTuple):
     primal: float
     dual: float
     seconds: float
+    restarts: int
 
 
 @dataclass(frozen=True)
@@ -62,14 +69,16 @@ class Solution:
         at zero weights (for the Poisson loss less that of perfect margins, which is not 0). No
         weights whatever reach an objective below `primal - gap`.
     n_iter : int
-        Sweeps of coordinate descent over the working sets.
+        Sweeps of coordinate descent over the working sets, or iterations of proximal gradient.
     n_active : int
         Non-zero weights.
     status : Status
         How the solver ended.
     history : list of Round
         One entry for each look at all columns: n_iter, working_set, n_active, primal, dual,
-        seconds.
+        seconds, restarts.
+    solver : {"cd", "ista", "fista"}
+        The solver that was used.
     """
 
     coef: Floats = field(repr=False)
@@ -83,10 +92,18 @@ class Solution:
     n_active: int
     status: Status
     history: list[Round] = field(repr=False)
+    solver: str
     interruption: BaseException | None = field(default=None, repr=False)
 
 
-def unsolved(coef: Floats | None, intercept: float, n_features: int) -> Solution:
+def chosen(solver: SolverName) -> str:
+    """Return the solver that a name stands for: "auto" is coordinate descent."""
+    return "cd" if solver == "auto" else solver
+
+
+def unsolved(
+    coef: Floats | None, intercept: float, n_features: int, solver: SolverName
+) -> Solution:
     """Return the solution of a problem that an interrupt kept from its turn: its start."""
     weights = np.zeros(n_features) if coef is None else coef
     nothing, infinity = np.empty(0), float("inf")
@@ -102,6 +119,7 @@ def unsolved(coef: Floats | None, intercept: float, n_features: int) -> Solution
         n_active=int(np.count_nonzero(weights)),
         status=Status.interrupted,
         history=[],
+        solver=chosen(solver),
     )
 
 
@@ -204,6 +222,7 @@ class Task:
         alpha: float,
         l1_ratio: float = 1.0,
         *,
+        solver: SolverName = "auto",
         tol: float = 1e-4,
         max_iter: int = 100_000,
         coef_init: Floats | None = None,
@@ -211,7 +230,8 @@ class Task:
     ) -> Solution:
         """Minimise the objective at this alpha."""
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
-        found = problem.solve(tol, max_iter, coef_init, intercept_init - self._centre)
+        used = chosen(solver)
+        found = problem.solve(tol, max_iter, coef_init, intercept_init - self._centre, used)
         coef, saturated = found.coef, problem.saturated()
         return Solution(
             coef=coef,
@@ -228,6 +248,7 @@ class Task:
                 Round(*r)._replace(primal=r[3] + saturated, dual=r[4] + saturated)
                 for r in found.history
             ],
+            solver=used,
             interruption=found.interruption,
         )
 
@@ -318,6 +339,7 @@ RULES: dict[str, list[Any]] = {
     "positive": ["boolean"],
     "standardize": ["boolean"],
     "delta": [Interval(Real, 0, None, closed="neither")],
+    "solver": [StrOptions(set(SOLVERS))],
     "penalty_factor": ["array-like", None],
     "tol": [Interval(Real, 0, None, closed="left")],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -348,6 +370,7 @@ def solve(
     penalty_factor: Any = None,
     sample_weight: Any = None,
     offset: Any = None,
+    solver: SolverName = "auto",
     tol: float = 1e-4,
     max_iter: int = 100_000,
     coef_init: Any = None,
@@ -388,10 +411,13 @@ def solve(
     offset : array-like of shape (n_samples,), optional
         o, added to the margins: what is known of them already, such as the logarithm of the
         exposure with the Poisson loss.
+    solver : {"auto", "cd", "ista", "fista"}, default="auto"
+        "cd" is coordinate descent over working sets, "ista" proximal gradient and "fista" its
+        accelerated form; all end at the same optimum with the same certificate. "auto" is "cd".
     tol : float, default=1e-4
         The relative duality gap to reach.
     max_iter : int, default=100_000
-        Limit of sweeps of coordinate descent.
+        Limit of sweeps of coordinate descent, or of iterations of proximal gradient.
     coef_init : array-like of shape (n_features,), optional
         Weights to start from, zeros by default.
     intercept_init : float, default=0.0
@@ -411,7 +437,8 @@ def solve(
 
     References
     ----------
-    Friedman, Hastie & Tibshirani 2010; Massias, Gramfort & Salmon 2018; Yuan, Ho & Lin 2012.
+    Friedman, Hastie & Tibshirani 2010; Massias, Gramfort & Salmon 2018; Yuan, Ho & Lin 2012;
+    Beck & Teboulle 2009; O'Donoghue & Candès 2015; Ndiaye et al. 2017.
 
     Examples
     --------
@@ -429,6 +456,7 @@ def solve(
         positive=positive,
         standardize=standardize,
         delta=delta,
+        solver=solver,
         tol=tol,
         max_iter=max_iter,
         n_threads=n_threads,
@@ -451,6 +479,7 @@ def solve(
     solution = task.solve(
         alpha,
         l1_ratio,
+        solver=solver,
         tol=tol,
         max_iter=max_iter,
         coef_init=start,
