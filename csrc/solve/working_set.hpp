@@ -12,6 +12,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -21,6 +22,9 @@
 #include "solve/solution.hpp"
 
 namespace sparsecross {
+
+// Told of each look at all columns: the round, and the point it looked at.
+using OnRound = std::function<void(const Round&, const Point&)>;
 
 struct Options {
   double tol = 1e-4;        // on gap / (P0 - Psat)
@@ -247,7 +251,7 @@ inline double largest_strength(const Problem& problem, const NullModel& null) {
 
 inline Solution solve_working_set(const Problem& problem, const Options& options,
                                   const std::vector<double>* coef_init, double intercept_init,
-                                  const Poll& poll) {
+                                  const Poll& poll, const OnRound& on_round = {}) {
   using Clock = std::chrono::steady_clock;
   const auto started = Clock::now();
   const Index n = problem.n(), p = problem.p();
@@ -298,6 +302,7 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
     solution.history.push_back({solution.n_iter, static_cast<Index>(working_set.size()), n_active,
                                 primal, solution.dual,
                                 std::chrono::duration<double>(Clock::now() - started).count()});
+    if (on_round) on_round(solution.history.back(), at);
     const double gap = solution.gap();
     const bool stuck = progress.look(primal, gap) >= 2;
     if (inner == detail::Inner::interrupted || (poll && poll())) {

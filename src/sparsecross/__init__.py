@@ -5,6 +5,7 @@ from .crossing import FeatureCross
 from .linear import ElasticNet, Lasso
 from .logistic import SparseLogisticRegression
 from .memory import MemoryReport
+from .path import Path, PathPoint, path
 from .pruned import PrunedModel, load
 from .pruning import memory_report, prune, save
 from .solving import Certificate, Solution, alpha_max, certify, soft_threshold, solve
@@ -17,6 +18,8 @@ __all__ = [
     "FeatureCross",
     "Lasso",
     "MemoryReport",
+    "Path",
+    "PathPoint",
     "PrunedModel",
     "Solution",
     "SparseLogisticRegression",
@@ -25,6 +28,7 @@ __all__ = [
     "certify",
     "load",
     "memory_report",
+    "path",
     "prune",
     "save",
     "soft_threshold",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,21 +10,12 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _solvers
 from ._inputs import Floats, as_design, as_penalty_factor
-from ._solvers import Status
+from .convergence import Ending, warn_if_short
 from .solving import RULES, LossName, Solution, Task, unsolved
-
-_ADVICE = {
-    Status.max_iter: "increase max_iter, or accept the gap by increasing tol",
-    Status.precision_limit: "no step changes the objective any more in double precision; "
-    "increase tol",
-    Status.not_certified: "no dual-feasible point was found (unpenalised columns); "
-    "the weights are stationary",
-}
 
 # What the parameters mean, the same for every estimator.
 _PARAMETERS = """fit_intercept : bool, default=True
@@ -137,7 +127,12 @@ class SparseLinearModel(BaseEstimator):
         self._set_fitted(solutions, alphas)
         if interruption is not None:
             raise interruption
-        self._warn(solutions)
+        warn_if_short(
+            type(self).__name__,
+            [Ending(s.n_iter, s.relative_gap, s.status) for s in solutions],
+            self.tol,
+            stacklevel=4,  # past this method, fit and scikit-learn's wrapper of fit
+        )
 
     def _starts(self, n_problems: int, n_features: int) -> list[tuple[Floats | None, float]]:
         if self.warm_start and hasattr(self, "coef_"):
@@ -164,20 +159,6 @@ class SparseLinearModel(BaseEstimator):
         self.alpha_ = one_or_all(alphas)
         self.status_ = solutions[0].status if single else [s.status for s in solutions]
         self.history_ = solutions[0].history if single else [s.history for s in solutions]
-
-    def _warn(self, solutions: list[Solution]) -> None:
-        short = [s for s in solutions if s.status is not Status.converged]
-        if not short:
-            return
-        worst = max(short, key=lambda s: s.relative_gap)
-        of_several = f" in {len(short)} of {len(solutions)} problems" if len(solutions) > 1 else ""
-        warnings.warn(
-            f"{type(self).__name__} stopped after {worst.n_iter} iterations with a relative "
-            f"duality gap of {worst.relative_gap:.3g}, above tol={self.tol:g}{of_several} "
-            f"({worst.status.name}): {_ADVICE[worst.status]}.",
-            ConvergenceWarning,
-            stacklevel=5,  # past _solve, fit and scikit-learn's wrapper of fit
-        )
 
     @property
     def sparse_coef_(self) -> sp.csr_matrix:

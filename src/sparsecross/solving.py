@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Integral, Real
@@ -40,6 +41,23 @@ class Round(NamedTuple):
     primal: float
     dual: float
     seconds: float
+
+
+class Look(NamedTuple):
+    """A round while it lasts: `coef` is a view that is gone when the solver goes on."""
+
+    round: Round
+    scale: float  # the unit of relative gaps
+    coef: Floats
+    intercept: float
+
+    @property
+    def relative_gap(self) -> float:
+        """What is proved so far."""
+        return max(0.0, self.round.primal - self.round.dual) / self.scale
+
+
+OnLook = Callable[[Look], bool | None]
 
 
 @dataclass(frozen=True)
@@ -153,6 +171,19 @@ class Task:
             self.n_threads or 0,
         )
 
+    @cached_property
+    def null_loss(self) -> float:
+        """The loss with all penalised weights 0 and the rest at their best."""
+        return self._problem(1.0, 0.0).scale()
+
+    def penalty(self, coef: Floats, alpha: float, l1_ratio: float) -> float:
+        """Return what weights cost at this alpha."""
+        used = np.flatnonzero(coef)
+        w = coef[used]
+        each = l1_ratio * np.abs(w) + 0.5 * (1.0 - l1_ratio) * w**2
+        factor = 1.0 if self.penalty_factor is None else self.penalty_factor[used]
+        return float(alpha * np.sum(factor * each))
+
     def alpha_max(self, l1_ratio: float = 1.0) -> float:
         """Return the smallest alpha at which every penalised weight is 0."""
         if l1_ratio == 0:
@@ -178,10 +209,18 @@ class Task:
         max_iter: int = 100_000,
         coef_init: Floats | None = None,
         intercept_init: float = 0.0,
+        on_look: OnLook | None = None,
     ) -> Solution:
-        """Minimise the objective at this alpha."""
+        """Minimise the objective at this alpha; `on_look` may end it by returning True."""
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
-        found = problem.solve(tol, max_iter, coef_init, intercept_init - self._centre)
+        told = None
+        if on_look is not None:
+            scale, centre = self.null_loss, self._centre
+
+            def told(round_: tuple[Any, ...], coef: Floats, intercept: float) -> bool | None:
+                return on_look(Look(Round(*round_), scale, coef, intercept + centre))
+
+        found = problem.solve(tol, max_iter, coef_init, intercept_init - self._centre, told)
         coef = found.coef
         return Solution(
             coef=coef,
