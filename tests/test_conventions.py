@@ -4,7 +4,15 @@ import sparsecross as sx
 
 
 @parametrize_with_checks(
-    [sx.Lasso(), sx.ElasticNet(), sx.Lasso(alpha=None), sx.SparseLogisticRegression()]
+    [
+        sx.Lasso(),
+        sx.ElasticNet(),
+        sx.Lasso(alpha=None),
+        sx.SparseLogisticRegression(),
+        sx.LassoCV(n_alphas=10, eps=0.05, cv=3),
+        sx.ElasticNetCV(l1_ratio=[0.5, 1.0], n_alphas=5, eps=0.05, cv=3, selection="1se"),
+        sx.SparseLogisticRegressionCV(n_alphas=10, eps=0.05, cv=3),
+    ]
 )
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)

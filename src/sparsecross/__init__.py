@@ -8,6 +8,7 @@ from .memory import MemoryReport
 from .path import Path, PathPoint, path
 from .pruned import PrunedModel, load
 from .pruning import memory_report, prune, save
+from .selection import ElasticNetCV, LassoCV, SparseLogisticRegressionCV
 from .solving import Certificate, Solution, alpha_max, certify, soft_threshold, solve
 
 __version__ = "0.1.0"
@@ -15,14 +16,17 @@ __version__ = "0.1.0"
 __all__ = [
     "Certificate",
     "ElasticNet",
+    "ElasticNetCV",
     "FeatureCross",
     "Lasso",
+    "LassoCV",
     "MemoryReport",
     "Path",
     "PathPoint",
     "PrunedModel",
     "Solution",
     "SparseLogisticRegression",
+    "SparseLogisticRegressionCV",
     "Status",
     "alpha_max",
     "certify",

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _solvers
 from ._inputs import Floats, as_design, as_penalty_factor
+from .callbacks import CallbackSupportMixin, Listeners
 from .convergence import Ending, warn_if_short
 from .solving import RULES, LossName, Solution, Task, unsolved
 
-# What the parameters mean, the same for every estimator.
+# What the parameters mean, the same for every estimator; those that cross-validate have no start.
 _PARAMETERS = """fit_intercept : bool, default=True
         Whether to fit an intercept. It is never penalised, and X is not centred for it.
     positive : bool, default=False
@@ -28,10 +30,14 @@ _PARAMETERS = """fit_intercept : bool, default=True
         The relative duality gap to reach: gap / (objective at zero weights).
     max_iter : int, default=100_000
         Limit of sweeps of coordinate descent.
-    warm_start : bool, default=False
+{warm start}    n_threads : int, optional
+        Threads; by default as many as OpenMP is allowed here. The answer does not depend on it.
+    verbose : bool, default=False
+        Whether to print a line at each look at all columns: seconds, relative duality gap,
+        non-zero weights, columns in the working set, and sweeps."""
+_WARM_START = """    warm_start : bool, default=False
         Whether `fit` starts from the weights of the last fit.
-    n_threads : int, optional
-        Threads; by default as many as OpenMP is allowed here. The answer does not depend on it."""
+"""
 
 
 _Estimator = TypeVar("_Estimator", bound=type)
@@ -40,19 +46,50 @@ _Estimator = TypeVar("_Estimator", bound=type)
 def documented(estimator: _Estimator) -> _Estimator:
     """Put the meaning of the shared parameters into an estimator's docstring."""
     if estimator.__doc__ is not None:  # python -OO strips docstrings
-        estimator.__doc__ = estimator.__doc__.replace("{parameters}", _PARAMETERS)
+        doc = estimator.__doc__
+        for place, warm_start in (("{parameters}", _WARM_START), ("{cv parameters}", "")):
+            doc = doc.replace(place, _PARAMETERS.replace("{warm start}", warm_start))
+        estimator.__doc__ = doc
     return estimator
 
 
-class SparseLinearModel(BaseEstimator):
+@dataclass(frozen=True)
+class Stated:
+    """Data, checked: all that the problems of a fit consist of but the parameters.
+
+    Attributes
+    ----------
+    design : Design
+        The columns.
+    truth : ndarray of shape (n_samples,)
+        Real targets, or places in `classes_`.
+    weight : ndarray of shape (n_samples,) or None
+        Sample weights of mean 1.
+    names : list of str
+        What to call each problem, empty for a single one.
+    targets : callable
+        Yields the targets of each problem.
+    """
+
+    design: _solvers.Design
+    truth: npt.NDArray[Any]
+    weight: Floats | None
+    names: list[str]
+    targets: Callable[[], Iterator[Floats]]
+
+
+class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
     """What the estimators share: one or several L1 problems over the same columns."""
 
     _loss: ClassVar[LossName]
     l1_ratio: float = 1.0
+    coef_: Floats
+    intercept_: Any
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "alpha": [*RULES["alpha"], None],
         "warm_start": ["boolean"],
+        "verbose": ["boolean"],
         **{
             name: RULES[name]
             for name in (
@@ -69,48 +106,61 @@ class SparseLinearModel(BaseEstimator):
     @contextmanager
     def _unchanged_unless_fitted(self) -> Iterator[None]:
         """Put every attribute back if an exception ends a fit that found no weights."""
-        before = dict(vars(self))
+        before = self._public()
         try:
             yield
         except BaseException:
             if vars(self).get("coef_") is before.get("coef_"):
-                self.__dict__.clear()
+                for name in self._public():
+                    delattr(self, name)
                 self.__dict__.update(before)
             raise
 
-    def _design(self, X: Any, y: Any) -> _solvers.Design:
-        validate_data(self, X, y, skip_check_array=True)
-        return as_design(X, "columns", self.n_threads)
+    def _public(self) -> dict[str, Any]:
+        """Parameters and fitted attributes; what begins with _ is scikit-learn's."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
-    def _solve(
-        self, design: _solvers.Design, targets: Iterable[Floats], n_targets: int, weight: Any
-    ) -> None:
-        """Solve a problem for each target, which is held only meanwhile, and set what is fitted.
+    def _stated(self, X: Any, y: Any, sample_weight: Any) -> Stated:
+        """Check the data and state the problems of a fit; classifiers learn their labels."""
+        raise NotImplementedError
 
-        An exception of a signal handler is raised again once what was found is set; targets that
-        had no turn keep their start, or zeros.
-        """
-        n_features = design.shape[1]
-        starts = self._starts(n_targets, n_features)
-        factor = as_penalty_factor(self.penalty_factor, n_features)
-        solutions: list[Solution] = []
-        alphas = []
-        interruption = None
-        for target, (coef, intercept) in zip(targets, starts, strict=True):
-            if interruption is not None:
-                solutions.append(unsolved(coef, intercept, n_features))
-                alphas.append(alphas[-1])
-                continue
-            task = Task(
-                design,
+    def _tasks(self, stated: Stated) -> Iterator[Task]:
+        """The problems of a fit, one after the other."""
+        factor = as_penalty_factor(self.penalty_factor, stated.design.shape[1])
+        for target in stated.targets():
+            yield Task(
+                stated.design,
                 target,
                 self._loss,
-                weight,
+                stated.weight,
                 factor,
                 self.fit_intercept,
                 self.positive,
                 self.n_threads,
             )
+
+    def _design(self, X: Any, y: Any) -> _solvers.Design:
+        validate_data(self, X, y, skip_check_array=True)
+        return as_design(X, "columns", self.n_threads)
+
+    def _solve(self, stated: Stated, listeners: Listeners) -> None:
+        """Solve each problem, whose vectors are held only meanwhile, and set what is fitted.
+
+        An exception of a signal handler is raised again once what was found is set; targets that
+        had no turn keep their start, or zeros. So it is where a callback stops the fit.
+        """
+        n_features = stated.design.shape[1]
+        starts = self._starts(len(stated.names), n_features)
+        solutions: list[Solution] = []
+        alphas: list[float] = []
+        interruption = None
+        tasks = self._tasks(stated)
+        for k, (coef, intercept) in enumerate(starts):
+            if interruption is not None or listeners.stopped:
+                solutions.append(unsolved(coef, intercept, n_features))
+                alphas.append(alphas[-1])
+                continue
+            task = next(tasks)
             alpha = task.default_alpha(self.l1_ratio) if self.alpha is None else self.alpha
             solution = task.solve(
                 alpha,
@@ -119,7 +169,9 @@ class SparseLinearModel(BaseEstimator):
                 max_iter=self.max_iter,
                 coef_init=coef,
                 intercept_init=intercept,
+                on_look=listeners.begin(k),
             )
+            listeners.end()
             alphas.append(float(alpha))
             solutions.append(replace(solution, dual_point=np.empty(0)))
             interruption = solution.interruption
@@ -127,6 +179,7 @@ class SparseLinearModel(BaseEstimator):
         self._set_fitted(solutions, alphas)
         if interruption is not None:
             raise interruption
+        listeners.close()
         warn_if_short(
             type(self).__name__,
             [Ending(s.n_iter, s.relative_gap, s.status) for s in solutions],
@@ -151,14 +204,20 @@ class SparseLinearModel(BaseEstimator):
         def one_or_all(values: list[Any]) -> Any:
             return values[0] if single else np.array(values)
 
-        self.coef_ = np.array([s.coef for s in solutions]) if not single else solutions[0].coef
-        self.intercept_ = one_or_all([s.intercept for s in solutions])
+        weights = self._weights_as_fitted(
+            [s.coef for s in solutions], [s.intercept for s in solutions]
+        )
+        self.__dict__.update(weights)
         self.dual_gap_ = one_or_all([s.gap for s in solutions])
         self.relative_gap_ = one_or_all([s.relative_gap for s in solutions])
         self.n_iter_ = one_or_all([max(1, s.n_iter) for s in solutions])
         self.alpha_ = one_or_all(alphas)
         self.status_ = solutions[0].status if single else [s.status for s in solutions]
         self.history_ = solutions[0].history if single else [s.history for s in solutions]
+
+    def _weights_as_fitted(self, coefs: list[Floats], intercepts: list[float]) -> dict[str, Any]:
+        """coef_ and intercept_, in the shapes that this estimator has them in."""
+        return {"coef_": coefs[0], "intercept_": intercepts[0]}
 
     @property
     def sparse_coef_(self) -> sp.csr_matrix:

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from sklearn.base import RegressorMixin, _fit_context
 
 from ._inputs import Floats, as_sample_weight, as_target
-from .estimator import SparseLinearModel, documented
+from .callbacks import Listeners
+from .estimator import SparseLinearModel, Stated, documented
 from .solving import RULES, LossName
 
 
@@ -81,6 +82,7 @@ class ElasticNet(RegressorMixin, SparseLinearModel):
         max_iter: int = 100_000,
         warm_start: bool = False,
         n_threads: int | None = None,
+        verbose: bool = False,
     ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -91,6 +93,7 @@ class ElasticNet(RegressorMixin, SparseLinearModel):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.n_threads = n_threads
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -116,10 +119,15 @@ class ElasticNet(RegressorMixin, SparseLinearModel):
             If an input breaks its rule; the message names it.
         """
         with self._unchanged_unless_fitted():
-            design = self._design(X, y)
-            target = as_target(y, design.shape[0])
-            self._solve(design, [target], 1, as_sample_weight(sample_weight, target))
+            stated = self._stated(X, y, sample_weight)
+            self._solve(stated, Listeners(self, stated.names, X, y, sample_weight))
         return self
+
+    def _stated(self, X: Any, y: Any, sample_weight: Any) -> Stated:
+        design = self._design(X, y)
+        target = as_target(y, design.shape[0])
+        weight = as_sample_weight(sample_weight, target)
+        return Stated(design, target, weight, [""], lambda: iter([target]))
 
     def predict(self, X: Any) -> Floats:
         """Predict targets.
@@ -189,6 +197,7 @@ class Lasso(ElasticNet):
         max_iter: int = 100_000,
         warm_start: bool = False,
         n_threads: int | None = None,
+        verbose: bool = False,
     ) -> None:
         super().__init__(
             alpha,
@@ -200,4 +209,5 @@ class Lasso(ElasticNet):
             max_iter=max_iter,
             warm_start=warm_start,
             n_threads=n_threads,
+            verbose=verbose,
         )

@@ -14,8 +14,9 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from ._inputs import Floats, as_sample_weight, check_length
-from .estimator import SparseLinearModel, documented
-from .solving import RULES, LossName, Solution
+from .callbacks import Listeners
+from .estimator import SparseLinearModel, Stated, documented
+from .solving import RULES, LossName
 
 
 @documented
@@ -87,6 +88,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         max_iter: int = 100_000,
         warm_start: bool = False,
         n_threads: int | None = None,
+        verbose: bool = False,
     ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -98,6 +100,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.n_threads = n_threads
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -123,33 +126,43 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
             If an input breaks its rule, or y holds only one class; the message names it.
         """
         with self._unchanged_unless_fitted():
-            design = self._design(X, y)
-            y = column_or_1d(y, warn=True)
-            assert_all_finite(y, input_name="y")
-            check_classification_targets(y)
-            check_length(y, design.shape[0], "y")
-            classes, codes = np.unique(y, return_inverse=True)
-            weight = as_sample_weight(sample_weight, codes)
-            if self.class_weight is not None:
-                by_class = compute_sample_weight(self.class_weight, y)
-                weight = as_sample_weight(by_class if weight is None else by_class * weight, codes)
-            seen = np.unique(codes if weight is None else codes[weight > 0])
-            if len(seen) < 2:
-                raise ValueError(
-                    "y must hold at least two classes with positive weight, got one class: "
-                    f"{classes.tolist()[seen[0]]!r}."
-                )
-            positives = [1] if len(classes) == 2 else range(len(classes))
-            targets = (np.where(codes == k, 1.0, -1.0) for k in positives)
-            # Before solving: an interrupted fit keeps its weights, and they need their labels.
-            self.classes_ = classes
-            self._solve(design, targets, len(positives), weight)
+            stated = self._stated(X, y, sample_weight)
+            self._solve(stated, Listeners(self, stated.names, X, y, sample_weight))
         return self
 
-    def _set_fitted(self, solutions: list[Solution], alphas: list[float]) -> None:
-        super()._set_fitted(solutions, alphas)
-        self.coef_ = np.atleast_2d(self.coef_)
-        self.intercept_ = np.atleast_1d(self.intercept_)
+    def _stated(self, X: Any, y: Any, sample_weight: Any) -> Stated:
+        design = self._design(X, y)
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        check_length(y, design.shape[0], "y")
+        classes, codes = np.unique(y, return_inverse=True)
+        weight = as_sample_weight(sample_weight, codes)
+        if self.class_weight is not None:
+            by_class = compute_sample_weight(self.class_weight, y)
+            weight = as_sample_weight(by_class if weight is None else by_class * weight, codes)
+        seen = np.unique(codes if weight is None else codes[weight > 0])
+        if len(seen) < 2:
+            raise ValueError(
+                "y must hold at least two classes with positive weight, got one class: "
+                f"{classes.tolist()[seen[0]]!r}."
+            )
+        # Before solving: an interrupted fit keeps its weights, and they need their labels.
+        self.classes_ = classes
+        binary = len(classes) == 2
+        positives = [1] if binary else range(len(classes))
+        return Stated(
+            design,
+            codes,
+            weight,
+            [""] if binary else [f", class {label!r}" for label in classes.tolist()],
+            lambda: (np.where(codes == k, 1.0, -1.0) for k in positives),
+        )
+
+    def _weights_as_fitted(self, coefs: list[Floats], intercepts: list[float]) -> dict[str, Any]:
+        # np.atleast_2d sees a single vector as a matrix, where np.array would copy it.
+        coef = np.array(coefs) if len(coefs) > 1 else np.atleast_2d(coefs[0])
+        return {"coef_": coef, "intercept_": np.array(intercepts)}
 
     def decision_function(self, X: Any) -> Floats:
         """Margins Xw + b.

@@ -60,6 +60,8 @@ class Walk:
         self._l1_ratio = l1_ratio
         self._coef = coef
         self._intercept = intercept
+        self._alpha: float | None = None
+        self._before: tuple[float, Floats] | None = None  # the strength before, and its weights
 
     def to(self, alpha: float, *, tol: float, max_iter: int) -> Solution:
         """Solve at the next strength; decreasing ones are met fastest."""
@@ -68,11 +70,27 @@ class Walk:
             self._l1_ratio,
             tol=tol,
             max_iter=max_iter,
-            coef_init=self._coef,
+            coef_init=self._start(alpha),
             intercept_init=self._intercept,
         )
-        self._coef, self._intercept = solution.coef, solution.intercept
+        if self._alpha is not None and self._coef is not None:
+            self._before = self._alpha, self._coef
+        self._alpha, self._coef, self._intercept = alpha, solution.coef, solution.intercept
         return solution
+
+    def _start(self, alpha: float) -> Floats | None:
+        """Go on along the line of the last two solutions, each weight up to 0 at most.
+
+        Between two changes of the support and its signs, the lasso's path is such a line.
+        """
+        if self._before is None or self._coef is None or self._before[0] == self._alpha:
+            return self._coef
+        (first, before), last = self._before, self._alpha
+        assert last is not None
+        step = min(1.0, (last - alpha) / (first - last))
+        start = self._coef + step * (self._coef - before)
+        start[start * self._coef <= 0.0] = 0.0
+        return start
 
 
 class PathPoint(NamedTuple):
@@ -252,36 +270,41 @@ def follow(
     max_nonzeros: int | None = None,
     max_bytes: int | None = None,
     on_point: Callable[[float, Solution], None] = lambda alpha, solution: None,
-) -> Path:
+) -> tuple[Path, BaseException | None]:
     """Solve along strengths; arguments as of :func:`path`, checked.
 
-    Whatever exception ends the path early takes what was finished along, as its attribute `path`.
+    Returns
+    -------
+    Path
+        What was finished.
+    BaseException or None
+        What a signal handler raised meanwhile.
     """
     record = PathRecord(task, l1_ratio)
     walk = Walk(task, l1_ratio, coef=coef_init, intercept=intercept_init)
     try:
-        for alpha in alphas:
-            solution = walk.to(float(alpha), tol=tol, max_iter=max_iter)
+        for alpha in map(float, alphas):
+            solution = walk.to(alpha, tol=tol, max_iter=max_iter)
             if solution.interruption is not None:
-                raise solution.interruption
+                return record.path("interrupt"), solution.interruption
             n_bytes = pruned_weights_bytes(solution.coef)
-            for stopped_by, size, limit in (
+            limits: list[tuple[StoppedBy, int, int | None]] = [
                 ("max_nonzeros", solution.n_active, max_nonzeros),
                 ("max_bytes", n_bytes, max_bytes),
-            ):
+            ]
+            for stopped_by, size, limit in limits:
                 if limit is not None and size > limit:
                     if not len(record):
                         raise ValueError(
-                            f"{stopped_by}={limit} lets no point of the path in: at its first "
-                            f"strength, {alpha:g}, it would have to be {size}."
+                            f"{stopped_by} must leave room for the first point of the path, which "
+                            f"takes {size} at alpha={alpha:g}; got {limit}."
                         )
-                    return record.path(stopped_by)  # type: ignore[arg-type]
-            record.add(float(alpha), solution, n_bytes)
-            on_point(float(alpha), solution)
-    except BaseException as stop:
-        stop.path = record.path("interrupt")  # type: ignore[attr-defined]
-        raise
-    return record.path()
+                    return record.path(stopped_by), None
+            record.add(alpha, solution, n_bytes)
+            on_point(alpha, solution)
+    except KeyboardInterrupt as interruption:  # between two solves
+        return record.path("interrupt"), interruption
+    return record.path(), None
 
 
 def alpha_grid(alpha_max: float, n_alphas: int, eps: float) -> Floats:
@@ -379,8 +402,10 @@ def path(
 
     Notes
     -----
-    An exception on the way, as Ctrl-C raises one, has the path as far as it was finished in its
-    attribute `path`; its last weights are a start for the rest.
+    The exception that Ctrl-C raises has the path as far as it was finished in its attribute `path`;
+    its last weights are a start for the rest.
+
+    A strength starts from the last two solutions, on the line through them.
 
     References
     ----------
@@ -418,7 +443,7 @@ def path(
     grid = None if alphas is None else as_alphas(alphas)
     task = _task(X, y, loss, sample_weight, penalty_factor, fit_intercept, positive, n_threads)
     start = None if coef_init is None else as_start(coef_init, task.design.shape[1])
-    found = follow(
+    found, interruption = follow(
         task,
         alpha_grid(task.alpha_max(l1_ratio), n_alphas, eps) if grid is None else grid,
         l1_ratio,
@@ -429,6 +454,9 @@ def path(
         max_nonzeros=max_nonzeros,
         max_bytes=max_bytes,
     )
+    if interruption is not None:
+        interruption.path = found  # type: ignore[attr-defined]
+        raise interruption
     warn_if_short(
         "sparsecross.path",
         found.endings,

@@ -14,8 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import _solvers
 from ._inputs import Floats
 from .crossing import FeatureCross
-from .linear import ElasticNet
-from .logistic import SparseLogisticRegression
+from .estimator import SparseLinearModel
 from .memory import MemoryReport, object_bytes
 from .pruned import INDEX, PrunedModel
 
@@ -49,8 +48,8 @@ def prune(model: Any) -> PrunedModel:
     Parameters
     ----------
     model : fitted estimator or Pipeline(FeatureCross, estimator)
-        A `Lasso`, `ElasticNet` or `SparseLogisticRegression`, alone or behind a `FeatureCross`,
-        whose dictionaries are then cut down to the categories and crosses that are left.
+        Any linear model of this package, alone or behind a `FeatureCross`, whose dictionaries are
+        then cut down to the categories and crosses that are left.
 
     Returns
     -------
@@ -122,7 +121,7 @@ def _parts_of(model: Any) -> tuple[FeatureCross | None, Any]:
                 f"a Pipeline of {[type(step).__name__ for step in steps]}"
             )
         encoder, model = steps
-    if not isinstance(model, ElasticNet | SparseLogisticRegression):
+    if not isinstance(model, SparseLinearModel):
         raise TypeError(
             "model must be (a Pipeline of a FeatureCross and) a Lasso, ElasticNet or "
             f"SparseLogisticRegression, got {type(model).__name__}"

@@ -184,6 +184,10 @@ class Task:
         factor = 1.0 if self.penalty_factor is None else self.penalty_factor[used]
         return float(alpha * np.sum(factor * each))
 
+    def margins(self, coef: Floats, intercept: float) -> Floats:
+        """Xw + b, of every row."""
+        return self.design.product(coef, self.n_threads or 0) + intercept
+
     def alpha_max(self, l1_ratio: float = 1.0) -> float:
         """Return the smallest alpha at which every penalised weight is 0."""
         if l1_ratio == 0:
