@@ -104,5 +104,4 @@ def logarithmic_losses(truth: npt.NDArray[Any], margins: Floats) -> Floats:
         each: Floats = -log_expit(np.where(truth == 1, margins, -margins))
         return each
     logs = log_expit(margins)
-    each = logsumexp(logs, axis=1) - logs[np.arange(len(truth)), truth]
-    return each
+    return np.subtract(logsumexp(logs, axis=1), logs[np.arange(len(truth)), truth])

@@ -123,8 +123,8 @@ def _parts_of(model: Any) -> tuple[FeatureCross | None, Any]:
         encoder, model = steps
     if not isinstance(model, SparseLinearModel):
         raise TypeError(
-            "model must be (a Pipeline of a FeatureCross and) a Lasso, ElasticNet or "
-            f"SparseLogisticRegression, got {type(model).__name__}"
+            "model must be (a Pipeline of a FeatureCross and) a linear model of sparsecross, got "
+            f"{type(model).__name__}"
         )
     return encoder, model
 

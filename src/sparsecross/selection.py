@@ -48,7 +48,8 @@ class ElasticNetCV(CrossValidated, ElasticNet):
     Parameters
     ----------
     l1_ratio : float or list of float, default=0.5
-        ρ, the share of the L1 part, between 0 and 1 (0 needs `alphas`); the best of a list is chosen.
+        ρ, the share of the L1 part, between 0 and 1, 0 only with `alphas`; the best of a
+        list is chosen.
     {choice}
     {cv parameters}
 
@@ -228,7 +229,8 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
     Parameters
     ----------
     l1_ratio : float or list of float, default=1.0
-        ρ, the share of the L1 part, between 0 and 1 (0 needs `alphas`); the best of a list is chosen.
+        ρ, the share of the L1 part, between 0 and 1, 0 only with `alphas`; the best of a
+        list is chosen.
     class_weight : dict, "balanced" or None, default=None
         Weights by class, multiplied into `sample_weight`; as in scikit-learn.
     {choice}
