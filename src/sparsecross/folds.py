@@ -90,7 +90,7 @@ def squared_losses(truth: Floats, margins: Floats) -> Floats:
     return each
 
 
-def logarithmic_losses(truth: npt.NDArray[Any], margins: Floats) -> Floats:
+def logarithmic_losses(truth: npt.NDArray[np.intp], margins: Floats) -> Floats:
     """-log of the probability of each row's class.
 
     Parameters
@@ -103,5 +103,6 @@ def logarithmic_losses(truth: npt.NDArray[Any], margins: Floats) -> Floats:
     if margins.ndim == 1:
         each: Floats = -log_expit(np.where(truth == 1, margins, -margins))
         return each
-    logs = log_expit(margins)
-    return np.subtract(logsumexp(logs, axis=1), logs[np.arange(len(truth)), truth])
+    logs: Floats = log_expit(margins)
+    of_all: Floats = logsumexp(logs, axis=1)
+    return of_all - logs[np.arange(len(truth)), truth]
