@@ -2,6 +2,7 @@
 
 from ._solvers import Status
 from .crossing import FeatureCross
+from .display import PathDisplay
 from .linear import ElasticNet, Lasso
 from .logistic import SparseLogisticRegression
 from .memory import MemoryReport
@@ -22,6 +23,7 @@ __all__ = [
     "LassoCV",
     "MemoryReport",
     "Path",
+    "PathDisplay",
     "PathPoint",
     "PrunedModel",
     "Solution",
