@@ -111,14 +111,14 @@ def test_an_interrupted_fit_is_a_warm_start(case):
 def test_an_interrupted_path_hands_over_what_it_finished():
     process = python(f"""{LONG}
     print("ready", flush=True)
-    alphas = [3.0, 1.0, 1e-9]  # the last one takes without end
+    alphas = [1e3, 1e2, 1e-9]  # the last one takes without end
     try:
         sx.path(X, y, alphas=alphas, tol=1e-13, max_iter=2**40)
     except KeyboardInterrupt as stop:
         caught, path = time.monotonic(), stop.path
     assert path.alphas.tolist() == alphas[:2] and path.stopped_by == "interrupt"
     assert path.coefs.shape == (300, 2)
-    rest = sx.path(X, y, alphas=[1.0], coef_init=path[-1].coef, intercept_init=path[-1].intercept)
+    rest = sx.path(X, y, alphas=[1e2], coef_init=path[-1].coef, intercept_init=path[-1].intercept)
     assert rest.n_iters[0] == 0  # what was handed over is the solution already
     print(caught)
     """)
@@ -131,14 +131,17 @@ def test_an_interrupted_path_hands_over_what_it_finished():
 
 
 @linux
-@pytest.mark.parametrize("during", ["folds", "path"])
+@pytest.mark.parametrize("during", ["folds", "path", "path to the choice"])
 def test_an_interrupted_cross_validation_can_be_fitted_again(during):
     """In the folds nothing is fitted yet; on all rows, the weights reached are kept."""
     process = python(f"""{LONG}
     during = {during!r}
-    # On all rows the strengths are as hard as those of the folds; so the folds are one row each.
-    cv = 2 if during == "folds" else [([0, 1], [2]), ([3, 4], [5])]
-    model = sx.LassoCV(alphas=[3.0, 1e-9], tol=1e-13, max_iter=2**40, cv=cv)
+    # The intercept alone fits one row: such folds are done at once.
+    cv = 2 if during == "folds" else [([0], [2]), ([3], [5])]
+    model = sx.LassoCV(alphas=[1e3, 1e-9], tol=1e-13, max_iter=2**40, cv=cv)
+    if during == "path to the choice":
+        scores = iter(range(4))  # the later the better: the strength without end is chosen
+        model.set_params(scoring=lambda *args: next(scores))
     before = dict(vars(model))
     print("ready", flush=True)
     try:
@@ -148,12 +151,13 @@ def test_an_interrupted_cross_validation_can_be_fitted_again(during):
     if during == "folds":
         assert vars(model) == before
     else:
-        assert model.path_.alphas.tolist() == [3.0] and model.path_.stopped_by == "interrupt"
+        assert model.path_.alphas.tolist() == [1e3] and model.path_.stopped_by == "interrupt"
         assert np.isfinite(model.predict(X)).all()
-        done = model.alpha_ == 3.0
-        wanted = sx.Status.converged if done else sx.Status.interrupted
-        assert model.status_ is wanted
-    model.set_params(alphas=[3.0, 1.0], cv=2, tol=1e-4).fit(X, y)
+        if during == "path":
+            assert model.alpha_ == 1e3 and model.status_ is sx.Status.converged
+        else:
+            assert model.alpha_ == 1e-9 and model.status_ is sx.Status.interrupted
+    model.set_params(alphas=[1e3, 1e2], cv=2, tol=1e-4, scoring=None).fit(X, y)
     assert model.status_ is sx.Status.converged and len(model.path_) == 2
     print(caught)
     """)

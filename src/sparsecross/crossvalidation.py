@@ -25,8 +25,9 @@ from .callbacks import Stages
 from .convergence import Ending, warn_if_short
 from .estimator import SparseLinearModel, Stated
 from .folds import Fold, as_folds
-from .path import GRID_RULES, Path, Walk, alpha_grid, as_alphas, follow
+from .path import Path, follow
 from .solving import Solution, Task, unsolved
+from .walk import GRID_RULES, Walk, alpha_grid, as_alphas
 
 
 class CrossValidated(SparseLinearModel):

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from .linear import ElasticNet
 from .logistic import SparseLogisticRegression
-from .path import Walk, alpha_grid
 from .solving import Solution
+from .walk import Walk, alpha_grid
 
 Floats = npt.NDArray[np.float64]
 Estimator = ElasticNet | SparseLogisticRegression

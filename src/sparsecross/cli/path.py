@@ -11,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from ..convergence import Ending, warn_if_short
 from ..holdout import errors_of, largest_alpha, walk
 from ..memory import format_bytes
-from ..path import alpha_grid
 from ..pruning import prune
+from ..walk import alpha_grid
 from .console import Console
 from .prepare import Prepared, crosses_of, digits, make_columns, make_estimator, prepare
 from .use import check_suffix, write_columns
