@@ -13,8 +13,6 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.base import is_classifier
-from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
@@ -48,7 +46,7 @@ class CrossValidated(SparseLinearModel):
         **GRID_RULES,
         "cv": ["cv_object"],
         "selection": [StrOptions({"min", "1se"})],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "scoring": [str, callable, None],
     }
 
     def _row_losses(self, truth: npt.NDArray[Any], margins: Floats) -> Floats:
@@ -122,6 +120,8 @@ class CrossValidated(SparseLinearModel):
         return alpha_grid(max(t.alpha_max(ratio) for t in tasks), self.n_alphas, self.eps)
 
     def _splits(self, X: Any, y: Any, sample_weight: Any, params: dict[str, Any]) -> Any:
+        from sklearn.model_selection import check_cv  # models that only predict need not load it
+
         splitter = check_cv(self.cv, y, classifier=is_classifier(self))
         if get_config()["enable_metadata_routing"]:
             routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
@@ -142,6 +142,8 @@ class CrossValidated(SparseLinearModel):
         -------
         MetadataRouter
         """
+        from sklearn.model_selection import check_cv
+
         router = MetadataRouter(owner=self).add_self_request(self)
         mapping = MethodMapping().add(caller="fit", callee="split")
         return router.add(splitter=check_cv(self.cv), method_mapping=mapping)
@@ -168,6 +170,8 @@ class CrossValidated(SparseLinearModel):
         """What takes a fold to what takes its weights to their score, where scoring is given."""
         if self.scoring is None:
             return None
+        from sklearn.metrics import check_scoring
+
         model = copy.copy(self)  # predicts, once it has weights
         scorer = check_scoring(model, self.scoring)
         weighed = (

@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import is_classifier
-from sklearn.isotonic import isotonic_regression
 from sklearn.utils.validation import check_is_fitted
 
 from ._inputs import Floats
@@ -332,6 +331,8 @@ def _apart(heights: Floats, distance: float, highest: float) -> Floats:
 
     None is above `highest`, where there is room for them.
     """
+    from sklearn.isotonic import isotonic_regression
+
     order = np.argsort(heights, kind="stable")
     steps = distance * np.arange(len(heights))
     moved = np.empty(len(heights))
