@@ -116,6 +116,13 @@ def test_a_callback_ends_a_fit_and_what_it_had_is_kept():
     assert rest.status_ is sx.Status.converged
 
 
+def test_a_wish_to_stop_at_the_last_look_changes_nothing():
+    X, y = data()
+    looks = len(sx.Lasso(0.01).fit(X, y).history_)
+    model = sx.Lasso(0.01).set_callbacks(Recorder(stop_after=looks)).fit(X, y)
+    assert model.status_ is sx.Status.converged
+
+
 def test_callbacks_of_several_problems_and_of_folds():
     X, labels = data([0.3, 0.6])
     recorder = Recorder()

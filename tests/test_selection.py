@@ -290,6 +290,20 @@ def test_scoring_decides_where_it_is_given():
         np.testing.assert_allclose(again.score_path_, dense.score_path_)
 
 
+def test_a_fit_without_scoring_forgets_the_scores_of_the_last():
+    X, y, _ = regression()
+    model = sx.LassoCV(n_alphas=3, scoring="r2").fit(X, y, 2.0)
+    assert model.score_path_.shape == (3, 5)
+    assert not hasattr(model.set_params(scoring=None).fit(X, y), "score_path_")
+
+
+def test_every_parameter_is_documented():
+    for kind in (sx.LassoCV, sx.ElasticNetCV, sx.SparseLogisticRegressionCV, sx.Lasso):
+        for name in kind().get_params():
+            assert f"\n    {name} : " in kind.__doc__
+        assert "{" not in kind.__doc__
+
+
 def test_a_pruned_choice_predicts_the_same():
     X, y, _ = labelled(classes=3)
     model = sx.SparseLogisticRegressionCV(n_alphas=5).fit(X, y)

@@ -90,7 +90,8 @@ class Listeners:
             return attributes
 
         self.stopped = task.call_on_fit_task_end(**self._seen, reconstruction_attributes=fitted)
-        return self.stopped
+        # Where nothing is left to do, the problem ends as converged and not as stopped.
+        return bool(self.stopped and look.relative_gap > self._estimator.tol)
 
 
 class Stages:

@@ -98,6 +98,7 @@ class CrossValidated(SparseLinearModel):
         self.alphas_ = grids[0] if single or self.alphas is not None else np.array(grids)
         self.l1_ratio_ = ratios[r]
         setattr(self, self._losses_path, losses[0] if single else losses)
+        self.__dict__.pop("score_path_", None)  # of a fit before
         if scores is not None:
             self.score_path_ = scores[0] if single else scores
         with stages.stage("path"):
@@ -178,10 +179,12 @@ class CrossValidated(SparseLinearModel):
             sample_weight is not None and "sample_weight" in inspect.signature(scorer).parameters
         )
 
+        weight = np.broadcast_to(1.0 if sample_weight is None else sample_weight, len(y))
+
         def of_fold(fold: Fold) -> Callable[[list[Solution]], float]:
             rows = _safe_indexing(X.tocsr() if sp.issparse(X) else X, fold.held)
             target = _safe_indexing(y, fold.held)
-            more = {"sample_weight": np.asarray(sample_weight)[fold.held]} if weighed else {}
+            more = {"sample_weight": weight[fold.held]} if weighed else {}
 
             def score(found: list[Solution]) -> float:
                 coefs, intercepts = [s.coef for s in found], [s.intercept for s in found]

@@ -33,11 +33,14 @@ _PARAMETERS = """fit_intercept : bool, default=True
 {warm start}    n_threads : int, optional
         Threads; by default as many as OpenMP is allowed here. The answer does not depend on it.
     verbose : bool, default=False
-        Whether to print a line at each look at all columns: seconds, relative duality gap,
-        non-zero weights, columns in the working set, and sweeps."""
+        Whether to print a line at {when}."""
 _WARM_START = """    warm_start : bool, default=False
         Whether `fit` starts from the weights of the last fit.
 """
+_OF_LOOKS = """each look at all columns: seconds, relative duality gap,
+        non-zero weights, columns in the working set, and sweeps"""
+_OF_STRENGTHS = """each strength of each fold: relative duality gap, non-zero
+        weights, and held-out loss"""
 
 
 _Estimator = TypeVar("_Estimator", bound=type)
@@ -47,8 +50,12 @@ def documented(estimator: _Estimator) -> _Estimator:
     """Put the meaning of the shared parameters into an estimator's docstring."""
     if estimator.__doc__ is not None:  # python -OO strips docstrings
         doc = estimator.__doc__
-        for place, warm_start in (("{parameters}", _WARM_START), ("{cv parameters}", "")):
-            doc = doc.replace(place, _PARAMETERS.replace("{warm start}", warm_start))
+        for place, warm_start, when in (
+            ("{parameters}", _WARM_START, _OF_LOOKS),
+            ("{cv parameters}", "", _OF_STRENGTHS),
+        ):
+            text = _PARAMETERS.replace("{warm start}", warm_start).replace("{when}", when)
+            doc = doc.replace(place, text)
         estimator.__doc__ = doc
     return estimator
 

@@ -27,8 +27,9 @@ _CV_PARAMETERS = """alphas : array-like of shape (n_alphas,), optional
         "min" takes the strength of the smallest mean loss over the folds, "1se" the largest whose
         mean is within one standard error of that.
     scoring : str, callable or None, default=None
-        What to choose by instead of {loss}: the name of a scorer of scikit-learn, or a callable
-        (estimator, X, y) whose larger values are better. It has the held-out rows copied."""
+        What to choose by instead of {loss}: the name of one of
+        scikit-learn's scorers, or a callable (estimator, X, y) whose larger values are better. It
+        needs a copy of the rows held out."""
 
 
 def _documented(loss: str) -> Any:
