@@ -1,5 +1,7 @@
 """Cross-validation: folds are weights, and the choice is that of a loop written out."""
 
+import re
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -301,7 +303,7 @@ def test_every_parameter_is_documented():
     for kind in (sx.LassoCV, sx.ElasticNetCV, sx.SparseLogisticRegressionCV, sx.Lasso):
         for name in kind().get_params():
             assert f"\n    {name} : " in kind.__doc__
-        assert "{" not in kind.__doc__
+        assert not re.search(r"\{[a-z ]+\}", kind.__doc__)  # what stood for shared text
 
 
 def test_a_pruned_choice_predicts_the_same():
