@@ -120,6 +120,15 @@ def test_points_are_single_solutions(loss, stored):
         np.testing.assert_array_equal(found.coefs[:, [k]].toarray().ravel(), point.coef)
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_number_of_threads_changes_nothing(loss):
+    problem = make(11, loss, n=300, p=200, content="sparse")
+    one, two = (path(problem, n_alphas=8, n_threads=k) for k in (1, 2))
+    assert (one.coefs != two.coefs).nnz == 0
+    np.testing.assert_array_equal(one.intercepts, two.intercepts)
+    np.testing.assert_array_equal(one.gaps, two.gaps)
+
+
 def test_given_strengths_are_solved_in_decreasing_order():
     problem = make(3, "squared")
     found = path(problem, alphas=[0.1, 0.0, 0.5, 0.1])
