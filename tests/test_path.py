@@ -253,3 +253,17 @@ def test_points_are_found_from_both_ends_and_survive_pickling():
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         sx.path(np.eye(2), [0.0, 1.0], **arguments)
+
+
+def test_bad_data():
+    y = [0.0, 1.0]
+    with pytest.raises(ValueError, match="Input X contains NaN or infinity at row 0, column 1"):
+        sx.path([[0.0, np.nan], [1.0, 2.0]], y)
+    with pytest.raises(ValueError, match="y must have one value for each row of X"):
+        sx.path(np.eye(3), y)
+    with pytest.raises(ValueError, match="y must hold -1 and"):
+        sx.path(np.eye(2), y, loss="logistic")
+    with pytest.raises(ValueError, match=r"penalty_factor must have shape \(2,\)"):
+        sx.path(np.eye(2), y, penalty_factor=[1.0])
+    with pytest.raises(ValueError, match="alpha_max does not exist: positive=True"):
+        sx.path(-np.array([[0.0], [1.0]]), y, positive=True)
