@@ -12,6 +12,9 @@ import sparsecross as sx
         sx.SparseLogisticRegression(),
         sx.HuberRegressor(),
         sx.PoissonRegressor(),
+        sx.LassoCV(n_alphas=10, eps=0.05, cv=3),
+        sx.ElasticNetCV(l1_ratio=[0.5, 1.0], n_alphas=5, eps=0.05, cv=3, selection="1se"),
+        sx.SparseLogisticRegressionCV(n_alphas=10, eps=0.05, cv=3),
     ]
 )
 def test_scikit_learn_conventions(estimator, check):

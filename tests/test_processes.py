@@ -107,6 +107,68 @@ def test_an_interrupted_fit_is_a_warm_start(case):
     finished(process)
 
 
+@linux
+def test_an_interrupted_path_hands_over_what_it_finished():
+    process = python(f"""{LONG}
+    print("ready", flush=True)
+    alphas = [1e3, 1e2, 1e-9]  # the last one takes without end
+    try:
+        sx.path(X, y, alphas=alphas, tol=1e-13, max_iter=2**40)
+    except KeyboardInterrupt as stop:
+        caught, path = time.monotonic(), stop.path
+    assert path.alphas.tolist() == alphas[:2] and path.stopped_by == "interrupt"
+    assert path.coefs.shape == (300, 2)
+    rest = sx.path(X, y, alphas=[1e2], coef_init=path[-1].coef, intercept_init=path[-1].intercept)
+    assert rest.n_iters[0] == 0  # what was handed over is the solution already
+    print(caught)
+    """)
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(1.0)
+    assert process.poll() is None, "the path was not long enough to interrupt"
+    sent = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert 0 <= float(finished(process)) - sent < 1.0
+
+
+@linux
+@pytest.mark.parametrize("during", ["folds", "path", "path to the choice"])
+def test_an_interrupted_cross_validation_can_be_fitted_again(during):
+    """In the folds nothing is fitted yet; on all rows, the weights reached are kept."""
+    process = python(f"""{LONG}
+    during = {during!r}
+    # The intercept alone fits one row: such folds are done at once.
+    cv = 2 if during == "folds" else [([0], [2]), ([3], [5])]
+    model = sx.LassoCV(alphas=[1e3, 1e-9], tol=1e-13, max_iter=2**40, cv=cv)
+    if during == "path to the choice":
+        scores = iter(range(4))  # the later the better: the strength without end is chosen
+        model.set_params(scoring=lambda *args: next(scores))
+    before = dict(vars(model))
+    print("ready", flush=True)
+    try:
+        model.fit(X, y)
+    except KeyboardInterrupt:
+        caught = time.monotonic()
+    if during == "folds":
+        assert vars(model) == before
+    else:
+        assert model.path_.alphas.tolist() == [1e3] and model.path_.stopped_by == "interrupt"
+        assert np.isfinite(model.predict(X)).all()
+        if during == "path":
+            assert model.alpha_ == 1e3 and model.status_ is sx.Status.converged
+        else:
+            assert model.alpha_ == 1e-9 and model.status_ is sx.Status.interrupted
+    model.set_params(alphas=[1e3, 1e2], cv=2, tol=1e-4, scoring=None).fit(X, y)
+    assert model.status_ is sx.Status.converged and len(model.path_) == 2
+    print(caught)
+    """)
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(1.0)
+    assert process.poll() is None, "the fit was not long enough to interrupt"
+    sent = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert 0 <= float(finished(process)) - sent < 1.0
+
+
 # --- forks and threads ---
 
 
@@ -151,12 +213,68 @@ def test_fits_in_several_threads_do_not_disturb_each_other():
     finished(process)
 
 
+def test_paths_and_cross_validation_in_several_threads_do_not_disturb_each_other():
+    process = python("""
+    from concurrent.futures import ThreadPoolExecutor
+    import numpy as np
+    import sparsecross as sx
+
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((200, 60)), rng.standard_normal(200)
+
+    def path(seed):
+        return sx.path(X, np.roll(y, seed), n_alphas=8).coefs.toarray()
+
+    def errors(seed):
+        return sx.LassoCV(n_alphas=8).fit(X, np.roll(y, seed)).mse_path_
+
+    for task in (path, errors):
+        alone = list(map(task, range(8)))
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(task, range(8)))
+        assert all(np.array_equal(a, b) for a, b in zip(alone, together))
+    """)
+    finished(process)
+
+
+@linux
+def test_a_forked_child_cross_validates():
+    process = python(
+        """
+    import os, warnings
+    import numpy as np, scipy.sparse as sp
+    import sparsecross as sx
+
+    rng = np.random.default_rng(0)
+    X = sp.random_array((5_000, 500), density=0.02, format="csr", rng=rng)
+    y = rng.standard_normal(5_000)
+    fit = lambda: sx.LassoCV(n_alphas=5, cv=2, n_threads=2).fit(X, y)
+    ours = fit()
+    warnings.simplefilter("ignore")  # newer Pythons warn of forks with threads alive
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.array_equal(ours.mse_path_, fit().mse_path_) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    """,
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+    )
+    finished(process, timeout=60)
+
+
 # --- memory ---
 
 
 @linux
-@pytest.mark.parametrize("model", ["Lasso", "SparseLogisticRegression"])
-def test_a_fit_on_csc_needs_ten_vectors_and_no_copy_of_x(model):
+@pytest.mark.parametrize(
+    ("model", "most"),
+    [
+        ("Lasso(alpha)", 10),
+        ("SparseLogisticRegression(alpha)", 10),
+        # Two more weights to extrapolate from, and two more vectors of rows for each fold.
+        ("LassoCV(alphas=[2 * alpha, alpha], cv=3)", 20),
+    ],
+)
+def test_a_fit_on_csc_needs_some_vectors_and_no_copy_of_x(model, most):
     process = python(f"""
     import gc
     import numpy as np, scipy.sparse as sp
@@ -181,19 +299,19 @@ def test_a_fit_on_csc_needs_ten_vectors_and_no_copy_of_x(model):
     weights = np.zeros(p)
     weights[rng.integers(0, p, 50)] = 3.0
     y = X @ weights + rng.standard_normal(n)
-    labels = y if "{model}" == "Lasso" else np.where(y > 0, 1, -1)
-    small = X[:100, :100].tocsc()
-    sx.{model}(0.1).fit(small, labels[:100])  # imports and thread pools
-    alpha = sx.alpha_max(X, y if "{model}" == "Lasso" else labels,
-                         loss="squared" if "{model}" == "Lasso" else "logistic") / 3
+    lasso = "{model}".startswith("Lasso")
+    labels = y if lasso else np.where(y > 0, 1, -1)
+    small, alpha = X[:100, :100].tocsc(), 0.1
+    sx.{model}.fit(small, labels[:100])  # imports and thread pools
+    alpha = sx.alpha_max(X, labels, loss="squared" if lasso else "logistic") / 3
     gc.collect()
     open("/proc/self/clear_refs", "w").write("5")  # the peak starts anew
     before = kilobytes("VmRSS")
-    fitted = sx.{model}(alpha).fit(X, labels)
+    fitted = sx.{model}.fit(X, labels)
     grown = (kilobytes("VmHWM") - before) * 1024
     assert fitted.status_ is sx.Status.converged and fitted.coef_.any()
     print(grown / (8 * (n + p)), bytes_of_x / (8 * (n + p)))
     """)
     vectors, size_of_x = map(float, finished(process).split())
     assert size_of_x > 25, "X must be large enough for a copy to be seen"
-    assert 1 < vectors <= 10, "at least the weights and the margins are new"
+    assert 1 < vectors <= most, "at least the weights and the margins are new"

@@ -15,8 +15,9 @@ import problems
 import sparsecross as sx
 from sparsecross import Status
 from test_processes import LONG, finished, linux, python
-from test_solver import LOSSES, PENALTIES, STORED, check_optimal, random_problem, rounding, solve
+from test_solver import PENALTIES, STORED, check_optimal, random_problem, rounding, solve
 
+LOSSES = ("squared", "logistic", "huber")  # of bounded curvature
 SOLVERS = ("ista", "fista")
 
 
@@ -341,3 +342,10 @@ def test_an_interrupt_leaves_a_usable_start(solver):
     sent = time.monotonic()
     process.send_signal(signal.SIGINT)
     assert 0 <= float(finished(process)) - sent < 1.0
+
+
+@pytest.mark.parametrize("loss", ["absolute", "poisson"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_losses_of_unbounded_curvature_are_refused(loss, solver):
+    with pytest.raises(ValueError, match=rf"solver must be 'auto' or 'cd' for loss='{loss}'"):
+        sx.solve([[1.0], [2.0]], [1.0, 2.0], loss=loss, alpha=0.1, solver=solver)

@@ -74,9 +74,30 @@ class BoundProblem {
   Problem problem_;
 };
 
+// A tuple (n_iter, working_set, n_active, primal, dual, seconds, restarts).
+py::tuple as_tuple(const Round& r) {
+  return py::make_tuple(r.n_iter, r.working_set, r.n_active, r.primal, r.dual, r.seconds,
+                        r.restarts);
+}
+
 // Looks for signals at most every 50 ms: taking the GIL each sweep would starve other threads.
 class SignalPoll {
  public:
+  // Calls on_round(round, coef, intercept), where coef is a view that lives as long as the call.
+  // True ends the solve, and so does an exception, which is kept as that of a signal handler is.
+  void tell(const py::object& on_round, const Round& round, const Point& at) {
+    const py::gil_scoped_acquire held;
+    try {
+      py::array_t<double> coef(static_cast<py::ssize_t>(at.coef.size()), at.coef.data(),
+                               py::none());
+      coef.attr("setflags")(py::arg("write") = false);
+      if (py::cast<bool>(on_round(as_tuple(round), coef, at.intercept))) interrupted_ = true;
+    } catch (py::error_already_set& error) {
+      interruption = error.value();
+      interrupted_ = true;
+    }
+  }
+
   bool operator()() {
     if (interrupted_) return true;  // a signal is seen once, but several loops may have to end
     const auto now = Clock::now();
@@ -110,18 +131,21 @@ Method method_of(const std::string& solver) {
 
 BoundSolution solve(const BoundProblem& problem, double tol, Index max_iter,
                     const OptionalArray& coef_init, double intercept_init,
-                    const std::string& solver) {
+                    const std::string& solver, const py::object& on_round) {
   const Method method = method_of(solver);
   if (coef_init) check_length(*coef_init, problem.get().p(), "coef_init");
   std::vector<double> start;
   if (coef_init) start.assign(coef_init->data(), coef_init->data() + coef_init->size());
   SignalPoll poll;
+  OnRound tell;
+  if (!on_round.is_none())
+    tell = [&](const Round& round, const Point& at) { poll.tell(on_round, round, at); };
   BoundSolution result;
   {
     const py::gil_scoped_release released;  // `problem` holds all arrays
-    result.solution =
-        sparsecross::solve(problem.get(), {tol, max_iter, method}, coef_init ? &start : nullptr,
-                           intercept_init, [&poll] { return poll(); });
+    result.solution = sparsecross::solve(
+        problem.get(), {tol, max_iter, method}, coef_init ? &start : nullptr, intercept_init,
+        [&poll] { return poll(); }, tell);
   }
   result.interruption = poll.interruption;
   return result;
@@ -236,12 +260,9 @@ std::pair<BoundSolution, Array<double>> solve_classes(const BoundMultinomial& pr
           as_array(std::move(found.intercepts))};
 }
 
-// Tuples (n_iter, working_set, n_active, primal, dual, seconds, restarts).
 py::list history_of(const BoundSolution& bound) {
   py::list rounds;
-  for (const Round& r : bound.solution.history)
-    rounds.append(py::make_tuple(r.n_iter, r.working_set, r.n_active, r.primal, r.dual, r.seconds,
-                                 r.restarts));
+  for (const Round& r : bound.solution.history) rounds.append(as_tuple(r));
   return rounds;
 }
 
@@ -287,7 +308,7 @@ void register_solve(py::module_& module) {
            py::keep_alive<1, 2>())
       .def("solve", &solve, py::arg("tol"), py::arg("max_iter"),
            py::arg("coef_init").noconvert() = py::none(), py::arg("intercept_init") = 0.0,
-           py::arg("solver") = "cd")
+           py::arg("solver") = "cd", py::arg("on_round") = py::none())
       .def("largest_strength",
            [](const BoundProblem& problem) {
              return interruptible(

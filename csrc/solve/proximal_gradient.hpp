@@ -128,7 +128,8 @@ constexpr double kShort = 1e-22;  // of it too: steps whose own rounding hides t
 
 inline Solution solve_proximal_gradient(const Problem& problem, const Options& options,
                                         bool accelerated, const std::vector<double>* coef_init,
-                                        double intercept_init, const Poll& poll) {
+                                        double intercept_init, const Poll& poll,
+                                        const OnRound& on_round = {}) {
   using Clock = std::chrono::steady_clock;
   const auto started = Clock::now();
   const Index n = problem.n(), p = problem.p();
@@ -190,6 +191,7 @@ inline Solution solve_proximal_gradient(const Problem& problem, const Options& o
       solution.history.push_back(
           {solution.n_iter, static_cast<Index>(columns.index.size()), n_active, solution.primal,
            solution.dual, std::chrono::duration<double>(Clock::now() - started).count(), restarts});
+      if (on_round) on_round(solution.history.back(), at);
       if (interrupted) {
         solution.status = Status::interrupted;
       } else if (solution.gap() <= target) {

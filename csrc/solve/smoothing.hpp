@@ -30,11 +30,11 @@ namespace sparsecross {
 // Smooth losses, by the method that the options name.
 inline Solution solve_smooth(const Problem& problem, const Options& options,
                              const std::vector<double>* coef_init, double intercept_init,
-                             const Poll& poll) {
+                             const Poll& poll, const OnRound& on_round = {}) {
   if (options.method == Method::cd)
-    return solve_working_set(problem, options, coef_init, intercept_init, poll);
+    return solve_working_set(problem, options, coef_init, intercept_init, poll, on_round);
   return solve_proximal_gradient(problem, options, options.method == Method::fista, coef_init,
-                                 intercept_init, poll);
+                                 intercept_init, poll, on_round);
 }
 
 namespace detail {
@@ -61,7 +61,8 @@ inline double lifted(const Problem& problem, const Loss& smooth, double dual,
 
 // Solves to a gap of `target`; `unit` is an upper bound of the objective at zero weights.
 inline Solution approach(const Problem& problem, double target, double unit, Index max_iter,
-                         Method method, Point start, const Poll& poll) {
+                         Point start, const Poll& poll,
+                         const OnRound& on_round = {}) {
   using Clock = std::chrono::steady_clock;
   const auto started = Clock::now();
   Solution best;
@@ -75,7 +76,7 @@ inline Solution approach(const Problem& problem, double target, double unit, Ind
     const auto loss = problem.loss.smoothed(std::max(delta, std::numeric_limits<double>::min()));
     const Problem smooth = with_loss(problem, *loss);
     const double aim = close ? 0.25 * target : std::max(0.25 * target, 0.02 * delta);
-    Solution found = solve_smooth(smooth, {aim / unit, max_iter - best.n_iter, method}, &at.coef,
+    Solution found = solve_working_set(smooth, {aim / unit, max_iter - best.n_iter}, &at.coef,
                                   at.intercept, poll);
     at.coef = std::move(found.coef);
     at.intercept = found.intercept;
@@ -98,6 +99,7 @@ inline Solution approach(const Problem& problem, double target, double unit, Ind
     const Round& last = found.history.back();
     best.history.push_back({best.n_iter, last.working_set, last.n_active, best.primal, best.dual,
                             std::chrono::duration<double>(Clock::now() - started).count()});
+    if (on_round) on_round(best.history.back(), at);
 
     failures = found.status == Status::converged ? 0 : failures + 1;
     const double cost = primal - dual - found.gap();
@@ -149,7 +151,7 @@ inline KinkedNull kinked_null(const Problem& problem, const Poll& poll) {
   if (any && value > 0.0) {
     const Penalty free(1.0, 0.0, factor.data(), problem.penalty.positive());
     const Problem part{problem.X, problem.loss, free, problem.fit_intercept, problem.n_threads};
-    Solution found = detail::approach(part, 1e-9 * value, value, 10000, Method::cd, at, poll);
+    Solution found = detail::approach(part, 1e-9 * value, value, 10000, at, poll);
     null.model.interrupted = found.status == Status::interrupted;
     null.model.lower = found.dual;
     at.coef = std::move(found.coef);
@@ -164,7 +166,7 @@ inline KinkedNull kinked_null(const Problem& problem, const Poll& poll) {
   return null;
 }
 
-// The entry for every loss; parameters as of solve_smooth.
+// The entry for every loss; parameters as of solve_smooth. Kinks are for coordinate descent.
 inline Solution solve(const Problem& problem, const Options& options,
                       const std::vector<double>* coef_init, double intercept_init,
                       const Poll& poll) {
@@ -190,6 +192,7 @@ inline Solution solve(const Problem& problem, const Options& options,
     for (double& t : solution.dual_point) t *= bound.scale;
   }
   solution.history.push_back({0, 0, n_active, solution.primal, solution.dual, 0.0});
+  if (on_round) on_round(solution.history.back(), zero);
   if (null.model.interrupted || (poll && poll())) {
     solution.status = Status::interrupted;
   } else if (solution.gap() <= target) {
@@ -203,7 +206,7 @@ inline Solution solve(const Problem& problem, const Options& options,
     start.intercept = intercept_init;
   }
   Solution found = detail::approach(problem, target, std::max(solution.primal, scale),
-                                    options.max_iter, options.method, std::move(start), poll);
+                                    options.max_iter, std::move(start), poll, on_round);
   found.scale = scale;
   return found;
 }

@@ -1,10 +1,11 @@
 // What a solver returns.
 #pragma once
 
+#include <functional>
 #include <limits>
 #include <vector>
 
-#include "support/parallel.hpp"
+#include "model/problem.hpp"
 
 namespace sparsecross {
 
@@ -34,6 +35,9 @@ struct Round {
   double primal, dual, seconds;
   Index restarts = 0;  // of momentum, so far
 };
+
+// Told of each look at all columns: the round, and the point it looked at.
+using OnRound = std::function<void(const Round&, const Point&)>;
 
 struct Solution {
   std::vector<double> coef;  // p

@@ -32,7 +32,7 @@ constexpr double kSpareDigits = 1e-10;
 
 inline Solution solve_working_set(const Problem& problem, const Options& options,
                                   const std::vector<double>* coef_init, double intercept_init,
-                                  const Poll& poll) {
+                                  const Poll& poll, const OnRound& on_round = {}) {
   using Clock = std::chrono::steady_clock;
   const auto started = Clock::now();
   const Index n = problem.n(), p = problem.p();
@@ -70,6 +70,7 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
     solution.history.push_back({solution.n_iter, static_cast<Index>(working_set.size()), n_active,
                                 primal, solution.dual,
                                 std::chrono::duration<double>(Clock::now() - started).count()});
+    if (on_round) on_round(solution.history.back(), at);
     const double gap = solution.gap();
     const bool stuck = progress.look(primal, gap) >= 2;
     if (inner == detail::Inner::interrupted || (poll && poll())) {

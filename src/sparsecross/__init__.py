@@ -2,13 +2,16 @@
 
 from ._solvers import Status
 from .crossing import FeatureCross
+from .display import PathDisplay
 from .linear import ElasticNet, Lasso
 from .logistic import SparseLogisticRegression
 from .memory import MemoryReport
+from .path import Path, PathPoint, path
 from .poisson import PoissonRegressor
 from .pruned import PrunedModel, load
 from .pruning import memory_report, prune, save
 from .robust import HuberRegressor
+from .selection import ElasticNetCV, LassoCV, SparseLogisticRegressionCV
 from .solving import Certificate, Solution, alpha_max, certify, soft_threshold, solve
 
 __version__ = "0.1.0"
@@ -16,19 +19,26 @@ __version__ = "0.1.0"
 __all__ = [
     "Certificate",
     "ElasticNet",
+    "ElasticNetCV",
     "FeatureCross",
     "HuberRegressor",
     "Lasso",
+    "LassoCV",
     "MemoryReport",
+    "Path",
+    "PathDisplay",
+    "PathPoint",
     "PoissonRegressor",
     "PrunedModel",
     "Solution",
     "SparseLogisticRegression",
+    "SparseLogisticRegressionCV",
     "Status",
     "alpha_max",
     "certify",
     "load",
     "memory_report",
+    "path",
     "prune",
     "save",
     "soft_threshold",

@@ -1,6 +1,7 @@
 """What the compiled module of whole arrays offers."""
 
 import enum
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -184,6 +185,8 @@ class Problem:
         coef_init: NDArray[np.float64] | None = None,
         intercept_init: float = 0.0,
         solver: str = "cd",
+        on_round: Callable[[tuple[Any, ...], NDArray[np.float64], float], bool | None]
+        | None = None,
     ) -> Solution: ...
     def largest_strength(self) -> float: ...
     def saturated(self) -> float: ...

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _solvers
 from ._inputs import Floats, as_design, as_penalty_factor
-from ._solvers import Status
-from .solving import DEFAULT_DELTA, RULES, LossName, Solution, Task, unsolved
+from .callbacks import CallbackSupportMixin, Listeners
+from .convergence import Ending, warn_if_short
+from .solving import (
+    DEFAULT_DELTA,
+    RULES,
+    LossName,
+    Solution,
+    SolverName,
+    Task,
+    unsolved,
+)
 
-_ADVICE = {
-    Status.max_iter: "increase max_iter, or accept the gap by increasing tol",
-    Status.precision_limit: "no step changes the objective any more in double precision; "
-    "increase tol",
-    Status.not_certified: "no dual-feasible point was found (unpenalised columns); "
-    "the weights are stationary",
-}
-
-
-def _advice(solution: Solution) -> str:
-    another = "" if solution.solver == "cd" else "use solver='cd', "
-    return (another if solution.status is Status.max_iter else "") + _ADVICE[solution.status]
-
-
-# What the parameters mean, the same for every estimator.
+# What the parameters mean, the same for every estimator; those that cross-validate have no start.
 _PARAMETERS = """fit_intercept : bool, default=True
         Whether to fit an intercept. It is never penalised, and X is not centred for it.
     positive : bool, default=False
@@ -50,11 +44,19 @@ _PARAMETERS = """fit_intercept : bool, default=True
     tol : float, default=1e-4
         The relative duality gap to reach: gap / (objective at zero weights).
     max_iter : int, default=100_000
-        Limit of sweeps of coordinate descent, or of iterations of proximal gradient.
-    warm_start : bool, default=False
+        Limit of sweeps of coordinate descent and Newton steps, or of iterations of proximal
+        gradient.
+{warm start}    n_threads : int, optional
+        Threads; by default as many as OpenMP is allowed here. The answer does not depend on it.
+    verbose : bool, default=False
+        Whether to print a line at {when}."""
+_WARM_START = """    warm_start : bool, default=False
         Whether `fit` starts from the weights of the last fit.
-    n_threads : int, optional
-        Threads; by default as many as OpenMP is allowed here. The answer does not depend on it."""
+"""
+_OF_LOOKS = """each look at all columns: seconds, relative duality gap,
+        non-zero weights, columns in the working set, and sweeps"""
+_OF_STRENGTHS = """each strength of each fold: relative duality gap, non-zero
+        weights, and held-out loss"""
 
 
 # What turns margins into predictions, where that is not the margin itself or a label's sign.
@@ -66,21 +68,61 @@ _Estimator = TypeVar("_Estimator", bound=type)
 def documented(estimator: _Estimator) -> _Estimator:
     """Put the meaning of the shared parameters into an estimator's docstring."""
     if estimator.__doc__ is not None:  # python -OO strips docstrings
-        estimator.__doc__ = estimator.__doc__.replace("{parameters}", _PARAMETERS)
+        doc = estimator.__doc__
+        for place, warm_start, when in (
+            ("{parameters}", _WARM_START, _OF_LOOKS),
+            ("{cv parameters}", "", _OF_STRENGTHS),
+        ):
+            text = _PARAMETERS.replace("{warm start}", warm_start).replace("{when}", when)
+            doc = doc.replace(place, text)
+        estimator.__doc__ = doc
     return estimator
 
 
-class SparseLinearModel(BaseEstimator):
+@dataclass(frozen=True)
+class Stated:
+    """Data, checked: all that the problems of a fit consist of but the parameters.
+
+    Attributes
+    ----------
+    design : Design
+        The columns.
+    truth : ndarray of shape (n_samples,)
+        Real targets, or places in `classes_`.
+    weight : ndarray of shape (n_samples,) or None
+        Sample weights of mean 1.
+    names : list of str
+        What to call each problem, empty for a single one.
+    targets : callable
+        Yields the targets of each problem.
+    offset : ndarray of shape (n_samples,) or None
+        What is added to the margins.
+    """
+
+    design: _solvers.Design
+    truth: npt.NDArray[Any]
+    weight: Floats | None
+    names: list[str]
+    targets: Callable[[], Iterator[Floats]]
+    offset: Floats | None = None
+
+
+class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
     """What the estimators share: one or several L1 problems over the same columns."""
 
     _loss: ClassVar[LossName]
     _link: Link | None = None
     l1_ratio: float = 1.0
     delta: float = DEFAULT_DELTA
+    standardize: bool = False
+    solver: SolverName = "auto"
+    coef_: Floats
+    intercept_: Any
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "alpha": [*RULES["alpha"], None],
         "warm_start": ["boolean"],
+        "verbose": ["boolean"],
         **{
             name: RULES[name]
             for name in (
@@ -99,56 +141,64 @@ class SparseLinearModel(BaseEstimator):
     @contextmanager
     def _unchanged_unless_fitted(self) -> Iterator[None]:
         """Put every attribute back if an exception ends a fit that found no weights."""
-        before = dict(vars(self))
+        before = self._public()
         try:
             yield
         except BaseException:
             if vars(self).get("coef_") is before.get("coef_"):
-                self.__dict__.clear()
+                for name in self._public():
+                    delattr(self, name)
                 self.__dict__.update(before)
             raise
+
+    def _public(self) -> dict[str, Any]:
+        """Parameters and fitted attributes; what begins with _ is scikit-learn's."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+
+    def _stated(self, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> Stated:
+        """Check the data and state the problems of a fit; classifiers learn their labels."""
+        raise NotImplementedError
+
+    def _tasks(self, stated: Stated) -> Iterator[Task]:
+        """The problems of a fit, one after the other."""
+        factor = as_penalty_factor(self.penalty_factor, stated.design.shape[1])
+        for target in stated.targets():
+            yield Task(
+                stated.design,
+                target,
+                self._loss,
+                stated.weight,
+                factor,
+                self.fit_intercept,
+                self.positive,
+                self.n_threads,
+                stated.offset,
+                self.standardize,
+                self.delta,
+            )
 
     def _design(self, X: Any, y: Any) -> _solvers.Design:
         validate_data(self, X, y, skip_check_array=True)
         return as_design(X, "columns", self.n_threads)
 
-    def _solve(
-        self,
-        design: _solvers.Design,
-        targets: Iterable[Floats],
-        n_targets: int,
-        weight: Floats | None,
-        offset: Floats | None,
-    ) -> None:
-        """Solve a problem for each target, which is held only meanwhile, and set what is fitted.
+    def _solve(self, stated: Stated, listeners: Listeners) -> None:
+        """Solve each problem, whose vectors are held only meanwhile, and set what is fitted.
 
         An exception of a signal handler is raised again once what was found is set; targets that
-        had no turn keep their start, or zeros.
+        had no turn keep their start, or zeros. So it is where a callback stops the fit.
         """
-        n_features = design.shape[1]
-        starts = self._starts(n_targets, n_features)
-        factor = as_penalty_factor(self.penalty_factor, n_features)
+        n_features = stated.design.shape[1]
+        starts = self._starts(len(stated.names), n_features)
         solutions: list[Solution] = []
-        alphas = []
+        alphas: list[float] = []
         interruption = None
-        for target, (coef, intercept) in zip(targets, starts, strict=True):
-            if interruption is not None:
+        tasks = self._tasks(stated)
+        for k, (coef, intercept) in enumerate(starts):
+            if interruption is not None or listeners.stopped:
                 solutions.append(unsolved(coef, intercept, n_features, self.solver))
                 alphas.append(alphas[-1])
                 continue
-            task = Task(
-                design,
-                target,
-                self._loss,
-                weight,
-                factor,
-                self.fit_intercept,
-                self.positive,
-                self.n_threads,
-                offset,
-                self.standardize,
-                self.delta,
-            )
+            task = next(tasks)
             alpha = task.default_alpha(self.l1_ratio) if self.alpha is None else self.alpha
             solution = task.solve(
                 alpha,
@@ -158,7 +208,9 @@ class SparseLinearModel(BaseEstimator):
                 max_iter=self.max_iter,
                 coef_init=coef,
                 intercept_init=intercept,
+                on_look=listeners.begin(k),
             )
+            listeners.end()
             alphas.append(float(alpha))
             solutions.append(replace(solution, dual_point=np.empty(0)))
             interruption = solution.interruption
@@ -166,7 +218,16 @@ class SparseLinearModel(BaseEstimator):
         self._set_fitted(solutions, alphas)
         if interruption is not None:
             raise interruption
+        listeners.close()
         self._warn(solutions)
+
+    def _warn(self, solutions: list[Solution]) -> None:
+        warn_if_short(
+            type(self).__name__,
+            [Ending(s.n_iter, s.relative_gap, s.status, s.solver) for s in solutions],
+            self.tol,
+            stacklevel=5,  # past this method, _solve, fit and scikit-learn's wrapper of fit
+        )
 
     def _starts(self, n_problems: int, n_features: int) -> list[tuple[Floats | None, float]]:
         if self.warm_start and hasattr(self, "coef_"):
@@ -185,8 +246,10 @@ class SparseLinearModel(BaseEstimator):
         def one_or_all(values: list[Any]) -> Any:
             return values[0] if single else np.array(values)
 
-        self.coef_ = np.array([s.coef for s in solutions]) if not single else solutions[0].coef
-        self.intercept_ = one_or_all([s.intercept for s in solutions])
+        weights = self._weights_as_fitted(
+            [s.coef for s in solutions], [s.intercept for s in solutions]
+        )
+        self.__dict__.update(weights)
         self.dual_gap_ = one_or_all([s.gap for s in solutions])
         self.relative_gap_ = one_or_all([s.relative_gap for s in solutions])
         self.n_iter_ = one_or_all([max(1, s.n_iter) for s in solutions])
@@ -195,19 +258,9 @@ class SparseLinearModel(BaseEstimator):
         self.status_ = solutions[0].status if single else [s.status for s in solutions]
         self.history_ = solutions[0].history if single else [s.history for s in solutions]
 
-    def _warn(self, solutions: list[Solution]) -> None:
-        short = [s for s in solutions if s.status is not Status.converged]
-        if not short:
-            return
-        worst = max(short, key=lambda s: s.relative_gap)
-        of_several = f" in {len(short)} of {len(solutions)} problems" if len(solutions) > 1 else ""
-        warnings.warn(
-            f"{type(self).__name__} stopped after {worst.n_iter} iterations with a relative "
-            f"duality gap of {worst.relative_gap:.3g}, above tol={self.tol:g}{of_several} "
-            f"({worst.status.name}): {_advice(worst)}.",
-            ConvergenceWarning,
-            stacklevel=5,  # past _solve, fit and scikit-learn's wrapper of fit
-        )
+    def _weights_as_fitted(self, coefs: list[Floats], intercepts: list[float]) -> dict[str, Any]:
+        """coef_ and intercept_, in the shapes that this estimator has them in."""
+        return {"coef_": coefs[0], "intercept_": intercepts[0]}
 
     @property
     def sparse_coef_(self) -> sp.csr_matrix:

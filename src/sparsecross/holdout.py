@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.exceptions import ConvergenceWarning
 
 from .linear import ElasticNet
 from .logistic import SparseLogisticRegression
-from .solving import alpha_max
+from .solving import Solution
+from .walk import Walk, alpha_grid
 
 Floats = npt.NDArray[np.float64]
 Estimator = ElasticNet | SparseLogisticRegression
@@ -167,35 +166,64 @@ def constant_errors(train: Rows, judged: Rows, classify: bool) -> Errors:
     return classification_errors(judged.y, labels, probabilities, classes, judged.weight)
 
 
+def largest_alpha(estimator: Estimator, train: Rows) -> float:
+    """Return the smallest strength at which every weight is 0, of every class.
+
+    Raises
+    ------
+    ValueError
+        If it is 0 or does not exist.
+    """
+    tasks = estimator._tasks(estimator._stated(train.X, train.y, train.weight))
+    largest = max(task.alpha_max(estimator.l1_ratio) for task in tasks)
+    if largest == 0:
+        raise ValueError("no feature has anything to do with the target in the rows of the fit")
+    return largest
+
+
 def alphas_for(estimator: Estimator, train: Rows) -> Floats:
-    """Return the strengths to try: from just below alpha_max downwards, by the same factor each.
+    """Return the strengths to try: from just below the largest downwards, by the same factor each.
 
     Raises
     ------
     ValueError
         If alpha_max is 0 or does not exist.
     """
-    targets = [train.y]
-    loss = "squared"
-    if isinstance(estimator, SparseLogisticRegression):
-        classes = np.unique(train.y)
-        positives = classes[1:] if len(classes) == 2 else classes
-        targets = [np.where(train.y == k, 1.0, -1.0) for k in positives]
-        loss = "logistic"
-    start = max(
-        alpha_max(
-            train.X,
-            y,
-            loss=loss,  # type: ignore[arg-type]
-            l1_ratio=estimator.l1_ratio,
-            sample_weight=train.weight,
-            n_threads=estimator.n_threads,
-        )
-        for y in targets
-    )
-    if start == 0:
-        raise ValueError("no feature has anything to do with the target in the rows of the fit")
-    return np.asarray(start * FACTOR ** np.arange(1, N_ALPHAS + 1))
+    return alpha_grid(largest_alpha(estimator, train), N_ALPHAS + 1, FACTOR**N_ALPHAS)[1:]
+
+
+def walk(
+    estimator: Estimator, train: Rows, alphas: Iterable[float], tol: Callable[[], float]
+) -> Iterator[list[Solution]]:
+    """Solve at one strength after the other; the estimator predicts with the last weights.
+
+    Parameters
+    ----------
+    estimator : ElasticNet or SparseLogisticRegression
+        Its alpha, tol and warm_start do not count.
+    train : Rows
+        What to fit on.
+    alphas : iterable of float
+        The strengths, decreasing.
+    tol : callable
+        Returns the relative gap to reach at the next of them.
+
+    Yields
+    ------
+    list of Solution
+        One for each problem: several with more than two classes.
+    """
+    tasks = list(estimator._tasks(estimator._stated(train.X, train.y, train.weight)))
+    walks = [Walk(task, estimator.l1_ratio) for task in tasks]
+    for alpha in map(float, alphas):
+        found = []
+        for one in walks:
+            solution = one.to(alpha, tol=tol(), max_iter=estimator.max_iter)
+            if solution.interruption is not None:
+                raise solution.interruption
+            found.append(solution)
+        estimator._set_fitted(found, [alpha] * len(found))
+        yield found
 
 
 def choose_alpha(
@@ -205,7 +233,7 @@ def choose_alpha(
     alphas: Sequence[float] | Floats,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Choice:
-    """Fit at one strength after the other and find the one with the least held-back error.
+    """Solve at one strength after the other and find the one with the least held-back error.
 
     It stops where the error has not fallen for some strengths, or has risen clearly: by more than
     the standard error of the mean difference of the rows' losses.
@@ -213,8 +241,8 @@ def choose_alpha(
     Parameters
     ----------
     estimator : ElasticNet or SparseLogisticRegression
-        Its parameters other than alpha, tol and warm_start are kept. Afterwards it holds the
-        weights of the chosen strength, from which `fit` starts then.
+        Its parameters other than alpha and warm_start are kept. Afterwards it holds the weights of
+        the chosen strength, from which `fit` starts then.
     train, held : Rows
         What to fit on and what to judge by.
     alphas : sequence of float
@@ -226,24 +254,19 @@ def choose_alpha(
     -------
     Choice
     """
-    tol = estimator.tol
-    estimator.set_params(warm_start=True)
     left = 1.0  # the share of the first loss that is still there; tol is about in units of that
     first_loss = 0.0
     steps: list[Step] = []
-    best: tuple[Errors, Step, Any, Any] | None = None
-    for alpha in alphas:
-        with warnings.catch_warnings():
-            # Only the fit at the chosen strength has to converge.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            estimator.set_params(alpha=float(alpha), tol=max(tol, SEARCH_TOL * left))
-            estimator.fit(train.X, train.y, train.weight)
+    best: tuple[Errors, Step, list[Solution]] | None = None
+    # Only the fit at the chosen strength has to converge.
+    points = walk(estimator, train, alphas, lambda: max(estimator.tol, SEARCH_TOL * left))
+    for alpha, found in zip(map(float, alphas), points, strict=True):
         errors = errors_of(estimator, held)
-        step = Step(float(alpha), errors.first, int(np.count_nonzero(estimator.coef_)))
+        step = Step(alpha, errors.first, sum(s.n_active for s in found))
         steps.append(step)
         on_step(step)
         if best is None or step.error < best[1].error:
-            best = errors, step, estimator.coef_, estimator.intercept_
+            best = errors, step, found
             first_loss = first_loss or float(errors.each.mean())
             left = float(errors.each.mean()) / first_loss if first_loss else 1.0
         elif len(steps) - steps.index(best[1]) > PATIENCE or _clearly_worse(
@@ -251,8 +274,9 @@ def choose_alpha(
         ):
             break
     assert best is not None
-    _, chosen, estimator.coef_, estimator.intercept_ = best
-    estimator.set_params(alpha=chosen.alpha, tol=tol)
+    _, chosen, found = best
+    estimator._set_fitted(found, [chosen.alpha] * len(found))
+    estimator.set_params(alpha=chosen.alpha, warm_start=True)
     return Choice(chosen.alpha, steps)
 
 

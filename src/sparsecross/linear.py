@@ -8,7 +8,8 @@ import numpy.typing as npt
 from sklearn.base import RegressorMixin, _fit_context
 
 from ._inputs import Floats, as_offset, as_sample_weight, as_target
-from .estimator import SparseLinearModel, documented
+from .callbacks import Listeners
+from .estimator import SparseLinearModel, Stated, documented
 from .solving import RULES, LossName, SolverName, check_target
 
 
@@ -41,13 +42,17 @@ class SparseRegressor(RegressorMixin, SparseLinearModel):
             If an input breaks its rule; the message names it.
         """
         with self._unchanged_unless_fitted():
-            design = self._design(X, y)
-            target = as_target(y, design.shape[0])
-            weight = as_sample_weight(sample_weight, target)
-            shifts = as_offset(offset, design.shape[0])
-            check_target(self._loss, target, weight, shifts, self.fit_intercept)
-            self._solve(design, [target], 1, weight, shifts)
+            stated = self._stated(X, y, sample_weight, offset)
+            self._solve(stated, Listeners(self, stated.names, X, y, sample_weight))
         return self
+
+    def _stated(self, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> Stated:
+        design = self._design(X, y)
+        target = as_target(y, design.shape[0])
+        weight = as_sample_weight(sample_weight, target)
+        shifts = as_offset(offset, design.shape[0])
+        check_target(self._loss, target, weight, shifts, self.fit_intercept)
+        return Stated(design, target, weight, [""], lambda: iter([target]), shifts)
 
     def predict(self, X: Any) -> Floats:
         """Predict targets.
@@ -142,6 +147,7 @@ class ElasticNet(SparseRegressor):
         max_iter: int = 100_000,
         warm_start: bool = False,
         n_threads: int | None = None,
+        verbose: bool = False,
     ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -154,6 +160,7 @@ class ElasticNet(SparseRegressor):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.n_threads = n_threads
+        self.verbose = verbose
 
 
 @documented
@@ -206,6 +213,7 @@ class Lasso(ElasticNet):
         max_iter: int = 100_000,
         warm_start: bool = False,
         n_threads: int | None = None,
+        verbose: bool = False,
     ) -> None:
         super().__init__(
             alpha,
@@ -219,4 +227,5 @@ class Lasso(ElasticNet):
             max_iter=max_iter,
             warm_start=warm_start,
             n_threads=n_threads,
+            verbose=verbose,
         )

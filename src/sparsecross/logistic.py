@@ -13,11 +13,11 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from . import _solvers
 from ._inputs import Floats, as_offset, as_penalty_factor, as_sample_weight, check_length
-from .estimator import Link, SparseLinearModel, documented
+from .callbacks import Listeners
+from .estimator import Link, SparseLinearModel, Stated, documented
 from .multinomial import MultinomialTask
-from .solving import RULES, LossName, Solution, SolverName
+from .solving import RULES, LossName, SolverName
 
 
 @documented
@@ -101,6 +101,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         max_iter: int = 100_000,
         warm_start: bool = False,
         n_threads: int | None = None,
+        verbose: bool = False,
     ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -115,6 +116,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.n_threads = n_threads
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
@@ -144,60 +146,76 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
             If an input breaks its rule, or y holds only one class; the message names it.
         """
         with self._unchanged_unless_fitted():
-            design = self._design(X, y)
-            y = column_or_1d(y, warn=True)
-            assert_all_finite(y, input_name="y")
-            check_classification_targets(y)
-            check_length(y, design.shape[0], "y")
-            classes, codes = np.unique(y, return_inverse=True)
-            weight = as_sample_weight(sample_weight, codes)
-            if self.class_weight is not None:
-                by_class = compute_sample_weight(self.class_weight, y)
-                weight = as_sample_weight(by_class if weight is None else by_class * weight, codes)
-            seen = np.unique(codes if weight is None else codes[weight > 0])
-            if len(seen) < 2:
-                raise ValueError(
-                    "y must hold at least two classes with positive weight, got one class: "
-                    f"{classes.tolist()[seen[0]]!r}."
-                )
-            positives = [1] if len(classes) == 2 else range(len(classes))
-            targets = (np.where(codes == k, 1.0, -1.0) for k in positives)
-            shifts = as_offset(offset, design.shape[0])
-            multinomial = self.multi_class == "multinomial" and len(classes) > 2
-            if multinomial and len(seen) < len(classes):
-                missing = np.setdiff1d(np.arange(len(classes)), seen)[0]
-                raise ValueError(
-                    "every class must have a sample of positive weight for "
-                    f"multi_class='multinomial', {classes.tolist()[missing]!r} has none."
-                )
-            if multinomial and self.solver not in ("auto", "cd"):
-                raise ValueError(
-                    "solver must be 'auto' or 'cd' for multi_class='multinomial', "
-                    f"got {self.solver!r}."
-                )
-            if multinomial and shifts is not None:
-                raise ValueError(
-                    "offset must be None for multi_class='multinomial' and more than two classes: "
-                    "added to the margins of all classes alike it changes nothing."
-                )
-            # Before solving: an interrupted fit keeps its weights, and they need their labels.
-            self.classes_ = classes
+            stated = self._stated(X, y, sample_weight, offset)
+            multinomial = self.multi_class == "multinomial" and len(self.classes_) > 2
             self._link = "softmax" if multinomial else None
             if multinomial:
-                self._solve_together(design, codes.astype(np.int64), len(classes), weight)
-                return self
-            self._solve(design, targets, len(positives), weight, shifts)
+                self._solve_together(stated)
+            else:
+                self._solve(stated, Listeners(self, stated.names, X, y, sample_weight))
         return self
 
-    def _solve_together(
-        self, design: _solvers.Design, codes: npt.NDArray[np.int64], n_classes: int, weight: Any
-    ) -> None:
-        n_features = design.shape[1]
-        task = MultinomialTask(
+    def _stated(self, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> Stated:
+        design = self._design(X, y)
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        check_length(y, design.shape[0], "y")
+        classes, codes = np.unique(y, return_inverse=True)
+        weight = as_sample_weight(sample_weight, codes)
+        if self.class_weight is not None:
+            by_class = compute_sample_weight(self.class_weight, y)
+            weight = as_sample_weight(by_class if weight is None else by_class * weight, codes)
+        seen = np.unique(codes if weight is None else codes[weight > 0])
+        if len(seen) < 2:
+            raise ValueError(
+                "y must hold at least two classes with positive weight, got one class: "
+                f"{classes.tolist()[seen[0]]!r}."
+            )
+        shifts = as_offset(offset, design.shape[0])
+        if self.multi_class == "multinomial" and len(classes) > 2:
+            self._check_together(classes, seen, shifts)
+        # Before solving: an interrupted fit keeps its weights, and they need their labels.
+        self.classes_ = classes
+        binary = len(classes) == 2
+        positives = [1] if binary else range(len(classes))
+        return Stated(
             design,
             codes,
-            n_classes,
             weight,
+            [""] if binary else [f", class {label!r}" for label in classes.tolist()],
+            lambda: (np.where(codes == k, 1.0, -1.0) for k in positives),
+            shifts,
+        )
+
+    def _check_together(
+        self, classes: npt.NDArray[Any], seen: npt.NDArray[Any], offset: Floats | None
+    ) -> None:
+        """Refuse what the multinomial model has no use for."""
+        if len(seen) < len(classes):
+            missing = np.setdiff1d(np.arange(len(classes)), seen)[0]
+            raise ValueError(
+                "every class must have a sample of positive weight for "
+                f"multi_class='multinomial', {classes.tolist()[missing]!r} has none."
+            )
+        if self.solver not in ("auto", "cd"):
+            raise ValueError(
+                "solver must be 'auto' or 'cd' for multi_class='multinomial', "
+                f"got {self.solver!r}."
+            )
+        if offset is not None:
+            raise ValueError(
+                "offset must be None for multi_class='multinomial' and more than two classes: "
+                "added to the margins of all classes alike it changes nothing."
+            )
+
+    def _solve_together(self, stated: Stated) -> None:
+        n_features, n_classes = stated.design.shape[1], len(stated.names)
+        task = MultinomialTask(
+            stated.design,
+            stated.truth.astype(np.int64),
+            n_classes,
+            stated.weight,
             as_penalty_factor(self.penalty_factor, n_features),
             self.fit_intercept,
             self.positive,
@@ -220,10 +238,12 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
             raise solution.interruption
         self._warn([solution])
 
-    def _set_fitted(self, solutions: list[Solution], alphas: list[float]) -> None:
-        super()._set_fitted(solutions, alphas)
-        self.coef_ = np.atleast_2d(self.coef_)
-        self.intercept_ = np.atleast_1d(self.intercept_)
+    def _weights_as_fitted(self, coefs: list[Floats], intercepts: list[Any]) -> dict[str, Any]:
+        if self._link == "softmax":
+            return {"coef_": coefs[0], "intercept_": np.asarray(intercepts[0])}
+        # np.atleast_2d sees a single vector as a matrix, where np.array would copy it.
+        coef = np.array(coefs) if len(coefs) > 1 else np.atleast_2d(coefs[0])
+        return {"coef_": coef, "intercept_": np.array(intercepts)}
 
     def decision_function(self, X: Any) -> Floats:
         """Margins Xw + b.

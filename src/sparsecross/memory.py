@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+import numpy as np
+
+from . import _solvers
+from ._inputs import Floats
+
 PARTS = ("weights", "index", "names", "crosses", "intercept")
 
 
@@ -23,6 +28,13 @@ def format_bytes(n_bytes: int) -> str:
 def object_bytes(strings: Any) -> int:
     """Bytes of an array of Python strings: the pointers and what they point to."""
     return int(strings.nbytes) + sum(sys.getsizeof(s) for s in strings)
+
+
+def pruned_weights_bytes(coef: Floats) -> int:
+    """Bytes of one output's weights once pruned: values, the index of their columns, intercept."""
+    support = np.flatnonzero(coef)
+    index = _solvers.build_index(support.astype(np.uint64), len(coef))
+    return 8 * len(support) + sum(part.nbytes for part in index) + 8
 
 
 @dataclass(frozen=True)

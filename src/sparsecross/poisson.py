@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import d2_tweedie_score
+from sklearn.utils._param_validation import StrOptions
 
 from ._inputs import Floats
 from .estimator import Link, documented
@@ -60,6 +61,7 @@ class PoissonRegressor(SparseRegressor):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **SparseRegressor._parameter_constraints,
         "l1_ratio": RULES["l1_ratio"],
+        "solver": [StrOptions({"auto", "cd"})],
     }
 
     def __init__(

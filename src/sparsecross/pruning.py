@@ -48,9 +48,8 @@ def prune(model: Any) -> PrunedModel:
     Parameters
     ----------
     model : fitted estimator or Pipeline(FeatureCross, estimator)
-        A `Lasso`, `ElasticNet`, `HuberRegressor`, `PoissonRegressor` or
-        `SparseLogisticRegression`, alone or behind a `FeatureCross`, whose dictionaries are then
-        cut down to the categories and crosses that are left.
+        Any linear model of this package, alone or behind a `FeatureCross`, whose dictionaries are
+        then cut down to the categories and crosses that are left.
 
     Returns
     -------
@@ -125,8 +124,8 @@ def _parts_of(model: Any) -> tuple[FeatureCross | None, Any]:
         encoder, model = steps
     if not isinstance(model, SparseLinearModel):
         raise TypeError(
-            "model must be (a Pipeline of a FeatureCross and) a Lasso, ElasticNet, HuberRegressor, "
-            f"PoissonRegressor or SparseLogisticRegression, got {type(model).__name__}"
+            "model must be (a Pipeline of a FeatureCross and) a linear model of sparsecross, got "
+            f"{type(model).__name__}"
         )
     return encoder, model
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Integral, Real
@@ -50,6 +51,27 @@ class Round(NamedTuple):
     dual: float
     seconds: float
     restarts: int
+
+    def above(self, saturated: float) -> Round:
+        """Return the round with values of the loss itself, not in excess of perfect margins."""
+        return self._replace(primal=self.primal + saturated, dual=self.dual + saturated)
+
+
+class Look(NamedTuple):
+    """A round while it lasts: `coef` is a view that is gone when the solver goes on."""
+
+    round: Round
+    scale: float  # the unit of relative gaps
+    coef: Floats
+    intercept: float
+
+    @property
+    def relative_gap(self) -> float:
+        """What is proved so far."""
+        return max(0.0, self.round.primal - self.round.dual) / self.scale
+
+
+OnLook = Callable[[Look], bool | None]
 
 
 @dataclass(frozen=True)
@@ -201,6 +223,31 @@ class Task:
             self.delta,
         )
 
+    @cached_property
+    def null_loss(self) -> float:
+        """The loss with all penalised weights 0 and the rest at their best, less Psat."""
+        return self._problem(1.0, 0.0).scale()
+
+    @cached_property
+    def saturated(self) -> float:
+        """Psat, the loss of perfect margins."""
+        return self._problem(1.0, 0.0).saturated()
+
+    def penalty(self, coef: Floats, alpha: float, l1_ratio: float) -> float:
+        """Return what weights cost at this alpha."""
+        used = np.flatnonzero(coef)
+        w = coef[used]
+        if self.column_scale is not None:
+            w = w * self.column_scale[used]
+        each = l1_ratio * np.abs(w) + 0.5 * (1.0 - l1_ratio) * w**2
+        factor = 1.0 if self.penalty_factor is None else self.penalty_factor[used]
+        return float(alpha * np.sum(factor * each))
+
+    def margins(self, coef: Floats, intercept: float) -> Floats:
+        """Xw + b, and the offset, of every row."""
+        margins = self.design.product(coef, self.n_threads or 0) + intercept
+        return margins if self.offset is None else margins + self.offset
+
     def alpha_max(self, l1_ratio: float = 1.0) -> float:
         """Return the smallest alpha at which every penalised weight is 0."""
         if l1_ratio == 0:
@@ -227,12 +274,27 @@ class Task:
         max_iter: int = 100_000,
         coef_init: Floats | None = None,
         intercept_init: float = 0.0,
+        on_look: OnLook | None = None,
     ) -> Solution:
-        """Minimise the objective at this alpha."""
+        """Minimise the objective at this alpha; `on_look` may end it by returning True."""
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
-        used = chosen(solver)
-        found = problem.solve(tol, max_iter, coef_init, intercept_init - self._centre, used)
-        coef, saturated = found.coef, problem.saturated()
+        used, saturated = chosen(solver), self.saturated
+        if used != "cd" and self.loss in ("absolute", "poisson"):
+            raise ValueError(
+                f"solver must be 'auto' or 'cd' for loss={self.loss!r}, whose curvature has no bound "
+                f"that a gradient step could be as long as; got {solver!r}."
+            )
+        told = None
+        if on_look is not None:
+            scale, centre = self.null_loss, self._centre
+
+            def told(round_: tuple[Any, ...], coef: Floats, intercept: float) -> bool | None:
+                return on_look(
+                    Look(Round(*round_).above(saturated), scale, coef, intercept + centre)
+                )
+
+        found = problem.solve(tol, max_iter, coef_init, intercept_init - self._centre, used, told)
+        coef = found.coef
         return Solution(
             coef=coef,
             intercept=found.intercept + self._centre,
@@ -245,8 +307,7 @@ class Task:
             n_active=int(np.count_nonzero(coef)),
             status=found.status,
             history=[
-                Round(*r)._replace(primal=r[3] + saturated, dual=r[4] + saturated)
-                for r in found.history
+                Round(*r).above(saturated) for r in found.history
             ],
             solver=used,
             interruption=found.interruption,
@@ -413,7 +474,8 @@ def solve(
         exposure with the Poisson loss.
     solver : {"auto", "cd", "ista", "fista"}, default="auto"
         "cd" is coordinate descent over working sets, "ista" proximal gradient and "fista" its
-        accelerated form; all end at the same optimum with the same certificate. "auto" is "cd".
+        accelerated form, both for the squared, logistic and Huber losses; all end at the same
+        optimum with the same certificate. "auto" is "cd".
     tol : float, default=1e-4
         The relative duality gap to reach.
     max_iter : int, default=100_000

@@ -139,7 +139,7 @@ def test_other_errors_of_pyarrow_are_one_line(fails, parquet, tmp_path, monkeypa
     def refuse(*_):
         raise pa.ArrowNotImplementedError("no kernel\nfor this type")
 
-    monkeypatch.setattr("sparsecross.cli.fit.treat", refuse)
+    monkeypatch.setattr("sparsecross.cli.prepare.treat", refuse)
     error = fails("fit", parquet, *REGRESSION, "-o", tmp_path / "m.sxm")
     assert error == "sparsecross: error: no kernel for this type\n"
 

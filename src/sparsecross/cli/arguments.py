@@ -9,6 +9,7 @@ from .. import __version__
 from ..files import FORMATS, format_of
 from .console import PROGRAM
 from .fit import fit
+from .path import path
 from .use import inspect, predict
 
 _FIT = """Fit a model to a table, measure it on rows held back, prune it and save it.
@@ -35,6 +36,17 @@ _FIT_END = """examples:
 
 Put a cross in quotes where the shell would expand its star."""
 
+_PATH = """Solve for many strengths of the penalty, and print what each costs and brings.
+
+Strengths fall by the same factor each, from the smallest that leaves no weight (alpha_max). The
+last output is a table with a line for each: weights that are not 0; bytes of the pruned model in
+memory, encoder included; the relative duality gap; errors on the rows held back, which no model has
+seen. Fields are treated as by fit, and fit --alpha makes the model of a line."""
+
+_PATH_END = """examples:
+  sparsecross path packages.parquet --target log_size --cross 'section*tags' -o path.csv
+  sparsecross path a9a.svmlight --n-alphas 50 --max-bytes 1000"""
+
 _PREDICT = """Predict every row of a table with a saved model.
 
 Without -o there is a line for each row on standard output: a number with all its digits, or a
@@ -59,6 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, run, text, end, add in (
         ("fit", fit, _FIT, _FIT_END, _add_fit),
+        ("path", path, _PATH, _PATH_END, _add_path),
         ("predict", predict, _PREDICT, _EXIT, _add_predict),
         ("inspect", inspect, _INSPECT, _EXIT, _add_inspect),
     ):
@@ -73,14 +86,115 @@ def make_parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run, check=lambda options: None)
         if name == "fit":
             command.set_defaults(check=lambda options, c=command: _check_fit(options, c))
+        if name == "path":
+            command.set_defaults(check=lambda options, c=command: _check_path(options, c))
     return parser
 
 
 def _add_fit(command: argparse.ArgumentParser) -> None:
     _add_table(command)
     add = command.add_argument
-    add("--target", metavar="FIELD", help="the column to predict (svmlight: always the label)")
+    _add_target(command)
     add("-o", "--output", metavar="MODEL", required=True, help="the file to save the model to")
+    _add_fields(command)
+    solving = command.add_argument_group("fit and measurement")
+    add = solving.add_argument
+    _add_rows(
+        solving,
+        "share of rows held back, of each class alike (default: 0.2); 0 needs --alpha and reports "
+        "errors on the rows of the fit",
+    )
+    add("--alpha", metavar="A", type=_number(0), help="the strength (default: chosen, see above)")
+    _add_solver(solving, "relative duality gap of the final fit (default: 1e-4)")
+    add(
+        "--compare",
+        action="store_true",
+        help="fit and show a model without crosses too, with an alpha of its own",
+    )
+
+
+def _add_path(command: argparse.ArgumentParser) -> None:
+    _add_table(command)
+    add = command.add_argument
+    _add_target(command)
+    add(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write the table to .csv, .tsv or .parquet too, with all digits",
+    )
+    _add_fields(command)
+    solving = command.add_argument_group("path and measurement")
+    add = solving.add_argument
+    _add_rows(
+        solving,
+        "share of rows held back, of each class alike (default: 0.2); with 0, errors are of the "
+        "rows of the fit",
+    )
+    add(
+        "--n-alphas",
+        metavar="N",
+        type=_integer(1),
+        default=30,
+        help="how many strengths (default: 30)",
+    )
+    add(
+        "--eps",
+        metavar="SHARE",
+        type=_number(1e-15, 1),
+        default=1e-3,
+        help="the last strength, as a share of the first (default: 1e-3)",
+    )
+    add(
+        "--max-nonzeros",
+        metavar="N",
+        type=_integer(0),
+        help="end before the first model with more weights",
+    )
+    add(
+        "--max-bytes",
+        metavar="N",
+        type=_integer(1),
+        help="end before the first model of more bytes when pruned",
+    )
+    _add_solver(solving, "relative duality gap at each strength (default: 1e-4)")
+
+
+def _add_target(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--target", metavar="FIELD", help="the column to predict (svmlight: always the label)"
+    )
+
+
+def _add_rows(group: argparse._ArgumentGroup, holdout: str) -> None:
+    add = group.add_argument
+    add("--task", choices=("regression", "classification"), help="default: the target decides")
+    add("--holdout", metavar="SHARE", type=_number(0, 0.99), default=0.2, help=holdout)
+    add(
+        "--seed",
+        metavar="N",
+        type=_integer(0),
+        default=0,
+        help="which rows are held back (default: 0)",
+    )
+
+
+def _add_solver(group: argparse._ArgumentGroup, tol: str) -> None:
+    add = group.add_argument
+    add(
+        "--l1-ratio",
+        metavar="RHO",
+        type=_number(0, 1),
+        default=1.0,
+        help="share of L1 in the penalty; below 1: elastic net (default: 1)",
+    )
+    add("--tol", metavar="GAP", type=_number(0), default=1e-4, help=tol)
+    add(
+        "--threads", metavar="N", type=_integer(1), help="default: all; results do not depend on it"
+    )
+
+
+def _add_fields(command: argparse.ArgumentParser) -> None:
     fields = command.add_argument_group("fields and crosses (not for svmlight)")
     add = fields.add_argument
     add(
@@ -137,47 +251,6 @@ def _add_fit(command: argparse.ArgumentParser) -> None:
         type=_integer(1, 31),
         help="hash columns to 2^BITS instead of keeping dictionaries",
     )
-    solving = command.add_argument_group("fit and measurement")
-    add = solving.add_argument
-    add("--task", choices=("regression", "classification"), help="default: the target decides")
-    add(
-        "--holdout",
-        metavar="SHARE",
-        type=_number(0, 0.99),
-        default=0.2,
-        help="share of rows held back, of each class alike (default: 0.2); 0 needs --alpha and "
-        "reports errors on the rows of the fit",
-    )
-    add(
-        "--seed",
-        metavar="N",
-        type=_integer(0),
-        default=0,
-        help="which rows are held back (default: 0)",
-    )
-    add("--alpha", metavar="A", type=_number(0), help="the strength (default: chosen, see above)")
-    add(
-        "--l1-ratio",
-        metavar="RHO",
-        type=_number(0, 1),
-        default=1.0,
-        help="share of L1 in the penalty; below 1: elastic net (default: 1)",
-    )
-    add(
-        "--tol",
-        metavar="GAP",
-        type=_number(0),
-        default=1e-4,
-        help="relative duality gap of the final fit (default: 1e-4)",
-    )
-    add(
-        "--compare",
-        action="store_true",
-        help="fit and show a model without crosses too, with an alpha of its own",
-    )
-    add(
-        "--threads", metavar="N", type=_integer(1), help="default: all; results do not depend on it"
-    )
 
 
 def _add_predict(command: argparse.ArgumentParser) -> None:
@@ -230,13 +303,25 @@ def _check_fit(options: argparse.Namespace, command: argparse.ArgumentParser) ->
         command.error("--holdout 0 needs --alpha: there are no rows to choose it by")
     if options.l1_ratio == 0 and options.alpha is None:
         command.error("--l1-ratio 0 needs --alpha: no strength sets all weights to 0")
+    if options.compare and not options.cross:
+        command.error("--compare needs --cross: there is nothing to compare with")
+    _check_fields(options, command)
+
+
+def _check_path(options: argparse.Namespace, command: argparse.ArgumentParser) -> None:
+    if options.l1_ratio == 0:
+        command.error("--l1-ratio 0 has no path: no strength sets all weights to 0")
+    if options.eps == 1 and options.n_alphas > 1:
+        command.error("--eps must be below 1: the strengths fall")
+    _check_fields(options, command)
+
+
+def _check_fields(options: argparse.Namespace, command: argparse.ArgumentParser) -> None:
     if "pairwise" in options.cross and len(options.cross) > 1:
         command.error("--cross pairwise cannot be combined with other crosses")
     for cross in options.cross:
         if cross != "pairwise" and ("*" not in cross or "" in cross.split("*")):
             command.error(f"--cross: {cross!r} is neither fields joined by * nor 'pairwise'")
-    if options.compare and not options.cross:
-        command.error("--compare needs --cross: there is nothing to compare with")
     if format_of(options.table, options.format) == "svmlight":
         for name in ("cross", "categorical", "split", "drop", "weight", "n_bits", "min_count"):
             if getattr(options, name):

@@ -23,22 +23,32 @@ from .read import split_fields
 
 def predict(options: Namespace, console: Console) -> None:
     """Predict every row of a table."""
-    suffix = Path(options.output).suffix.lower() if options.output else ""
-    if options.output and suffix not in (".csv", ".tsv", ".parquet", ".pq"):
-        raise ValueError(
-            f"predictions are written to .csv, .tsv or .parquet, not {options.output!r}"
-        )
+    if options.output:
+        check_suffix(options.output)
     model = load(options.model)
     if options.proba and model.classes_ is None:
         raise ValueError(f"{options.model!r} predicts numbers: it has no probabilities (--proba)")
     with console.working(f"predicting {options.table}"):
         columns = _predictions(model, _rows(model, options), options.proba)
-    if suffix in (".parquet", ".pq"):
-        write(options.output, _parquet(columns))
-    elif options.output:
-        write(options.output, _text(columns, "\t" if suffix == ".tsv" else ",", head=True).encode())
+    if options.output:
+        write_columns(options.output, columns)
     else:
         sys.stdout.write(_text(columns, ",", head=options.proba))
+
+
+def check_suffix(path: str) -> None:
+    """Raise a ValueError unless columns can be written to a file of this name."""
+    if Path(path).suffix.lower() not in (".csv", ".tsv", ".parquet", ".pq"):
+        raise ValueError(f"columns are written to .csv, .tsv or .parquet, not {path!r}")
+
+
+def write_columns(path: str, columns: dict[str, list[Any]]) -> None:
+    """Write named columns to a file, whole or not at all."""
+    suffix = Path(path).suffix.lower()
+    if suffix in (".parquet", ".pq"):
+        write(path, _parquet(columns))
+    else:
+        write(path, _text(columns, "\t" if suffix == ".tsv" else ",", head=True).encode())
 
 
 def _rows(model: PrunedModel, options: Namespace) -> Any:

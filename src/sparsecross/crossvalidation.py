@@ -1,0 +1,281 @@
+"""Cross-validation along paths: what LassoCV, ElasticNetCV and the classifier share."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from sklearn import get_config
+from sklearn.base import is_classifier
+from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+
+from ._inputs import Floats
+from ._solvers import Status
+from .callbacks import Stages
+from .convergence import Ending, warn_if_short
+from .estimator import SparseLinearModel, Stated
+from .folds import Fold, as_folds
+from .path import Path, follow
+from .solving import Solution, Task, unsolved
+from .walk import GRID_RULES, Walk, alpha_grid, as_alphas
+
+
+class CrossValidated(SparseLinearModel):
+    """Chooses alpha (and l1_ratio) by cross-validation, then solves on all rows.
+
+    One grid of strengths, from all rows, serves every fold; a fold is a weight for each row.
+    """
+
+    l1_ratio: Any = 1.0
+    _losses_path: ClassVar[str]  # the attribute that the held-out losses become
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **{
+            name: rule
+            for name, rule in SparseLinearModel._parameter_constraints.items()
+            if name not in ("alpha", "warm_start")
+        },
+        **GRID_RULES,
+        "cv": ["cv_object"],
+        "selection": [StrOptions({"min", "1se"})],
+        "scoring": [str, callable, None],
+    }
+
+    def _row_losses(self, truth: npt.NDArray[Any], margins: Floats) -> Floats:
+        """Losses of held-out rows."""
+        raise NotImplementedError
+
+    def _cross_validate(self, X: Any, y: Any, sample_weight: Any, params: dict[str, Any]) -> None:
+        """Choose, solve on all rows, and set what is fitted."""
+        stated = self._stated(X, y, sample_weight)
+        tasks = list(self._tasks(stated))
+        folds = as_folds(
+            self._splits(X, y, sample_weight, params),
+            stated.truth,
+            stated.weight,
+            self.classes_ if is_classifier(self) else None,
+        )
+        if self.selection == "1se" and len(folds) < 2:
+            raise ValueError(
+                "selection='1se' needs at least two folds for a standard error, got 1."
+            )
+        ratios = as_ratios(self.l1_ratio)
+        grids = [self._grid(tasks, ratio) for ratio in ratios]
+        scorer = self._scorer(X, y, sample_weight)
+
+        stages = Stages(self, len(ratios) * len(folds) + 1, X, y, sample_weight)
+        shape = (len(ratios), len(grids[0]), len(folds))
+        losses = np.empty(shape)
+        scores = None if scorer is None else np.empty(shape)
+        endings: list[Ending] = []
+        places: list[str] = []
+        for r, (ratio, alphas) in enumerate(zip(ratios, grids, strict=True)):
+            for f, fold in enumerate(folds):
+                with stages.stage("fold"):
+                    walks = [Walk(replace(t, sample_weight=fold.train), ratio) for t in tasks]
+                    score = None if scorer is None else scorer(fold)
+                    for a, alpha in enumerate(map(float, alphas)):
+                        found = [self._solved(walk, alpha) for walk in walks]
+                        losses[r, a, f] = self._loss_of(found, tasks, stated, fold)
+                        if scores is not None and score is not None:
+                            scores[r, a, f] = score(found)
+                        endings += [Ending(s.n_iter, s.relative_gap, s.status) for s in found]
+                        places += [f"at alpha={alpha:.3g} without fold {f}"] * len(found)
+                        self._say(f"fold {f + 1} of {len(folds)}", alpha, found, losses[r, a, f])
+        criterion = losses if scores is None else -scores
+        if not np.isfinite(criterion).all():
+            raise ValueError("scoring must return finite numbers, got NaN or infinity.")
+        r, a = choose(criterion, one_standard_error=self.selection == "1se")
+        single = len(ratios) == 1
+        self.alphas_ = grids[0] if single or self.alphas is not None else np.array(grids)
+        self.l1_ratio_ = ratios[r]
+        setattr(self, self._losses_path, losses[0] if single else losses)
+        self.__dict__.pop("score_path_", None)  # of a fit before
+        if scores is not None:
+            self.score_path_ = scores[0] if single else scores
+        with stages.stage("path"):
+            paths = self._solve_on_all_rows(tasks, grids[r], a, ratios[r])
+        for path in paths:
+            endings += path.endings
+            places += [f"at alpha={alpha:.3g} on all rows" for alpha in path.alphas]
+        stages.close()
+        warn_if_short(
+            type(self).__name__,
+            endings,
+            self.tol,
+            which=places.__getitem__,
+            stacklevel=4,  # past this method, fit and scikit-learn's wrapper of fit
+        )
+
+    def _grid(self, tasks: list[Task], ratio: float) -> Floats:
+        if self.alphas is not None:
+            return as_alphas(self.alphas)
+        return alpha_grid(max(t.alpha_max(ratio) for t in tasks), self.n_alphas, self.eps)
+
+    def _splits(self, X: Any, y: Any, sample_weight: Any, params: dict[str, Any]) -> Any:
+        from sklearn.model_selection import check_cv  # models that only predict need not load it
+
+        splitter = check_cv(self.cv, y, classifier=is_classifier(self))
+        if get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
+            params = routed.splitter.split
+        elif unknown := sorted(params.keys() - {"groups"}):
+            raise TypeError(
+                f"{type(self).__name__}.fit got an unexpected argument {unknown[0]!r}; only groups "
+                "is handed to the splitter unless metadata routing is enabled."
+            )
+        # Splitters count rows; scikit-learn's would turn a sparse X into CSR on the way.
+        rows = np.zeros(X.shape[0]) if sp.issparse(X) else X
+        return splitter.split(rows, y, **params)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return who gets which metadata: the splitter gets groups.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        from sklearn.model_selection import check_cv
+
+        router = MetadataRouter(owner=self).add_self_request(self)
+        mapping = MethodMapping().add(caller="fit", callee="split")
+        return router.add(splitter=check_cv(self.cv), method_mapping=mapping)
+
+    def _solved(self, walk: Walk, alpha: float) -> Solution:
+        solution = walk.to(alpha, tol=self.tol, max_iter=self.max_iter)
+        if solution.interruption is not None:
+            raise solution.interruption
+        return solution
+
+    def _loss_of(
+        self, found: list[Solution], tasks: list[Task], stated: Stated, fold: Fold
+    ) -> float:
+        margins = [
+            task.margins(s.coef, s.intercept)[fold.held]
+            for task, s in zip(tasks, found, strict=True)
+        ]
+        judged = margins[0] if len(margins) == 1 else np.stack(margins, axis=1)
+        return fold.mean(self._row_losses(stated.truth[fold.held], judged))
+
+    def _scorer(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> Callable[[Fold], Callable[[list[Solution]], float]] | None:
+        """What takes a fold to what takes its weights to their score, where scoring is given."""
+        if self.scoring is None:
+            return None
+        from sklearn.metrics import check_scoring
+
+        model = copy.copy(self)  # predicts, once it has weights
+        scorer = check_scoring(model, self.scoring)
+        weighed = (
+            sample_weight is not None and "sample_weight" in inspect.signature(scorer).parameters
+        )
+
+        weight = np.broadcast_to(1.0 if sample_weight is None else sample_weight, len(y))
+
+        def of_fold(fold: Fold) -> Callable[[list[Solution]], float]:
+            rows = _safe_indexing(X.tocsr() if sp.issparse(X) else X, fold.held)
+            target = _safe_indexing(y, fold.held)
+            more = {"sample_weight": weight[fold.held]} if weighed else {}
+
+            def score(found: list[Solution]) -> float:
+                coefs, intercepts = [s.coef for s in found], [s.intercept for s in found]
+                model.__dict__.update(self._weights_as_fitted(coefs, intercepts))
+                return float(scorer(model, rows, target, **more))
+
+            return score
+
+        return of_fold
+
+    def _say(self, where: str, alpha: float, found: list[Solution], loss: float) -> None:
+        if self.verbose:
+            gap = max(s.relative_gap for s in found)
+            n_nonzero = sum(s.n_active for s in found)
+            print(
+                f"{type(self).__name__}, {where}: alpha {alpha:.3e}, relative gap {gap:8.2e}, "
+                f"{n_nonzero:,} non-zero weights, held-out loss {loss:.6g}",
+                flush=True,
+            )
+
+    def _solve_on_all_rows(
+        self, tasks: list[Task], alphas: Floats, a: int, ratio: float
+    ) -> list[Path]:
+        """Solve the path on all rows and set the weights of its point `a`.
+
+        Where an interrupt cuts it short, the last weights before that point are set, and what the
+        signal handler raised is raised again.
+        """
+        alpha = float(alphas[a])
+        paths: list[Path] = []
+        at: list[Solution] = []
+        interruption = None
+        for task in tasks:
+            at.append(unsolved(None, 0.0, task.design.shape[1]))
+            if interruption is not None:
+                continue
+
+            def keep(strength: float, solution: Solution) -> None:
+                if strength >= alpha:
+                    at[-1] = replace(solution, dual_point=np.empty(0))
+
+            path, interruption = follow(
+                task, alphas, ratio, tol=self.tol, max_iter=self.max_iter, on_point=keep
+            )
+            if interruption is not None and len(path) <= a:
+                at[-1] = replace(at[-1], status=Status.interrupted)
+            paths.append(path)
+        self._set_fitted(at, [alpha] * len(at))
+        self.alpha_ = alpha
+        self.path_ = paths[0] if len(paths) == 1 else paths
+        if interruption is not None:
+            raise interruption
+        return paths
+
+
+def as_ratios(l1_ratio: Any) -> list[float]:
+    """Return one share of L1 or several as a list.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one is not between 0 and 1.
+    """
+    ratios = np.atleast_1d(np.asarray(l1_ratio, dtype=np.float64))
+    bad = ratios[~((ratios >= 0) & (ratios <= 1))]
+    if ratios.ndim != 1 or len(ratios) == 0 or len(bad):
+        got = bad[0] if len(bad) else f"shape {ratios.shape}"
+        raise ValueError(f"l1_ratio must be a number from 0 to 1, or a list of some, got {got}.")
+    return list(map(float, ratios))
+
+
+def choose(losses: Floats, *, one_standard_error: bool) -> tuple[int, int]:
+    """Find the best l1_ratio and alpha.
+
+    Parameters
+    ----------
+    losses : ndarray of shape (n_l1_ratios, n_alphas, n_folds)
+        Held-out losses, alphas decreasing.
+    one_standard_error : bool
+        Whether to take the largest alpha, at the best l1_ratio, whose mean loss is at most the
+        smallest mean plus its standard error over the folds (Hastie, Tibshirani & Friedman 2009,
+        section 7.10).
+
+    Returns
+    -------
+    r, a : int
+        The places. Of equal means the first is taken, which is the largest alpha.
+    """
+    means = losses.mean(axis=-1)
+    r, a = map(int, np.unravel_index(np.argmin(means), means.shape))
+    if one_standard_error:
+        error = losses[r, a].std(ddof=1) / np.sqrt(losses.shape[-1])
+        a = int(np.flatnonzero(means[r] <= means[r, a] + error)[0])
+    return r, a

@@ -1,0 +1,408 @@
+"""Paths: one problem at many strengths of the penalty, kept without the zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from numbers import Integral
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+
+from ._inputs import Floats, as_start
+from ._solvers import Status
+from .convergence import Ending, warn_if_short
+from .memory import pruned_weights_bytes
+from .solving import (
+    DEFAULT_DELTA,
+    RULES,
+    LossName,
+    Solution,
+    SolverName,
+    Task,
+    _check_finite,
+    _task,
+)
+from .walk import GRID_RULES, Walk, alpha_grid, as_alphas
+
+StoppedBy = Literal["max_nonzeros", "max_bytes", "interrupt"]
+
+_RULES: dict[str, list[Any]] = {
+    **RULES,
+    **GRID_RULES,
+    "max_nonzeros": [Interval(Integral, 0, None, closed="left"), None],
+    "max_bytes": [Interval(Integral, 1, None, closed="left"), None],
+}
+
+
+class PathPoint(NamedTuple):
+    """The solution at one strength of a path; its fields are those of `Path`, for one point."""
+
+    alpha: float
+    coef: Floats
+    intercept: float
+    primal: float
+    gap: float
+    relative_gap: float
+    n_iter: int
+    n_nonzero: int
+    n_bytes: int
+    deviance_explained: float
+    status: Status
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """Solutions along decreasing strengths of the penalty; `path[k]` is one, as a `PathPoint`.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (n_alphas,), float64
+        The strengths that were finished, decreasing.
+    l1_ratio : float
+        ρ, the share of the L1 part.
+    coefs : csc_array of shape (n_features, n_alphas), float64
+        The weights, a column for each strength.
+    intercepts : ndarray of shape (n_alphas,), float64
+        The intercepts, 0 without.
+    primals, gaps, relative_gaps : ndarray of shape (n_alphas,), float64
+        The objective, its proved distance from the optimum, and that in units of the objective at
+        zero weights.
+    n_iters : ndarray of shape (n_alphas,), int
+        Sweeps of coordinate descent at each strength.
+    statuses : list of Status
+        How the solver ended at each strength.
+    n_nonzeros : ndarray of shape (n_alphas,), int
+        Weights that are not 0.
+    n_bytes : ndarray of shape (n_alphas,), int
+        What the pruned model holds in memory: values, index of their columns, and intercept.
+    deviance_explained : ndarray of shape (n_alphas,), float64
+        The share of the loss at zero penalised weights that the weights take away: R² of squared
+        loss, McFadden's of logistic loss, D² of Poisson's (losses less that of perfect margins).
+    stopped_by : {"max_nonzeros", "max_bytes", "interrupt"} or None
+        What cut the path short, if anything did.
+    """
+
+    alphas: Floats
+    l1_ratio: float
+    coefs: sp.csc_array = field(repr=False)
+    intercepts: Floats = field(repr=False)
+    primals: Floats = field(repr=False)
+    gaps: Floats = field(repr=False)
+    relative_gaps: Floats = field(repr=False)
+    n_iters: npt.NDArray[np.int64] = field(repr=False)
+    statuses: list[Status] = field(repr=False)
+    n_nonzeros: npt.NDArray[np.int64] = field(repr=False)
+    n_bytes: npt.NDArray[np.int64] = field(repr=False)
+    deviance_explained: Floats = field(repr=False)
+    stopped_by: StoppedBy | None = None
+
+    @property
+    def endings(self) -> list[Ending]:
+        """How the solver ended at each strength."""
+        return list(map(Ending, self.n_iters, self.relative_gaps, self.statuses))
+
+    def __len__(self) -> int:
+        return len(self.alphas)
+
+    def __getitem__(self, k: int) -> PathPoint:
+        if not -len(self) <= k < len(self):
+            raise IndexError(f"the path has {len(self)} points, got {k}")
+        k %= len(self)
+        return PathPoint(
+            float(self.alphas[k]),
+            self.coefs[:, [k]].toarray().ravel(),
+            float(self.intercepts[k]),
+            float(self.primals[k]),
+            float(self.gaps[k]),
+            float(self.relative_gaps[k]),
+            int(self.n_iters[k]),
+            int(self.n_nonzeros[k]),
+            int(self.n_bytes[k]),
+            float(self.deviance_explained[k]),
+            self.statuses[k],
+        )
+
+    def __iter__(self) -> Iterator[PathPoint]:
+        return (self[k] for k in range(len(self)))
+
+
+class PathRecord:
+    """Collects solutions as a `Path` keeps them: without their zeros.
+
+    Parameters
+    ----------
+    task : Task
+        The problem.
+    l1_ratio : float
+        ρ, the share of the L1 part.
+    """
+
+    def __init__(self, task: Task, l1_ratio: float) -> None:
+        self._task = task
+        self._l1_ratio = l1_ratio
+        self._null_loss, self._saturated = task.null_loss, task.saturated
+        self._supports: list[npt.NDArray[np.intp]] = []
+        self._values: list[Floats] = []
+        self._rows: list[tuple[float, ...]] = []
+        self._statuses: list[Status] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, alpha: float, solution: Solution, n_bytes: int) -> None:
+        """Take down the solution at the next strength."""
+        support = np.flatnonzero(solution.coef)
+        penalty = self._task.penalty(solution.coef, alpha, self._l1_ratio)
+        loss = solution.primal - self._saturated - penalty
+        self._supports.append(support)
+        self._values.append(solution.coef[support])
+        self._statuses.append(solution.status)
+        self._rows.append(
+            (
+                alpha,
+                solution.intercept,
+                solution.primal,
+                solution.gap,
+                solution.relative_gap,
+                1.0 - loss / self._null_loss,
+                solution.n_iter,
+                len(support),
+                n_bytes,
+            )
+        )
+
+    def path(self, stopped_by: StoppedBy | None = None) -> Path:
+        """Return what was taken down so far."""
+        n_columns = len(self._rows)
+        columns = list(zip(*self._rows, strict=True)) or [()] * 9
+        alphas, intercepts, primals, gaps, relative, explained = (
+            np.array(c, dtype=np.float64) for c in columns[:6]
+        )
+        n_iters, n_nonzeros, n_bytes = (np.array(c, dtype=np.int64) for c in columns[6:])
+        indptr = np.concatenate([[0], np.cumsum(n_nonzeros)])
+        indices = np.concatenate([np.empty(0, np.intp), *self._supports])
+        values = np.concatenate([np.empty(0), *self._values])
+        shape = (self._task.design.shape[1], n_columns)
+        return Path(
+            alphas=alphas,
+            l1_ratio=self._l1_ratio,
+            coefs=sp.csc_array((values, indices, indptr), shape=shape),
+            intercepts=intercepts,
+            primals=primals,
+            gaps=gaps,
+            relative_gaps=relative,
+            n_iters=n_iters,
+            statuses=list(self._statuses),
+            n_nonzeros=n_nonzeros,
+            n_bytes=n_bytes,
+            deviance_explained=explained,
+            stopped_by=stopped_by,
+        )
+
+
+def follow(
+    task: Task,
+    alphas: Floats,
+    l1_ratio: float,
+    *,
+    tol: float,
+    max_iter: int,
+    solver: SolverName = "auto",
+    coef_init: Floats | None = None,
+    intercept_init: float = 0.0,
+    max_nonzeros: int | None = None,
+    max_bytes: int | None = None,
+    on_point: Callable[[float, Solution], None] = lambda alpha, solution: None,
+) -> tuple[Path, BaseException | None]:
+    """Solve along strengths; arguments as of :func:`path`, checked.
+
+    Returns
+    -------
+    Path
+        What was finished.
+    BaseException or None
+        What a signal handler raised meanwhile.
+    """
+    record = PathRecord(task, l1_ratio)
+    walk = Walk(task, l1_ratio, solver=solver, coef=coef_init, intercept=intercept_init)
+    try:
+        for alpha in map(float, alphas):
+            solution = walk.to(alpha, tol=tol, max_iter=max_iter)
+            if solution.interruption is not None:
+                return record.path("interrupt"), solution.interruption
+            n_bytes = pruned_weights_bytes(solution.coef)
+            limits: list[tuple[StoppedBy, int, int | None]] = [
+                ("max_nonzeros", solution.n_active, max_nonzeros),
+                ("max_bytes", n_bytes, max_bytes),
+            ]
+            for stopped_by, size, limit in limits:
+                if limit is not None and size > limit:
+                    if not len(record):
+                        raise ValueError(
+                            f"{stopped_by} must leave room for the first point of the path, which "
+                            f"takes {size} at alpha={alpha:g}; got {limit}."
+                        )
+                    return record.path(stopped_by), None
+            record.add(alpha, solution, n_bytes)
+            on_point(alpha, solution)
+    except KeyboardInterrupt as interruption:  # between two solves
+        return record.path("interrupt"), interruption
+    return record.path(), None
+
+
+def path(
+    X: Any,
+    y: Any,
+    *,
+    loss: LossName = "squared",
+    alphas: Any = None,
+    n_alphas: int = 100,
+    eps: float = 1e-3,
+    l1_ratio: float = 1.0,
+    fit_intercept: bool = True,
+    positive: bool = False,
+    standardize: bool = False,
+    delta: float = DEFAULT_DELTA,
+    penalty_factor: Any = None,
+    sample_weight: Any = None,
+    offset: Any = None,
+    solver: SolverName = "auto",
+    tol: float = 1e-4,
+    max_iter: int = 100_000,
+    coef_init: Any = None,
+    intercept_init: float = 0.0,
+    max_nonzeros: int | None = None,
+    max_bytes: int | None = None,
+    n_threads: int | None = None,
+) -> Path:
+    """Solve one L1-regularised problem at many strengths of the penalty, each certified.
+
+    Parameters
+    ----------
+    X, y, loss, l1_ratio, fit_intercept, positive, standardize, delta, penalty_factor
+        The problem, as in :func:`solve`.
+    sample_weight, offset, solver, n_threads
+        As in :func:`solve`.
+    alphas : array-like of shape (n_alphas,), optional
+        The strengths; solved in decreasing order. By default a geometric grid from the smallest
+        strength at which all penalised weights are 0 down to `eps` times that.
+    n_alphas : int, default=100
+        How many strengths the grid has.
+    eps : float, default=1e-3
+        The last strength of the grid over the first, between 0 and 1.
+    tol : float, default=1e-4
+        The relative duality gap to reach at each strength.
+    max_iter : int, default=100_000
+        Limit of sweeps of coordinate descent at each strength.
+    coef_init : array-like of shape (n_features,), optional
+        Weights to start from at the first strength, zeros by default.
+    intercept_init : float, default=0.0
+        The intercept to start from, with `coef_init`.
+    max_nonzeros : int, optional
+        The path ends before the first solution with more weights that are not 0.
+    max_bytes : int, optional
+        The path ends before the first solution whose pruned weights, with their index and the
+        intercept, take more bytes; names of columns and encoders come on top of that.
+
+    Returns
+    -------
+    Path
+        The solutions, without their zeros.
+
+    Raises
+    ------
+    ValueError
+        If an argument breaks its rule, if not even the first solution keeps to `max_nonzeros` and
+        `max_bytes`, or if there is no grid: for ``l1_ratio=0``, or for ``positive=True`` where no
+        column is positively correlated with y.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, if solutions did not reach `tol`: how many, and the worst.
+
+    Notes
+    -----
+    The exception that Ctrl-C raises has the path as far as it was finished in its attribute `path`;
+    its last weights are a start for the rest.
+
+    A strength starts from the last two solutions, on the line through them.
+
+    References
+    ----------
+    Friedman, Hastie & Tibshirani 2010, section 2.5.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> X = np.random.default_rng(0).standard_normal((50, 8))
+    >>> found = sx.path(X, 2 * X[:, 0] - X[:, 1], n_alphas=5, eps=1e-2)
+    >>> found.n_nonzeros
+    array([0, 2, 2, 2, 2])
+    >>> found.coefs.shape
+    (8, 5)
+    """
+    validate_parameter_constraints(
+        _RULES,
+        {
+            "loss": loss,
+            "alphas": alphas,
+            "n_alphas": n_alphas,
+            "eps": eps,
+            "l1_ratio": l1_ratio,
+            "fit_intercept": fit_intercept,
+            "positive": positive,
+            "standardize": standardize,
+            "delta": delta,
+            "solver": solver,
+            "tol": tol,
+            "max_iter": max_iter,
+            "max_nonzeros": max_nonzeros,
+            "max_bytes": max_bytes,
+            "n_threads": n_threads,
+        },
+        caller_name="path",
+    )
+    _check_finite(intercept_init, "intercept_init")
+    grid = None if alphas is None else as_alphas(alphas)
+    task = _task(
+        X,
+        y,
+        loss,
+        sample_weight,
+        penalty_factor,
+        fit_intercept,
+        positive,
+        n_threads,
+        offset,
+        standardize,
+        delta,
+    )
+    start = None if coef_init is None else as_start(coef_init, task.design.shape[1])
+    found, interruption = follow(
+        task,
+        alpha_grid(task.alpha_max(l1_ratio), n_alphas, eps) if grid is None else grid,
+        l1_ratio,
+        tol=tol,
+        max_iter=max_iter,
+        solver=solver,
+        coef_init=start,
+        intercept_init=intercept_init,
+        max_nonzeros=max_nonzeros,
+        max_bytes=max_bytes,
+    )
+    if interruption is not None:
+        interruption.path = found  # type: ignore[attr-defined]
+        raise interruption
+    warn_if_short(
+        "sparsecross.path",
+        found.endings,
+        tol,
+        each="points",
+        which=lambda k: f"at alpha={found.alphas[k]:.3g}",
+    )
+    return found

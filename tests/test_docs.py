@@ -1,0 +1,38 @@
+"""The code of the guides runs, and does what they say."""
+
+import re
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+import sparsecross as sx
+
+GUIDE = Path(__file__).parent.parent / "docs" / "paths.md"
+
+
+@pytest.fixture(scope="module")
+def names():
+    mpl.use("Agg")
+    found = {}
+    for block in re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL):
+        exec(compile(block, str(GUIDE), "exec"), found)
+    return found
+
+
+def test_figures_of_the_guide_to_paths(names):
+    path, small, model = names["path"], names["small"], names["model"]
+    assert (path.n_nonzeros[0], path.n_nonzeros[-1]) == (0, 10)
+    assert (small.n_bytes[-1], small.stopped_by) == (64, "max_bytes")
+    assert round(model.alpha_, 3) == 0.187
+    assert model.mse_path_.shape == (100, 5)
+
+
+def test_adaptive_lasso_is_a_lasso_on_scaled_columns(names):
+    X, y, first, adaptive = (names[k] for k in ("X", "y", "first", "adaptive"))
+    scaled = X.to_numpy() * np.abs(first.coef_)
+    alone = sx.solve(scaled, y, alpha=adaptive.alpha_, tol=1e-10)
+    tight = sx.solve(X, y, alpha=adaptive.alpha_, penalty_factor=names["factor"], tol=1e-10)
+    np.testing.assert_allclose(tight.coef, np.abs(first.coef_) * alone.coef, rtol=1e-3, atol=1e-3)
+    assert set(np.flatnonzero(adaptive.coef_)) <= set(np.flatnonzero(first.coef_))

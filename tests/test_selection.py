@@ -1,0 +1,362 @@
+"""Cross-validation: folds are weights, and the choice is that of a loop written out."""
+
+import re
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import sklearn.linear_model
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import expit
+from sklearn import config_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, StratifiedKFold
+
+import problems
+import sparsecross as sx
+from sparsecross._inputs import as_design, as_sample_weight
+from sparsecross.crossvalidation import choose
+from sparsecross.solving import Task
+
+TOL = 1e-11
+
+
+def regression(seed=0, n=60, p=12):
+    rng = np.random.default_rng(seed)
+    X = problems.matrix(rng, n, p, awkward=False)
+    y = X @ np.where(np.arange(p) < 4, 1.0 / (1 + X.std(0)), 0.0) + rng.standard_normal(n)
+    return X, y, rng.integers(1, 4, n).astype(float)
+
+
+def labelled(seed=0, n=90, p=10, classes=2):
+    X, y, s = regression(seed, n, p)
+    edges = np.quantile(y, np.arange(1, classes) / classes)
+    return X, np.array(["a", "b", "c", "d"])[np.digitize(y, edges)], s
+
+
+# --- folds as weights ---
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    loss=st.sampled_from(["squared", "logistic"]),
+    weighted=st.booleans(),
+    intercept=st.booleans(),
+    repeated=st.booleans(),
+)
+def test_a_weight_of_0_leaves_a_row_out_and_2_counts_it_twice(
+    seed, loss, weighted, intercept, repeated
+):
+    """Objective, bound, alpha_max and P0 of a fold are those of its rows alone."""
+    rng = np.random.default_rng(seed)
+    n, p = 30, 8
+    X = problems.matrix(rng, n, p)
+    y = problems.targets(rng, X, loss)
+    rows = rng.choice(n, 20, replace=repeated)
+    if loss == "logistic":
+        rows = np.append(rows, [np.argmax(y), np.argmin(y)])
+    s = rng.choice([0.5, 1.0, 3.0], n) if weighted else np.ones(n)
+    counts = np.bincount(rows, minlength=n)
+
+    def task(X, y, s):
+        return Task(as_design(X, "columns"), y, loss, as_sample_weight(s, y), None, intercept)
+
+    weighed, sliced = task(X, y, counts * s), task(X[rows], y[rows], s[rows])
+    coef, b = rng.standard_normal(p), rng.standard_normal() * intercept
+    one, other = (t.certify(coef, b, 0.1, 0.7) for t in (weighed, sliced))
+    np.testing.assert_allclose(one.primal, other.primal, rtol=1e-12)
+    np.testing.assert_allclose(one.dual, other.dual, rtol=1e-9, atol=1e-9 * one.primal)
+    np.testing.assert_allclose(one.relative_gap, other.relative_gap, rtol=1e-9)
+    np.testing.assert_allclose(weighed.alpha_max(), sliced.alpha_max(), rtol=1e-9, atol=1e-12)
+    found = weighed.solve(0.05, tol=1e-9), sliced.solve(0.05, tol=1e-9)
+    assert abs(found[0].primal - found[1].primal) <= 1e-9 * weighed.null_loss * 2
+
+
+# --- the choice ---
+
+
+def brute_force(X, y, s, splits, alphas, ratio, losses, encode):
+    """Held-out losses (n_alphas, n_folds) by fits from zeros on rows cut out."""
+    out = np.empty((len(alphas), len(splits)))
+    for f, (train, held) in enumerate(splits):
+        for a, alpha in enumerate(alphas):
+            margins = []
+            for target, loss in encode(y):
+                found = sx.solve(
+                    X[train],
+                    target[train],
+                    loss=loss,
+                    alpha=alpha,
+                    l1_ratio=ratio,
+                    sample_weight=s[train],
+                    tol=TOL,
+                )
+                margins.append(X[held] @ found.coef + found.intercept)
+            each = losses(y[held], np.stack(margins, axis=1))
+            out[a, f] = (s[held] * each).sum() / s[held].sum()
+    return out
+
+
+def as_regression(y):
+    return [(y, "squared")]
+
+
+def squared(y, margins):
+    return (y - margins[:, 0]) ** 2
+
+
+def as_labels(y):
+    classes = np.unique(y)
+    each = classes[1:] if len(classes) == 2 else classes
+    return [(np.where(y == k, 1.0, -1.0), "logistic") for k in each]
+
+
+def logarithmic(y, margins):
+    chances = expit(margins)
+    if margins.shape[1] == 1:
+        return -np.log(np.where(y == "b", chances[:, 0], 1 - chances[:, 0]))
+    chances /= chances.sum(axis=1, keepdims=True)
+    return -np.log(chances[np.arange(len(y)), np.searchsorted(["a", "b", "c", "d"], y)])
+
+
+@pytest.mark.parametrize("selection", ["min", "1se"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("stored", [np.asfortranarray, sp.csr_array], ids=["dense", "csr"])
+@pytest.mark.parametrize("kind", ["lasso", "elastic net", "two classes", "three classes"])
+def test_choice_is_that_of_a_loop_over_rows_cut_out(kind, stored, weighted, selection):
+    ratios = [1.0] if "net" not in kind else [0.3, 0.8]
+    options = {"n_alphas": 6, "eps": 0.02, "tol": TOL, "selection": selection}
+    if "classes" in kind:
+        X, y, s = labelled(classes=2 if kind.startswith("two") else 3)
+        model, encode, losses = sx.SparseLogisticRegressionCV(**options), as_labels, logarithmic
+        splits = list(StratifiedKFold(4).split(X, y))
+    else:
+        X, y, s = regression()
+        encode, losses = as_regression, squared
+        splits = list(KFold(4).split(X))
+        model = sx.LassoCV(**options) if len(ratios) == 1 else sx.ElasticNetCV(**options)
+    if len(ratios) > 1:
+        model.set_params(l1_ratio=ratios)
+    given_weight = s if weighted else None
+    s = s if weighted else np.ones(len(y))
+    model.set_params(cv=4 if "classes" in kind else KFold(4)).fit(stored(X), y, given_weight)
+
+    found = model.loss_path_ if "classes" in kind else model.mse_path_
+    grids = np.reshape(model.alphas_, (len(ratios), 6))
+    expected = np.array(
+        [
+            brute_force(X, y, s, splits, grid, ratio, losses, encode)
+            for grid, ratio in zip(grids, ratios, strict=True)
+        ]
+    )
+    assert found.shape == (expected[0] if len(ratios) == 1 else expected).shape
+    np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-4)
+    for grid, ratio in zip(grids, ratios, strict=True):
+        largest = max(
+            sx.alpha_max(X, target, loss=loss, l1_ratio=ratio, sample_weight=given_weight)
+            for target, loss in encode(y)
+        )
+        np.testing.assert_allclose(grid, np.geomspace(largest, 0.02 * largest, 6))
+
+    means = expected.mean(axis=2)
+    r, a = np.unravel_index(means.argmin(), means.shape)
+    if selection == "1se":
+        error = np.std(expected[r, a], ddof=1) / np.sqrt(len(splits))
+        a = min(k for k in range(6) if means[r, k] <= means[r, a] + error)
+    assert model.alpha_ == grids[r, a]
+    assert model.l1_ratio_ == ratios[r]
+    # The weights are those of a fit to all rows.
+    for k, (target, loss) in enumerate(encode(y)):
+        alone = sx.solve(
+            X,
+            target,
+            loss=loss,
+            alpha=model.alpha_,
+            l1_ratio=model.l1_ratio_,
+            sample_weight=given_weight,
+            tol=TOL,
+        )
+        np.testing.assert_allclose(np.atleast_2d(model.coef_)[k], alone.coef, atol=1e-4)
+        path = model.path_[k] if kind == "three classes" else model.path_
+        np.testing.assert_array_equal(path[a].coef, np.atleast_2d(model.coef_)[k])
+        assert path.alphas.tolist() == grids[r].tolist()
+        assert np.max(path.relative_gaps) <= TOL
+    assert np.max(model.relative_gap_) <= TOL
+
+
+def test_choice_of_the_least_and_of_one_standard_error():
+    losses = np.array([[[4.0, 6.0], [1.8, 2.6], [1.0, 3.0], [0.5, 3.5], [9.0, 9.0]]])
+    assert choose(losses, one_standard_error=False) == (0, 2)  # of equal ones the largest alpha
+    # The mean 2 has the standard error 1: 2.2 is within it, 5 is not.
+    assert choose(losses, one_standard_error=True) == (0, 1)
+    several = np.concatenate([losses + 1, losses])
+    assert choose(several, one_standard_error=False) == (1, 2)
+    assert choose(several, one_standard_error=True) == (1, 1)
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+def test_scikit_learn_agrees(weighted):
+    X, y, s = regression(3, n=80, p=20)
+    s = s if weighted else None
+    for ours, theirs in (
+        (sx.LassoCV(), sklearn.linear_model.LassoCV()),
+        (sx.ElasticNetCV(), sklearn.linear_model.ElasticNetCV()),
+        (
+            sx.ElasticNetCV(l1_ratio=[0.2, 0.9]),
+            sklearn.linear_model.ElasticNetCV(l1_ratio=[0.2, 0.9]),
+        ),
+    ):
+        alphas = np.geomspace(2.0, 0.02, 12)
+        ours.set_params(alphas=alphas, tol=1e-10).fit(X, y, s)
+        theirs.set_params(alphas=alphas, tol=1e-10, max_iter=100_000).fit(X, y, sample_weight=s)
+        assert ours.alpha_ == theirs.alpha_
+        assert ours.mse_path_.shape == theirs.mse_path_.shape
+        np.testing.assert_allclose(ours.mse_path_, theirs.mse_path_, rtol=1e-5)
+        np.testing.assert_array_equal(ours.alphas_, theirs.alphas_)
+        np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-5)
+        if hasattr(theirs, "l1_ratio_"):
+            assert ours.l1_ratio_ == theirs.l1_ratio_
+
+
+# --- splitters, groups, scoring ---
+
+
+def test_any_splitter_will_do():
+    X, y, _ = regression()
+    rng = np.random.default_rng(0)
+    masks = [(m, ~m) for m in rng.random((3, len(y))) < 0.7]
+    bootstrap = [(rng.choice(60, 60), np.arange(5)), (rng.choice(60, 60), np.arange(5, 9))]
+    for cv, n_folds in (
+        (None, 5),
+        (3, 3),
+        (ShuffleSplit(4, random_state=0), 4),
+        (masks, 3),
+        (iter(masks), 3),
+        ([tuple(map(np.flatnonzero, pair)) for pair in masks], 3),
+        (bootstrap, 2),
+    ):
+        model = sx.LassoCV(n_alphas=4, cv=cv).fit(X, y)
+        assert model.mse_path_.shape == (4, n_folds)
+    numbers = sx.LassoCV(n_alphas=4, cv=[tuple(map(np.flatnonzero, m)) for m in masks]).fit(X, y)
+    np.testing.assert_array_equal(
+        numbers.mse_path_, sx.LassoCV(n_alphas=4, cv=masks).fit(X, y).mse_path_
+    )
+
+
+def test_groups_reach_the_splitter():
+    X, y, s = regression()
+    groups = np.arange(60) % 7
+    splits = list(GroupKFold(3).split(X, y, groups))
+    expected = sx.LassoCV(n_alphas=5, cv=splits).fit(X, y, s).mse_path_
+    model = sx.LassoCV(n_alphas=5, cv=GroupKFold(3))
+    np.testing.assert_array_equal(model.fit(X, y, s, groups=groups).mse_path_, expected)
+    with pytest.raises(TypeError, match="unexpected argument 'clusters'"):
+        model.fit(X, y, clusters=groups)
+    with config_context(enable_metadata_routing=True):
+        model.set_fit_request(sample_weight=True)
+        np.testing.assert_array_equal(model.fit(X, y, s, groups=groups).mse_path_, expected)
+
+
+def test_scoring_decides_where_it_is_given():
+    X, y, s = labelled()
+    splits = list(StratifiedKFold(3).split(X, y))
+    options = {"n_alphas": 6, "cv": splits, "tol": 1e-8}
+
+    def accuracy(model, rows, labels):
+        assert rows.shape == (30, 10)
+        return accuracy_score(labels, model.predict(rows))
+
+    for scoring, weight in (
+        ("accuracy", None),
+        ("accuracy", s),
+        (make_scorer(accuracy_score), s),
+        (accuracy, s),
+    ):
+        model = sx.SparseLogisticRegressionCV(scoring=scoring, **options).fit(X, y, weight)
+        expected = np.empty((6, 3))
+        for f, (train, held) in enumerate(splits):
+            for a, alpha in enumerate(model.alphas_):
+                alone = sx.SparseLogisticRegression(alpha, tol=1e-8).fit(
+                    X[train], y[train], None if weight is None else weight[train]
+                )
+                judged = None if weight is None or scoring is accuracy else weight[held]
+                expected[a, f] = alone.score(X[held], y[held], judged)
+        np.testing.assert_allclose(model.score_path_, expected)
+        assert model.alpha_ == model.alphas_[expected.mean(axis=1).argmax()]
+        assert model.loss_path_.shape == (6, 3)
+    dense = sx.SparseLogisticRegressionCV(scoring="accuracy", **options).fit(X, y, s)
+    for stored in (sp.csc_array(X), sp.coo_array(X), X.tolist()):
+        again = sx.SparseLogisticRegressionCV(scoring="accuracy", **options).fit(stored, y, s)
+        np.testing.assert_allclose(again.score_path_, dense.score_path_)
+
+
+def test_a_fit_without_scoring_forgets_the_scores_of_the_last():
+    X, y, _ = regression()
+    model = sx.LassoCV(n_alphas=3, scoring="r2").fit(X, y, 2.0)
+    assert model.score_path_.shape == (3, 5)
+    assert not hasattr(model.set_params(scoring=None).fit(X, y), "score_path_")
+
+
+def test_every_parameter_is_documented():
+    for kind in (sx.LassoCV, sx.ElasticNetCV, sx.SparseLogisticRegressionCV, sx.Lasso):
+        for name in kind().get_params():
+            assert f"\n    {name} : " in kind.__doc__
+        assert not re.search(r"\{[a-z ]+\}", kind.__doc__)  # what stood for shared text
+
+
+def test_a_pruned_choice_predicts_the_same():
+    X, y, _ = labelled(classes=3)
+    model = sx.SparseLogisticRegressionCV(n_alphas=5).fit(X, y)
+    pruned = sx.prune(model)
+    np.testing.assert_array_equal(pruned.predict_proba(X), model.predict_proba(X))
+    assert sx.memory_report(model).n_nonzero == np.count_nonzero(model.coef_)
+
+
+# --- what goes wrong ---
+
+
+def test_one_warning_for_all_folds():
+    X, y, _ = regression()
+    with pytest.warns(ConvergenceWarning, match=r"LassoCV stopped after .* problems") as caught:
+        sx.LassoCV(n_alphas=4, max_iter=1, tol=1e-12).fit(X, y)
+    assert len(caught) == 1
+    assert "of 24 problems" in str(caught[0].message)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (sx.LassoCV(cv=[]), "cv must have at least one fold"),
+        (sx.LassoCV(cv=[([0, 1], [])]), "fold 0 of cv must hold out at least one row"),
+        (sx.LassoCV(cv=[([0, 1], [2]), ([], [1])]), "fold 1 of cv must learn from at least one"),
+        (sx.LassoCV(cv=[([0, 1], [2])], selection="1se"), "'1se' needs at least two folds"),
+        (sx.LassoCV(selection="best"), "selection"),
+        (sx.LassoCV(scoring="wrong"), "scoring"),
+        (sx.LassoCV(scoring=lambda m, X, y: np.nan), "scoring must return finite numbers"),
+        (sx.LassoCV(alphas=[-1.0]), "alphas must be finite and not negative"),
+        (sx.LassoCV(n_alphas=0), "n_alphas"),
+        (sx.ElasticNetCV(l1_ratio=[0.5, 2.0]), "l1_ratio must be a number from 0 to 1.*got 2.0"),
+        (sx.ElasticNetCV(l1_ratio=[]), "l1_ratio must be a number from 0 to 1"),
+        (sx.ElasticNetCV(l1_ratio=0.0), "l1_ratio=0"),
+    ],
+)
+def test_bad_arguments(model, message):
+    X, y, _ = regression(n=20)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y)
+    assert not hasattr(model, "coef_")
+
+
+def test_folds_with_nothing_to_learn_or_to_judge_are_named():
+    X, y, _ = labelled()
+    with pytest.raises(ValueError, match=r"fold 1 of cv must learn from rows of every class.*'b'"):
+        sx.SparseLogisticRegressionCV(
+            cv=[(np.arange(90), [0]), (np.flatnonzero(y == "a"), [0])]
+        ).fit(X, y)
+    weight = np.ones(90)
+    weight[:30] = 0.0
+    with pytest.raises(ValueError, match="fold 0 of cv must hold out at least one row of positive"):
+        sx.LassoCV(cv=KFold(3)).fit(X, (y == "a").astype(float), weight)
