@@ -659,11 +659,13 @@ def test_threads_change_no_bit(loss, intercept):
     rng = np.random.default_rng(33)
     X = sp.random_array((1500, 3000), density=0.01, format="csc", rng=rng)
     y = problems.targets(rng, X.toarray(), loss)
-    alpha = 0.05 * sx.alpha_max(X, y, loss=loss)
+    kinked = loss == "absolute"  # takes many smooth problems
+    alpha = (0.3 if kinked else 0.05) * sx.alpha_max(X, y, loss=loss)
+    tol = 1e-3 if kinked else 1e-6
     for stored in (X, X.tocsr()):
         one, two = (
             sx.solve(
-                stored, y, loss=loss, alpha=alpha, fit_intercept=intercept, n_threads=k, tol=1e-6
+                stored, y, loss=loss, alpha=alpha, fit_intercept=intercept, n_threads=k, tol=tol
             )
             for k in (1, 2)
         )

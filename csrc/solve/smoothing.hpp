@@ -61,8 +61,7 @@ inline double lifted(const Problem& problem, const Loss& smooth, double dual,
 
 // Solves to a gap of `target`; `unit` is an upper bound of the objective at zero weights.
 inline Solution approach(const Problem& problem, double target, double unit, Index max_iter,
-                         Point start, const Poll& poll,
-                         const OnRound& on_round = {}) {
+                         Point start, const Poll& poll, const OnRound& on_round = {}) {
   using Clock = std::chrono::steady_clock;
   const auto started = Clock::now();
   Solution best;
@@ -77,7 +76,7 @@ inline Solution approach(const Problem& problem, double target, double unit, Ind
     const Problem smooth = with_loss(problem, *loss);
     const double aim = close ? 0.25 * target : std::max(0.25 * target, 0.02 * delta);
     Solution found = solve_working_set(smooth, {aim / unit, max_iter - best.n_iter}, &at.coef,
-                                  at.intercept, poll);
+                                       at.intercept, poll);
     at.coef = std::move(found.coef);
     at.intercept = found.intercept;
     at.margins.resize(static_cast<std::size_t>(problem.n()));
@@ -168,9 +167,10 @@ inline KinkedNull kinked_null(const Problem& problem, const Poll& poll) {
 
 // The entry for every loss; parameters as of solve_smooth. Kinks are for coordinate descent.
 inline Solution solve(const Problem& problem, const Options& options,
-                      const std::vector<double>* coef_init, double intercept_init,
-                      const Poll& poll) {
-  if (problem.loss.smooth()) return solve_smooth(problem, options, coef_init, intercept_init, poll);
+                      const std::vector<double>* coef_init, double intercept_init, const Poll& poll,
+                      const OnRound& on_round = {}) {
+  if (problem.loss.smooth())
+    return solve_smooth(problem, options, coef_init, intercept_init, poll, on_round);
 
   const KinkedNull null = kinked_null(problem, poll);
   const double scale = objective_scale(problem, null.model), target = options.tol * scale;

@@ -218,7 +218,7 @@ class CrossValidated(SparseLinearModel):
         at: list[Solution] = []
         interruption = None
         for task in tasks:
-            at.append(unsolved(None, 0.0, task.design.shape[1]))
+            at.append(unsolved(None, 0.0, task.design.shape[1], self.solver))
             if interruption is not None:
                 continue
 
@@ -227,7 +227,13 @@ class CrossValidated(SparseLinearModel):
                     at[-1] = replace(solution, dual_point=np.empty(0))
 
             path, interruption = follow(
-                task, alphas, ratio, tol=self.tol, max_iter=self.max_iter, on_point=keep
+                task,
+                alphas,
+                ratio,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                solver=self.solver,
+                on_point=keep,
             )
             if interruption is not None and len(path) <= a:
                 at[-1] = replace(at[-1], status=Status.interrupted)

@@ -78,6 +78,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
     """
 
     _loss: ClassVar[LossName] = "logistic"
+    multi_class: str = "ovr"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **SparseLinearModel._parameter_constraints,
         "l1_ratio": RULES["l1_ratio"],
@@ -200,8 +201,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
             )
         if self.solver not in ("auto", "cd"):
             raise ValueError(
-                "solver must be 'auto' or 'cd' for multi_class='multinomial', "
-                f"got {self.solver!r}."
+                f"solver must be 'auto' or 'cd' for multi_class='multinomial', got {self.solver!r}."
             )
         if offset is not None:
             raise ValueError(

@@ -78,6 +78,7 @@ class PoissonRegressor(SparseRegressor):
         max_iter: int = 100_000,
         warm_start: bool = False,
         n_threads: int | None = None,
+        verbose: bool = False,
     ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -90,6 +91,7 @@ class PoissonRegressor(SparseRegressor):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.n_threads = n_threads
+        self.verbose = verbose
 
     def predict(self, X: Any) -> Floats:
         """Predict the expected counts exp(Xw + b), at an offset of 0.

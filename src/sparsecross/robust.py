@@ -73,6 +73,7 @@ class HuberRegressor(SparseRegressor):
         max_iter: int = 100_000,
         warm_start: bool = False,
         n_threads: int | None = None,
+        verbose: bool = False,
     ) -> None:
         self.alpha = alpha
         self.delta = delta
@@ -86,3 +87,4 @@ class HuberRegressor(SparseRegressor):
         self.max_iter = max_iter
         self.warm_start = warm_start
         self.n_threads = n_threads
+        self.verbose = verbose

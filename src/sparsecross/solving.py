@@ -281,8 +281,8 @@ class Task:
         used, saturated = chosen(solver), self.saturated
         if used != "cd" and self.loss in ("absolute", "poisson"):
             raise ValueError(
-                f"solver must be 'auto' or 'cd' for loss={self.loss!r}, whose curvature has no bound "
-                f"that a gradient step could be as long as; got {solver!r}."
+                f"solver must be 'auto' or 'cd' for loss={self.loss!r}, whose curvature has no "
+                f"bound, got {solver!r}."
             )
         told = None
         if on_look is not None:
@@ -306,9 +306,7 @@ class Task:
             n_iter=found.n_iter,
             n_active=int(np.count_nonzero(coef)),
             status=found.status,
-            history=[
-                Round(*r).above(saturated) for r in found.history
-            ],
+            history=[Round(*r).above(saturated) for r in found.history],
             solver=used,
             interruption=found.interruption,
         )
