@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import lzma
 import subprocess
 import time
 import warnings
-from functools import cache
 
 import numpy as np
 import pytest
@@ -39,22 +37,6 @@ extern "C" double triad_gigabytes_per_second(int threads) {
 """
 
 
-@cache
-def debian_text() -> datasets.Problem:
-    """63,664 x 353,706: tf-idf of words and pairs in package descriptions, 5.7 M non-zeros."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    with lzma.open(
-        datasets._folder() / "debian-packages" / "debian-packages.tsv.xz", "rt", encoding="utf8"
-    ) as file:
-        header, *rows = (line.rstrip("\n").split("\t") for line in file)
-    short, long, size = map(header.index, ("short_description", "long_description", "size"))
-    texts = [f"{row[short]} {row[long]}" for row in rows]
-    X = TfidfVectorizer(ngram_range=(1, 2), min_df=2).fit_transform(texts).tocsc()
-    y = np.log([float(row[size]) for row in rows])
-    return datasets.Problem(datasets._int32(X), y - y.mean(), np.where(y > np.median(y), 1.0, -1.0))
-
-
 @pytest.fixture(scope="module")
 def triad(tmp_path_factory):
     """Bytes per second of a STREAM triad (McCalpin 1995) with so many threads."""
@@ -77,7 +59,7 @@ def _bytes(X):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
 def bench_fista_iteration(benchmark, triad, loss, threads):
-    X, y, labels = debian_text()
+    X, y, labels = datasets.debian_text()
     target = y if loss == "squared" else labels
     options = {"loss": loss, "fit_intercept": False, "n_threads": threads}
     alpha = sx.alpha_max(X, target, **options) / RATIO
@@ -114,7 +96,7 @@ def bench_fista_iteration_of_skglm(benchmark):
     from skglm.penalties import L1
     from skglm.solvers import FISTA
 
-    X, y, _ = debian_text()
+    X, y, _ = datasets.debian_text()
     alpha = sx.alpha_max(X, y, fit_intercept=False) / RATIO
 
     def seconds(iterations):

@@ -45,15 +45,16 @@ def _seen_twice(X: Any) -> Any:
 
 
 def text(packages: list[dict[str, str]]) -> Any:
-    """63 thousand descriptions as tf-idf of words and pairs of words, and the dependencies."""
+    """63 thousand packages as one tf-idf of words, pairs of words and dependencies."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    words = TfidfVectorizer(
-        ngram_range=(1, 2), min_df=2, sublinear_tf=True, token_pattern=r"\b\w[\w+.-]*\w\b"
-    )
-    texts = [f"{p['short_description']} {p['long_description']}" for p in packages]
-    depends = _seen_twice(one_hot([_names(p["depends"]) for p in packages]))
-    return sp.hstack([words.fit_transform(texts), depends], format="csc")
+    words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\b\w[\w+.-]*\w\b").build_analyzer()
+
+    def tokens(package: dict[str, str]) -> list[str]:
+        text = f"{package['short_description']} {package['long_description']}"
+        return [*words(text), *(f"depends={name}" for name in _names(package["depends"]))]
+
+    return TfidfVectorizer(analyzer=tokens, min_df=2, sublinear_tf=True).fit_transform(packages)
 
 
 def pairs(packages: list[dict[str, str]]) -> Any:

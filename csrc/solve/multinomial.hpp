@@ -8,8 +8,8 @@
 //   to a relative duality gap of `tol` over all classes.
 // Given:   labels, a start (W and b).
 // Result:  a Solution whose coef and dual_point hold the classes one after the other, and K
-// intercepts. How:     With the other classes held, that of class k is a binary logistic problem
-// with offset
+//          intercepts.
+// Method:  With the other classes held, that of class k is a binary logistic problem with offset
 //          -log Σ_{l != k} exp(m_il), which the binary solver takes from where it was. The penalty
 //          is separable, so such a cycle stops only at the optimum (Tseng 2001). A column's weights
 //          may all be shifted alike without a change of the loss: after each cycle they take the

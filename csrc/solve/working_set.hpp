@@ -3,9 +3,11 @@
 // Problem: problem.hpp, to a relative duality gap of `tol`.
 // Given:   a start (coef of length p, intercept).
 // Result:  a Solution whose gap is proved over all columns.
-// Cost:    a round is one pass over X (shared among the threads) and sweeps over the working set.
-//          Memory, beside the result: at most 7 vectors of length n (margins, dual point, and the
-//          workspace) and 6 of length p (start, correlations, and lists of columns).
+// Cost:    a round is one pass over X (shared among the threads), and sweeps and Newton steps over
+//          the working set. Memory, beside the result: at most 7 vectors of length n (margins, dual
+//          point, and the workspace) and 6 of length p (start, correlations, and lists of columns);
+//          of a Newton step 2 of length n, 8 bytes an entry of the support's columns while its
+//          Hessian is made, and a factor of at most 48 MiB.
 // Sources: Massias, Gramfort & Salmon 2018, "Celer" (working sets with dual certificates);
 //          Bertrand et al. 2022, "Beyond L1: skglm" (growth by the support's size);
 //          Johnson & Guestrin 2015, "Blitz".
