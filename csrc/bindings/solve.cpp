@@ -16,6 +16,13 @@ using OptionalArray = std::optional<Array<double>>;
 
 const double* data_or_null(const OptionalArray& array) { return array ? array->data() : nullptr; }
 
+// A pass over fewer entries than this takes less time than to wake a thread that sleeps.
+constexpr Index kWorthThreads = 200000;
+
+int threads_for(const Design& X, int n_threads) {
+  return X.n_stored() < kWorthThreads ? 1 : n_threads;
+}
+
 // The arguments that state a problem, checked against one another, and the arrays they hold.
 class BoundProblem {
  public:
@@ -30,7 +37,7 @@ class BoundProblem {
         column_scale_(std::move(column_scale)),
         penalty_(l1, l2, data_or_null(penalty_factor_), positive, data_or_null(column_scale_)),
         loss_(make_loss(loss, X.design.n_rows(), delta)),
-        problem_{X.design, *loss_, penalty_, fit_intercept, n_threads} {
+        problem_{X.design, *loss_, penalty_, fit_intercept, threads_for(X.design, n_threads)} {
     if (X.design.sliced_by() != Axis::columns)
       throw std::invalid_argument("X must be sliced by columns");
     if (!X.structure.canonical)
@@ -205,7 +212,7 @@ class BoundMultinomial {
         column_scale_(std::move(column_scale)),
         penalty_(l1, l2, data_or_null(penalty_factor_), positive, data_or_null(column_scale_)),
         loss_(labels_.data(), data_or_null(sample_weight_), X.design.n_rows(), n_classes),
-        problem_{X.design, loss_, penalty_, fit_intercept, n_threads} {
+        problem_{X.design, loss_, penalty_, fit_intercept, threads_for(X.design, n_threads)} {
     if (X.design.sliced_by() != Axis::columns)
       throw std::invalid_argument("X must be sliced by columns");
     check_length(labels_, X.design.n_rows(), "labels");
