@@ -18,7 +18,7 @@ import problems
 import sparsecross as sx
 from sparsecross._inputs import as_design, as_sample_weight
 from sparsecross.crossvalidation import choose
-from sparsecross.solving import Task
+from sparsecross.task import Task
 
 TOL = 1e-11
 

@@ -12,7 +12,7 @@ import problems
 import sparsecross as sx
 from sparsecross import Status
 from sparsecross._inputs import as_design
-from sparsecross.solving import Task
+from sparsecross.task import Task
 
 LOSSES = ("squared", "logistic", "huber", "absolute", "poisson")
 ESTIMATORS = {

@@ -12,7 +12,8 @@ from .pruned import PrunedModel, load
 from .pruning import memory_report, prune, save
 from .robust import HuberRegressor
 from .selection import ElasticNetCV, LassoCV, SparseLogisticRegressionCV
-from .solving import Certificate, Solution, alpha_max, certify, soft_threshold, solve
+from .solution import Certificate, Solution
+from .solving import alpha_max, certify, soft_threshold, solve
 
 __version__ = "0.1.0"
 

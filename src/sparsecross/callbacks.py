@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ._inputs import Floats
-from .solving import Look, OnLook
+from .solution import Look, OnLook
 
 try:
     from sklearn.callback import CallbackSupportMixin as CallbackSupportMixin

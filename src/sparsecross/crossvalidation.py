@@ -24,7 +24,8 @@ from .convergence import Ending, warn_if_short
 from .estimator import SparseLinearModel, Stated
 from .folds import Fold, as_folds
 from .path import Path, follow
-from .solving import Solution, Task, unsolved
+from .solution import Solution, unsolved
+from .task import Task
 from .walk import GRID_RULES, Walk, alpha_grid, as_alphas
 
 

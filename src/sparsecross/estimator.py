@@ -17,15 +17,8 @@ from . import _solvers
 from ._inputs import Floats, as_design, as_penalty_factor
 from .callbacks import CallbackSupportMixin, Listeners
 from .convergence import Ending, warn_if_short
-from .solving import (
-    DEFAULT_DELTA,
-    RULES,
-    LossName,
-    Solution,
-    SolverName,
-    Task,
-    unsolved,
-)
+from .solution import Solution, SolverName, unsolved
+from .task import DEFAULT_DELTA, RULES, LossName, Task
 
 # What the parameters mean, the same for every estimator; those that cross-validate have no start.
 _PARAMETERS = """fit_intercept : bool, default=True

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .linear import ElasticNet
 from .logistic import SparseLogisticRegression
-from .solving import Solution
+from .solution import Solution
 from .walk import Walk, alpha_grid
 
 Floats = npt.NDArray[np.float64]

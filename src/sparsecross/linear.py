@@ -10,7 +10,8 @@ from sklearn.base import RegressorMixin, _fit_context
 from ._inputs import Floats, as_offset, as_sample_weight, as_target
 from .callbacks import Listeners
 from .estimator import SparseLinearModel, Stated, documented
-from .solving import RULES, LossName, SolverName, check_target
+from .solution import SolverName
+from .task import RULES, LossName, check_target
 
 
 class SparseRegressor(RegressorMixin, SparseLinearModel):

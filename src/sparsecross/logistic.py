@@ -17,7 +17,8 @@ from ._inputs import Floats, as_offset, as_penalty_factor, as_sample_weight, che
 from .callbacks import Listeners
 from .estimator import Link, SparseLinearModel, Stated, documented
 from .multinomial import MultinomialTask
-from .solving import RULES, LossName, SolverName
+from .solution import SolverName
+from .task import RULES, LossName
 
 
 @documented

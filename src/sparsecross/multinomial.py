@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from . import _solvers
 from ._inputs import Floats
-from .solving import DEFAULT_ALPHA_RATIO, Round, Solution
+from .solution import Round, Solution
+from .task import DEFAULT_ALPHA_RATIO
 
 
 @dataclass(frozen=True)

@@ -16,16 +16,8 @@ from ._inputs import Floats, as_start
 from ._solvers import Status
 from .convergence import Ending, warn_if_short
 from .memory import pruned_weights_bytes
-from .solving import (
-    DEFAULT_DELTA,
-    RULES,
-    LossName,
-    Solution,
-    SolverName,
-    Task,
-    _check_finite,
-    _task,
-)
+from .solution import Solution, SolverName
+from .task import DEFAULT_DELTA, RULES, LossName, Task, as_task, check_finite
 from .walk import GRID_RULES, Walk, alpha_grid, as_alphas
 
 StoppedBy = Literal["max_nonzeros", "max_bytes", "interrupt"]
@@ -367,9 +359,9 @@ def path(
         },
         caller_name="path",
     )
-    _check_finite(intercept_init, "intercept_init")
+    check_finite(intercept_init, "intercept_init")
     grid = None if alphas is None else as_alphas(alphas)
-    task = _task(
+    task = as_task(
         X,
         y,
         loss,

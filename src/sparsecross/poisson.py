@@ -12,7 +12,8 @@ from sklearn.utils._param_validation import StrOptions
 from ._inputs import Floats
 from .estimator import Link, documented
 from .linear import SparseRegressor
-from .solving import RULES, LossName, SolverName
+from .solution import SolverName
+from .task import RULES, LossName
 
 
 @documented

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from .estimator import documented
 from .linear import SparseRegressor
-from .solving import DEFAULT_DELTA, RULES, LossName, SolverName
+from .solution import SolverName
+from .task import DEFAULT_DELTA, RULES, LossName
 
 
 @documented

@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from ._inputs import Floats
-from .solving import Solution, SolverName, Task
+from .solution import Solution, SolverName
+from .task import Task
 
 GRID_RULES: dict[str, list[Any]] = {
     "alphas": ["array-like", None],

@@ -1,0 +1,133 @@
+"""What a solver tells: its looks while it runs, the solution, and certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ._inputs import Floats
+from ._solvers import Status
+
+SolverName = Literal["auto", "cd", "ista", "fista"]
+SOLVERS = ("auto", "cd", "ista", "fista")
+
+
+class Round(NamedTuple):
+    """One look of a solver at all columns.
+
+    `working_set` counts the columns that coordinate descent works on, or those that proximal
+    gradient has not screened; `restarts` the restarts of momentum so far.
+    """
+
+    n_iter: int
+    working_set: int
+    n_active: int
+    primal: float
+    dual: float
+    seconds: float
+    restarts: int
+
+    def above(self, saturated: float) -> Round:
+        """Return the round with values of the loss itself, not in excess of perfect margins."""
+        return self._replace(primal=self.primal + saturated, dual=self.dual + saturated)
+
+
+class Look(NamedTuple):
+    """A round while it lasts: `coef` is a view that is gone when the solver goes on."""
+
+    round: Round
+    scale: float  # the unit of relative gaps
+    coef: Floats
+    intercept: float
+
+    @property
+    def relative_gap(self) -> float:
+        """What is proved so far."""
+        return max(0.0, self.round.primal - self.round.dual) / self.scale
+
+
+OnLook = Callable[[Look], bool | None]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a solver found, and how good it is.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_features,), float64
+        Weights; most are exactly 0.
+    intercept : float
+        The intercept, 0 without one.
+    dual_point : ndarray of shape (n_samples,), float64
+        A feasible point of the dual that proves `dual`; empty where none is known.
+    primal, dual, gap, relative_gap : float
+        Objective, its proved lower bound, their difference, and that in units of the objective
+        at zero weights (for the Poisson loss less that of perfect margins, which is not 0). No
+        weights whatever reach an objective below `primal - gap`.
+    n_iter : int
+        Sweeps of coordinate descent over the working sets, or iterations of proximal gradient.
+    n_active : int
+        Non-zero weights.
+    status : Status
+        How the solver ended.
+    history : list of Round
+        One entry for each look at all columns: n_iter, working_set, n_active, primal, dual,
+        seconds, restarts.
+    solver : {"cd", "ista", "fista"}
+        The solver that was used.
+    """
+
+    coef: Floats = field(repr=False)
+    intercept: float
+    dual_point: Floats = field(repr=False)
+    primal: float
+    dual: float
+    gap: float
+    relative_gap: float
+    n_iter: int
+    n_active: int
+    status: Status
+    history: list[Round] = field(repr=False)
+    solver: str
+    interruption: BaseException | None = field(default=None, repr=False)
+
+
+def chosen(solver: SolverName) -> str:
+    """Return the solver that a name stands for: "auto" is coordinate descent."""
+    return "cd" if solver == "auto" else solver
+
+
+def unsolved(
+    coef: Floats | None, intercept: float, n_features: int, solver: SolverName
+) -> Solution:
+    """Return the solution of a problem that an interrupt kept from its turn: its start."""
+    weights = np.zeros(n_features) if coef is None else coef
+    nothing, infinity = np.empty(0), float("inf")
+    return Solution(
+        coef=weights,
+        intercept=intercept,
+        dual_point=nothing,
+        primal=float("nan"),
+        dual=-infinity,
+        gap=infinity,
+        relative_gap=infinity,
+        n_iter=0,
+        n_active=int(np.count_nonzero(weights)),
+        status=Status.interrupted,
+        history=[],
+        solver=chosen(solver),
+    )
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The primal value of some weights and what their residual proves about the optimum."""
+
+    primal: float
+    dual: float
+    gap: float
+    relative_gap: float
