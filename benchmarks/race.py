@@ -127,7 +127,7 @@ def race(options: argparse.Namespace) -> None:
         best = best_known(results, cell, options.gaps)
         task = worker.Cell(
             *cell,
-            library=name,
+            rival=name,
             gaps=tuple(options.gaps),
             runs=options.runs,
             budget=BUDGET * limit,

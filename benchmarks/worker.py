@@ -36,7 +36,7 @@ class Cell:
     task: str
     strength: float
     intercept: bool
-    library: str
+    rival: str
     gaps: tuple[float, ...] = (1e-4, 1e-6)
     runs: int = 5
     budget: float = float("inf")  # seconds of fits after which it climbs no further
@@ -46,7 +46,7 @@ class Cell:
     @property
     def key(self) -> tuple:
         """What makes it another cell."""
-        return self.set, self.task, self.strength, self.intercept, self.library
+        return self.set, self.task, self.strength, self.intercept, self.rival
 
 
 LOSER = 20  # times the best known: not climbed further, not repeated
@@ -89,15 +89,15 @@ class Problem:
         if self.path and self.loss == "squared" and not cell.intercept:
             self.y = self.y - self.y.mean()
         self.judged = data.X
-        self.library = rivals.rival(cell.library)
-        layout = getattr(self.library, "LAYOUT", "csc")
+        self.rival = rivals.rival(cell.rival)
+        layout = getattr(self.rival, "LAYOUT", "csc")
         self.X = data.X.asformat(layout) if sp.issparse(data.X) else data.X
         largest = judge.alpha_max(data.X, self.y, self.loss, cell.intercept)
         if self.path:
             self.alpha = np.geomspace(largest, largest / cell.strength, POINTS + 1)[1:]
         else:
             self.alpha = largest / cell.strength
-        self.fit = getattr(self.library, cell.task, None)
+        self.fit = getattr(self.rival, cell.task, None)
         self.before: float | None = None
 
     def warm_up(self) -> None:
@@ -144,7 +144,7 @@ def climb(problem: Problem) -> None:
     best = dict(zip(cell.gaps, cell.best or [np.inf] * len(cell.gaps), strict=True))
     reached: dict[float, dict] = {}
     smallest, stalled, spent = np.inf, 0, 0.0
-    for tol in getattr(problem.library, "TOLERANCES", rivals.TOLERANCES):
+    for tol in getattr(problem.rival, "TOLERANCES", rivals.TOLERANCES):
         rung = problem.run(tol)
         say(event="rung", **rung)
         for gap in cell.gaps:
