@@ -4,7 +4,7 @@
 // Problem: A = L Lᵀ, A of order m; then x = A⁻¹ b.
 // Given:   the lower triangle of A, in tiles of 64 x 64 (column-major within a tile, tile (i, j)
 //          with i >= j at i (i + 1) / 2 + j). Rows beyond m are those of the identity.
-// Result:  the tiles replaced by those of L. A pivot that is not clearly positive is set to a huge
+// Result:  the tiles replaced by those of L. A pivot that is not positive is set to a huge
 //          one, which takes its variable out of every solution (it comes back as 0).
 // Cost:    m³ / 3 multiply-adds, shared among the threads by tiles; m² for a solution; 2 m² bytes.
 // Sources: Golub & Van Loan 2013, algorithm 4.2.2 by blocks; Buttari et al. 2009 (tiles).
@@ -82,7 +82,6 @@ class CholeskyFactor {
   explicit CholeskyFactor(Index m)
       : m_(m), tiles_(bytes_of(m) / sizeof(float), 0.0f), work_(padded(), 0.0f) {}
 
-  Index order() const { return m_; }
   // Element (i, j), i >= j; i and j in the same tile may be in any order.
   float& at(Index i, Index j) { return tile(i / kTile, j / kTile)[i % kTile + j % kTile * kTile]; }
 

@@ -6,8 +6,8 @@
 //                 b_j = x_jᵀ r̃ - e H_j - l1_j sign(w_j) - l2_j w_j.
 //
 // Given:   a model (quadratic_model.hpp) and the weights of its working set.
-// Result:  weights, r̃ and e moved to w + d, where weights that would change their sign stop at 0;
-//          when that does not lower the model, to the first change of sign.
+// Result:  weights, r̃ and e moved along d as far as lowers the model most, at most to w + d; in d,
+//          weights that would change their sign stop at 0 and the others are solved for anew.
 // Method:  conjugate gradients on the columns themselves, so that A is never formed in full
 //          precision. They are preconditioned by a Cholesky factor of A in single precision that is
 //          made anew only when old ones, for other supports and curvatures, have cost more rounds
@@ -39,11 +39,11 @@ class NewtonStep {
     return false;
   }
 
-  // Moves `coef` and the model. Returns by how much the model fell; 0 where nothing moved.
-  double operator()(const Problem& problem, const std::vector<Index>& working_set, const Poll& poll,
-                    QuadraticModel& model, std::vector<double>& coef) {
+  // Moves `coef` and the model.
+  void operator()(const Problem& problem, const std::vector<Index>& working_set, const Poll& poll,
+                  QuadraticModel& model, std::vector<double>& coef) {
     select(problem, working_set, model, coef);
-    if (subset_.columns.empty()) return 0.0;
+    if (subset_.columns.empty()) return;
     gradient(problem, model, coef);
     product_.prepare(problem, subset_.columns);
     for (int trial = 0; trial < kTrials; ++trial) {
@@ -56,7 +56,6 @@ class NewtonStep {
       reluctance_ = t < 0.5 ? std::min(4.0 * reluctance_, 64.0) : t > 0.9 ? 1.0 : reluctance_;
       if (t >= 0.1 || trial + 1 == kTrials) return move(model, along, t, coef);
     }
-    return 0.0;
   }
 
  private:
@@ -251,13 +250,15 @@ class NewtonStep {
       any = true;
       free_[k] = false;
     }
-    if (any) advance(problem, model, 1.0);
+    if (any) {
+      apply(problem, model, direction_, image_of_direction_, image_);
+      advance(1.0);
+    }
     return any;
   }
 
   // step += length * direction, and what follows from it.
-  void advance(const Problem& problem, const QuadraticModel& model, double length) {
-    if (length == 1.0) apply(problem, model, direction_, image_of_direction_, image_);
+  void advance(double length) {
     for (std::size_t k = 0; k < step_.size(); ++k) {
       step_[k] += length * direction_[k];
       residual_[k] -= length * image_[k];
@@ -288,7 +289,7 @@ class NewtonStep {
       if (!fresh_) spent_ += round_cost;
       const double bend = dot(direction_, image_);
       if (!(bend > 0.0)) return;
-      advance(problem, model, now / bend);
+      advance(now / bend);
       precondition(residual_, scaled_);
       const double before = now;
       now = dot(residual_, scaled_);
@@ -332,8 +333,8 @@ class NewtonStep {
     return along;
   }
 
-  double move(QuadraticModel& model, const Parabola& along, double t, std::vector<double>& coef) {
-    if (t == 0.0) return 0.0;
+  void move(QuadraticModel& model, const Parabola& along, double t, std::vector<double>& coef) {
+    if (t == 0.0) return;
     for (std::size_t k = 0; k < step_.size(); ++k) {
       double& w = coef[static_cast<std::size_t>(subset_.columns[k])];
       w = t == 1.0 && !free_[k] ? 0.0 : w + t * step_[k];
@@ -343,7 +344,6 @@ class NewtonStep {
         model.residual[i] -= h(static_cast<Index>(i)) * t * moved_[i];
     });
     model.shift -= t * along.mean;
-    return t * along.slope - 0.5 * t * t * along.bend;
   }
 
   ColumnSubset subset_, factored_;
