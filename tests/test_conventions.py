@@ -13,6 +13,7 @@ import sparsecross as sx
         sx.HuberRegressor(),
         sx.PoissonRegressor(),
         sx.LassoCV(n_alphas=10, eps=0.05, cv=3),
+        sx.LassoCV(n_alphas=10, eps=0.05, cv=3, standardize=True, solver="fista"),
         sx.ElasticNetCV(l1_ratio=[0.5, 1.0], n_alphas=5, eps=0.05, cv=3, selection="1se"),
         sx.SparseLogisticRegressionCV(n_alphas=10, eps=0.05, cv=3),
     ]

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, StratifiedKFold
 
+import optimality
 import problems
 import sparsecross as sx
 from sparsecross._inputs import as_design, as_sample_weight
@@ -23,15 +24,15 @@ from sparsecross.task import Task
 TOL = 1e-11
 
 
-def regression(seed=0, n=60, p=12):
+def regression(seed=0, n=60, p=12, content="sparse"):
     rng = np.random.default_rng(seed)
-    X = problems.matrix(rng, n, p, awkward=False)
+    X = problems.matrix(rng, n, p, content, awkward=False)
     y = X @ np.where(np.arange(p) < 4, 1.0 / (1 + X.std(0)), 0.0) + rng.standard_normal(n)
     return X, y, rng.integers(1, 4, n).astype(float)
 
 
-def labelled(seed=0, n=90, p=10, classes=2):
-    X, y, s = regression(seed, n, p)
+def labelled(seed=0, n=90, p=10, classes=2, content="sparse"):
+    X, y, s = regression(seed, n, p, content)
     edges = np.quantile(y, np.arange(1, classes) / classes)
     return X, np.array(["a", "b", "c", "d"])[np.digitize(y, edges)], s
 
@@ -77,23 +78,34 @@ def test_a_weight_of_0_leaves_a_row_out_and_2_counts_it_twice(
 # --- the choice ---
 
 
-def brute_force(X, y, s, splits, alphas, ratio, losses, encode):
-    """Held-out losses (n_alphas, n_folds) by fits from zeros on rows cut out."""
+def brute_force(X, y, s, splits, alphas, ratio, losses, encode, *, standardize=False, offset=None):
+    """Held-out losses (n_alphas, n_folds) by fits from zeros on rows cut out.
+
+    Standardised, their columns are divided by the deviations of these rows.
+    """
     out = np.empty((len(alphas), len(splits)))
+    shifts = np.zeros(len(y)) if offset is None else offset
     for f, (train, held) in enumerate(splits):
+        columns = X
+        if standardize:
+            c = s[train] / s[train].sum()
+            sigma = np.sqrt(c @ (X[train] - c @ X[train]) ** 2)
+            varies = sigma > 1e-9
+            columns = X[:, varies] / sigma[varies]
         for a, alpha in enumerate(alphas):
             margins = []
             for target, loss in encode(y):
                 found = sx.solve(
-                    X[train],
+                    columns[train],
                     target[train],
                     loss=loss,
                     alpha=alpha,
                     l1_ratio=ratio,
                     sample_weight=s[train],
+                    offset=shifts[train],
                     tol=TOL,
                 )
-                margins.append(X[held] @ found.coef + found.intercept)
+                margins.append(columns[held] @ found.coef + found.intercept + shifts[held])
             each = losses(y[held], np.stack(margins, axis=1))
             out[a, f] = (s[held] * each).sum() / s[held].sum()
     return out
@@ -186,6 +198,58 @@ def test_choice_is_that_of_a_loop_over_rows_cut_out(kind, stored, weighted, sele
     assert np.max(model.relative_gap_) <= TOL
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"standardize": True},
+        {"offset": True},
+        {"solver": "ista", "tol": 1e-9},
+        {"standardize": True, "offset": True, "solver": "fista", "tol": 1e-9},
+    ],
+    ids=lambda options: ", ".join(options),
+)
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("kind", ["elastic net", "two classes", "three classes"])
+def test_a_fold_is_a_fit_to_its_rows_whatever_the_options(kind, weighted, options):
+    options = dict(options)
+    if "classes" in kind:
+        X, y, s = labelled(4, classes=2 if kind.startswith("two") else 3, content="dense")
+        splits = list(StratifiedKFold(3).split(X, y))
+        model, encode, losses = sx.SparseLogisticRegressionCV(), as_labels, logarithmic
+    else:
+        X, y, s = regression(4, content="dense")
+        splits = list(KFold(3).split(X))
+        model, encode, losses = sx.ElasticNetCV(l1_ratio=0.7), as_regression, squared
+    X *= np.linspace(0.5, 2.0, X.shape[1]) / X.std(axis=0)
+    X[splits[1][0], 2] = 0.5  # of no deviation where the second fold learns, of some elsewhere
+    X[splits[1][1], 2] = np.linspace(-1, 1, len(splits[1][1]))
+    given_weight = s if weighted else None
+    s = s if weighted else np.ones(len(y))
+    shifts = np.random.default_rng(1).normal(1, 2, len(y)) if options.pop("offset", False) else None
+    standardize = options.get("standardize", False)
+    model.set_params(**{"n_alphas": 5, "eps": 0.02, "tol": TOL, "cv": splits, **options})
+    model.fit(X, y, given_weight, shifts)
+
+    found = model.loss_path_ if "classes" in kind else model.mse_path_
+    expected = brute_force(
+        X, y, s, splits, model.alphas_, model.l1_ratio_, losses, encode,
+        standardize=standardize, offset=shifts,
+    )  # fmt: skip
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    assert model.alpha_ == model.alphas_[expected.mean(axis=1).argmin()]
+    assert model.solver_ == options.get("solver", "cd")
+    for k, (target, loss) in enumerate(encode(y)):
+        stated = problems.Problem(
+            X, target, loss, model.alpha_, model.l1_ratio_, sample_weight=given_weight,
+            offset=shifts, standardize=standardize,
+        )  # fmt: skip
+        coef, intercept = np.atleast_2d(model.coef_)[k], np.atleast_1d(model.intercept_)[k]
+        gap = optimality.primal(stated, coef, intercept) - optimality.certificate(
+            stated, coef, intercept
+        )
+        assert gap <= 1e-6 * optimality.null_objective(stated)
+
+
 def test_choice_of_the_least_and_of_one_standard_error():
     losses = np.array([[[4.0, 6.0], [1.8, 2.6], [1.0, 3.0], [0.5, 3.5], [9.0, 9.0]]])
     assert choose(losses, one_standard_error=False) == (0, 2)  # of equal ones the largest alpha
@@ -262,7 +326,7 @@ def test_groups_reach_the_splitter():
 def test_scoring_decides_where_it_is_given():
     X, y, s = labelled()
     splits = list(StratifiedKFold(3).split(X, y))
-    options = {"n_alphas": 6, "cv": splits, "tol": 1e-8}
+    options = {"n_alphas": 6, "cv": splits, "tol": 1e-9}
 
     def accuracy(model, rows, labels):
         assert rows.shape == (30, 10)
@@ -324,6 +388,8 @@ def test_one_warning_for_all_folds():
     assert len(caught) == 1
     assert "of 24 problems" in str(caught[0].message)
     assert caught[0].filename == __file__
+    with pytest.warns(ConvergenceWarning, match="use solver='cd'"):
+        sx.LassoCV(n_alphas=4, max_iter=1, tol=1e-12, solver="ista").fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -348,6 +414,16 @@ def test_bad_arguments(model, message):
     with pytest.raises(ValueError, match=message):
         model.fit(X, y)
     assert not hasattr(model, "coef_")
+
+
+def test_an_offset_is_refused_beside_scoring_and_where_it_is_wrong():
+    X, y, _ = regression(n=20)
+    with pytest.raises(ValueError, match=r"scoring must be None with an offset, got 'r2'"):
+        sx.LassoCV(scoring="r2").fit(X, y, offset=np.ones(20))
+    with pytest.raises(ValueError, match=r"offset must have shape \(20,\)"):
+        sx.LassoCV().fit(X, y, offset=np.ones(19))
+    with pytest.raises(ValueError, match="'solver' parameter of LassoCV"):
+        sx.LassoCV(solver="newton").fit(X, y)
 
 
 def test_folds_with_nothing_to_learn_or_to_judge_are_named():

@@ -32,7 +32,9 @@ from .walk import GRID_RULES, Walk, alpha_grid, as_alphas
 class CrossValidated(SparseLinearModel):
     """Chooses alpha (and l1_ratio) by cross-validation, then solves on all rows.
 
-    One grid of strengths, from all rows, serves every fold; a fold is a weight for each row.
+    One grid of strengths, from all rows, serves every fold; a fold is a weight for each row. With
+    `standardize` a fold has deviations of its own, those of the rows it learns from: it is the
+    problem of a fit to these rows alone, which knows nothing of the rows held out.
     """
 
     l1_ratio: Any = 1.0
@@ -54,9 +56,16 @@ class CrossValidated(SparseLinearModel):
         """Losses of held-out rows."""
         raise NotImplementedError
 
-    def _cross_validate(self, X: Any, y: Any, sample_weight: Any, params: dict[str, Any]) -> None:
+    def _cross_validate(
+        self, X: Any, y: Any, sample_weight: Any, offset: Any, params: dict[str, Any]
+    ) -> None:
         """Choose, solve on all rows, and set what is fitted."""
-        stated = self._stated(X, y, sample_weight)
+        stated = self._stated(X, y, sample_weight, offset)
+        if self.scoring is not None and stated.offset is not None:
+            raise ValueError(
+                f"scoring must be None with an offset, got {self.scoring!r}: scorers judge "
+                "predictions, which leave the offset out."
+            )
         tasks = list(self._tasks(stated))
         folds = as_folds(
             self._splits(X, y, sample_weight, params),
@@ -81,14 +90,20 @@ class CrossValidated(SparseLinearModel):
         for r, (ratio, alphas) in enumerate(zip(ratios, grids, strict=True)):
             for f, fold in enumerate(folds):
                 with stages.stage("fold"):
-                    walks = [Walk(replace(t, sample_weight=fold.train), ratio) for t in tasks]
+                    # A new task, with deviations of its own where columns are standardised.
+                    walks = [
+                        Walk(replace(t, sample_weight=fold.train), ratio, solver=self.solver)
+                        for t in tasks
+                    ]
                     score = None if scorer is None else scorer(fold)
                     for a, alpha in enumerate(map(float, alphas)):
                         found = [self._solved(walk, alpha) for walk in walks]
                         losses[r, a, f] = self._loss_of(found, tasks, stated, fold)
                         if scores is not None and score is not None:
                             scores[r, a, f] = score(found)
-                        endings += [Ending(s.n_iter, s.relative_gap, s.status) for s in found]
+                        endings += [
+                            Ending(s.n_iter, s.relative_gap, s.status, s.solver) for s in found
+                        ]
                         places += [f"at alpha={alpha:.3g} without fold {f}"] * len(found)
                         self._say(f"fold {f + 1} of {len(folds)}", alpha, found, losses[r, a, f])
         criterion = losses if scores is None else -scores

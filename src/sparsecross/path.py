@@ -16,7 +16,7 @@ from ._inputs import Floats, as_start
 from ._solvers import Status
 from .convergence import Ending, warn_if_short
 from .memory import pruned_weights_bytes
-from .solution import Solution, SolverName
+from .solution import Solution, SolverName, chosen
 from .task import DEFAULT_DELTA, RULES, LossName, Task, as_task, check_finite
 from .walk import GRID_RULES, Walk, alpha_grid, as_alphas
 
@@ -74,6 +74,8 @@ class Path:
     deviance_explained : ndarray of shape (n_alphas,), float64
         The share of the loss at zero penalised weights that the weights take away: R² of squared
         loss, McFadden's of logistic loss, D² of Poisson's (losses less that of perfect margins).
+    solver : {"cd", "ista", "fista"}
+        The solver that was used.
     stopped_by : {"max_nonzeros", "max_bytes", "interrupt"} or None
         What cut the path short, if anything did.
     """
@@ -90,12 +92,16 @@ class Path:
     n_nonzeros: npt.NDArray[np.int64] = field(repr=False)
     n_bytes: npt.NDArray[np.int64] = field(repr=False)
     deviance_explained: Floats = field(repr=False)
+    solver: str = "cd"
     stopped_by: StoppedBy | None = None
 
     @property
     def endings(self) -> list[Ending]:
         """How the solver ended at each strength."""
-        return list(map(Ending, self.n_iters, self.relative_gaps, self.statuses))
+        return [
+            Ending(*each, self.solver)
+            for each in zip(self.n_iters, self.relative_gaps, self.statuses, strict=True)
+        ]
 
     def __len__(self) -> int:
         return len(self.alphas)
@@ -131,11 +137,14 @@ class PathRecord:
         The problem.
     l1_ratio : float
         ρ, the share of the L1 part.
+    solver : {"auto", "cd", "ista", "fista"}
+        What solves it.
     """
 
-    def __init__(self, task: Task, l1_ratio: float) -> None:
+    def __init__(self, task: Task, l1_ratio: float, solver: SolverName) -> None:
         self._task = task
         self._l1_ratio = l1_ratio
+        self._solver = chosen(solver)
         self._null_loss, self._saturated = task.null_loss, task.saturated
         self._supports: list[npt.NDArray[np.intp]] = []
         self._values: list[Floats] = []
@@ -192,6 +201,7 @@ class PathRecord:
             n_nonzeros=n_nonzeros,
             n_bytes=n_bytes,
             deviance_explained=explained,
+            solver=self._solver,
             stopped_by=stopped_by,
         )
 
@@ -219,7 +229,7 @@ def follow(
     BaseException or None
         What a signal handler raised meanwhile.
     """
-    record = PathRecord(task, l1_ratio)
+    record = PathRecord(task, l1_ratio, solver)
     walk = Walk(task, l1_ratio, solver=solver, coef=coef_init, intercept=intercept_init)
     try:
         for alpha in map(float, alphas):

@@ -13,6 +13,7 @@ from .estimator import documented
 from .folds import logarithmic_losses, squared_losses
 from .linear import ElasticNet
 from .logistic import SparseLogisticRegression
+from .solution import SolverName
 
 _CV_PARAMETERS = """alphas : array-like of shape (n_alphas,), optional
         The strengths to choose from. By default a geometric grid from the smallest strength at
@@ -66,8 +67,10 @@ class ElasticNetCV(CrossValidated, ElasticNet):
         The scores that were compared, where `scoring` is given.
     path_ : Path
         The solutions on all rows, at the share chosen.
-    coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, n_iter_, status_, history_
+    coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_
         Of the path at `alpha_`, as of :class:`ElasticNet`.
+    n_iter_, solver_, status_, history_
+        Likewise.
     n_features_in_ : int
         Number of columns.
 
@@ -102,7 +105,9 @@ class ElasticNetCV(CrossValidated, ElasticNet):
         scoring: Any = None,
         fit_intercept: bool = True,
         positive: bool = False,
+        standardize: bool = False,
         penalty_factor: npt.ArrayLike | None = None,
+        solver: SolverName = "auto",
         tol: float = 1e-4,
         max_iter: int = 100_000,
         n_threads: int | None = None,
@@ -117,14 +122,18 @@ class ElasticNetCV(CrossValidated, ElasticNet):
         self.scoring = scoring
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.standardize = standardize
         self.penalty_factor = penalty_factor
+        self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
         self.n_threads = n_threads
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, **params: Any
+    ) -> Self:
         """Choose alpha and fit to all rows.
 
         Parameters
@@ -136,6 +145,9 @@ class ElasticNetCV(CrossValidated, ElasticNet):
             Real targets.
         sample_weight : array-like of shape (n_samples,), optional
             Weights, not negative; they count in fits and in errors.
+        offset : array-like of shape (n_samples,), optional
+            What is added to the margins Xw + b of these rows, in fits and in errors. Predictions
+            leave it out, so it cannot stand beside `scoring`.
         **params : dict
             `groups` for the splitter; with scikit-learn's metadata routing enabled, whatever the
             splitter asks for.
@@ -150,7 +162,7 @@ class ElasticNetCV(CrossValidated, ElasticNet):
             If an input breaks its rule; the message names it.
         """
         with self._unchanged_unless_fitted():
-            self._cross_validate(X, y, sample_weight, params)
+            self._cross_validate(X, y, sample_weight, offset, params)
         return self
 
     def _row_losses(self, truth: npt.NDArray[Any], margins: Floats) -> Floats:
@@ -170,8 +182,10 @@ class LassoCV(ElasticNetCV):
     ----------
     alpha_, alphas_, mse_path_, score_path_, path_
         As of :class:`ElasticNetCV`.
-    coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, n_iter_, status_, history_
+    coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_
         Of the path at `alpha_`, as of :class:`Lasso`.
+    n_iter_, solver_, status_, history_
+        Likewise.
     n_features_in_ : int
         Number of columns.
 
@@ -197,7 +211,9 @@ class LassoCV(ElasticNetCV):
         scoring: Any = None,
         fit_intercept: bool = True,
         positive: bool = False,
+        standardize: bool = False,
         penalty_factor: npt.ArrayLike | None = None,
+        solver: SolverName = "auto",
         tol: float = 1e-4,
         max_iter: int = 100_000,
         n_threads: int | None = None,
@@ -213,7 +229,9 @@ class LassoCV(ElasticNetCV):
             scoring=scoring,
             fit_intercept=fit_intercept,
             positive=positive,
+            standardize=standardize,
             penalty_factor=penalty_factor,
+            solver=solver,
             tol=tol,
             max_iter=max_iter,
             n_threads=n_threads,
@@ -249,8 +267,10 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
         The scores that were compared, where `scoring` is given.
     path_ : Path, or list of Path with more than two classes
         The solutions on all rows, at the share chosen.
-    classes_, coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, n_iter_, status_, history_
+    classes_, coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_
         Of the path at `alpha_`, as of :class:`SparseLogisticRegression`.
+    n_iter_, solver_, status_, history_
+        Likewise.
     n_features_in_ : int
         Number of columns.
 
@@ -283,7 +303,9 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
         scoring: Any = None,
         fit_intercept: bool = True,
         positive: bool = False,
+        standardize: bool = False,
         penalty_factor: npt.ArrayLike | None = None,
+        solver: SolverName = "auto",
         tol: float = 1e-4,
         max_iter: int = 100_000,
         n_threads: int | None = None,
@@ -299,14 +321,18 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
         self.scoring = scoring
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.standardize = standardize
         self.penalty_factor = penalty_factor
+        self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
         self.n_threads = n_threads
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, **params: Any
+    ) -> Self:
         """Choose alpha and fit to all rows.
 
         Parameters
@@ -318,6 +344,9 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
             Labels of at least two classes.
         sample_weight : array-like of shape (n_samples,), optional
             Weights, not negative; they count in fits and in errors.
+        offset : array-like of shape (n_samples,), optional
+            What is added to the margins Xw + b of these rows, in fits and in errors. Predictions
+            leave it out, so it cannot stand beside `scoring`.
         **params : dict
             `groups` for the splitter; with scikit-learn's metadata routing enabled, whatever the
             splitter asks for.
@@ -332,7 +361,7 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
             If an input breaks its rule, or a fold lacks a class; the message names it.
         """
         with self._unchanged_unless_fitted():
-            self._cross_validate(X, y, sample_weight, params)
+            self._cross_validate(X, y, sample_weight, offset, params)
         return self
 
     def _row_losses(self, truth: npt.NDArray[Any], margins: Floats) -> Floats:
