@@ -100,6 +100,14 @@ def test_callbacks_of_several_problems_and_of_folds():
     assert recorder.events[-1] == ("teardown", "fit")
 
 
+def test_callbacks_of_several_classes_at_once():
+    recorder = Recorder()
+    model = sx.SparseLogisticRegression(0.05, multi_class="multinomial").set_callbacks(recorder)
+    model.fit(*data([0.3, 0.6]))
+    events = [("setup", "fit"), ("begin", "fit"), ("end", "fit"), ("teardown", "fit")]
+    assert recorder.events == events
+
+
 def test_callbacks_are_torn_down_when_a_fit_fails():
     X, y = data()
 

@@ -16,6 +16,8 @@ import sparsecross as sx
         sx.LassoCV(n_alphas=10, eps=0.05, cv=3, standardize=True, solver="fista"),
         sx.ElasticNetCV(l1_ratio=[0.5, 1.0], n_alphas=5, eps=0.05, cv=3, selection="1se"),
         sx.SparseLogisticRegressionCV(n_alphas=10, eps=0.05, cv=3),
+        sx.SparseLogisticRegression(0.05, multi_class="multinomial", tol=1e-8),
+        sx.SparseLogisticRegressionCV(n_alphas=5, eps=0.05, cv=3, multi_class="multinomial"),
     ]
 )
 def test_scikit_learn_conventions(estimator, check):

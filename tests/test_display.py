@@ -97,6 +97,9 @@ def test_the_class_the_share_and_the_score_that_are_drawn():
     np.testing.assert_array_equal(display.losses, model.loss_path_[place])
     with pytest.raises(ValueError, match=r"one of the classes \[0, 1, 2\], got None"):
         sx.PathDisplay.from_estimator(model)
+    model = sx.SparseLogisticRegressionCV(n_alphas=5, multi_class="multinomial").fit(X, labels)
+    display = sx.PathDisplay.from_estimator(model, target=1)
+    np.testing.assert_array_equal(display.path[3].coef, model.path_[3].coef[1])
     model = sx.SparseLogisticRegressionCV(n_alphas=5, scoring="accuracy").fit(X, labels > 0)
     display = sx.PathDisplay.from_estimator(model)
     assert display.error_ax_.get_ylabel() == "score"

@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.special import entr, log_softmax, softmax
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import StratifiedKFold
 
 import problems
 import sparsecross as sx
@@ -237,8 +238,171 @@ def test_threads_change_no_bit():
     np.testing.assert_array_equal(one.coef_, two.coef_)
 
 
+# --- paths and cross-validation ---
+
+
+def fitted_to(X, y, s, alpha, l1_ratio, standardize):
+    """W (K, p) and b of rows alone, whose columns are divided by their deviations if asked for."""
+    sigma = np.ones(X.shape[1])
+    if standardize:
+        c = weight_of(len(y), s)
+        sigma = np.sqrt(c @ (X - c @ X) ** 2)
+    varies = sigma > 1e-9
+    found = sx.solve(
+        X[:, varies] / sigma[varies], y, loss="multinomial", alpha=alpha, l1_ratio=l1_ratio,
+        sample_weight=s, tol=1e-9,
+    )  # fmt: skip
+    W = np.zeros((len(found.coef), X.shape[1]))
+    W[:, varies] = found.coef / sigma[varies]
+    return W, found.intercept
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("standardize", [False, True], ids=["", "standardized"])
+def test_a_fold_is_a_fit_to_its_rows(standardize, weighted):
+    X, y = data(14, n=90, p=6, content="dense")
+    s = np.random.default_rng(0).integers(1, 4, 90).astype(float) if weighted else None
+    splits = list(StratifiedKFold(3).split(X, y))
+    X[splits[1][0], 2] = 0.5  # of no deviation where the second fold learns, of some elsewhere
+    ratios, names = [0.6, 1.0], np.array(["ash", "elm", "oak"])
+    model = sx.SparseLogisticRegressionCV(
+        multi_class="multinomial", l1_ratio=ratios, n_alphas=4, eps=0.05, cv=splits, tol=1e-9,
+        standardize=standardize,
+    ).fit(sp.csr_array(X), names[y], s)  # fmt: skip
+
+    expected = np.empty((2, 4, 3))
+    for r, ratio in enumerate(ratios):
+        for a, alpha in enumerate(model.alphas_[r]):
+            for f, (train, held) in enumerate(splits):
+                part = None if s is None else s[train]
+                W, b = fitted_to(X[train], y[train], part, alpha, ratio, standardize)
+                logs = log_softmax(X[held] @ W.T + b, axis=1)
+                judged = weight_of(len(held), None if s is None else s[held])
+                expected[r, a, f] = -judged @ logs[np.arange(len(held)), y[held]]
+    np.testing.assert_allclose(model.loss_path_, expected, rtol=1e-5)
+    r, a = np.unravel_index(expected.mean(axis=2).argmin(), (2, 4))
+    assert (model.l1_ratio_, model.alpha_) == (ratios[r], model.alphas_[r, a])
+    W, b = fitted_to(X, y, s, model.alpha_, model.l1_ratio_, standardize)
+    np.testing.assert_allclose(model.predict_proba(X), softmax(X @ W.T + b, axis=1), atol=1e-4)
+    np.testing.assert_array_equal(model.path_[a].coef, model.coef_)
+    np.testing.assert_array_equal(model.path_[a].intercept, model.intercept_)
+    np.testing.assert_array_equal(sx.prune(model).predict_proba(X), model.predict_proba(X))
+
+
+def test_scoring_of_a_joint_model():
+    X, y = data(15, n=90)
+    model = sx.SparseLogisticRegressionCV(
+        multi_class="multinomial", n_alphas=4, cv=3, scoring="neg_log_loss"
+    ).fit(X, y)
+    np.testing.assert_allclose(-model.score_path_, model.loss_path_)
+
+
+@pytest.mark.parametrize("standardize", [False, True], ids=["", "standardized"])
+def test_a_path_is_optimal_everywhere(standardize):
+    X, y = data(16)
+    s = np.random.default_rng(0).uniform(0.5, 2.0, 80)
+    path = sx.path(
+        X, y, loss="multinomial", n_alphas=6, eps=0.02, sample_weight=s, tol=1e-6,
+        standardize=standardize,
+    )  # fmt: skip
+    c = weight_of(80, s)
+    frequency = c @ np.eye(3)[y]
+    sigma = np.sqrt(c @ (X - c @ X) ** 2)
+    if not standardize:
+        sigma = np.ones(12)
+    varies = sigma > 1e-9
+    z = X[:, varies].T @ (c[:, None] * (np.eye(3)[y] - frequency)) / sigma[varies, None]
+    np.testing.assert_allclose(path.alphas, np.geomspace(1, 0.02, 6) * np.abs(z).max())
+    null = entr(frequency).sum()
+    for k, point in enumerate(path):
+        assert point.coef.shape == (3, 12)
+        l1 = np.where(varies, point.alpha * sigma, np.inf)
+        primal = objective(X, y, point.coef, point.intercept, l1, 0.0, s)
+        assert primal == pytest.approx(point.primal, rel=1e-9)
+        assert primal - bound(X, y, point.coef, point.intercept, l1, 0.0, s) <= 3e-6 * null
+        loss = objective(X, y, point.coef, point.intercept, 0.0, 0.0, s)
+        assert point.deviance_explained == pytest.approx(1 - loss / null, abs=1e-9)
+        assert point.n_nonzero == np.count_nonzero(point.coef)
+        for j in range(3):
+            np.testing.assert_array_equal(path.of_class(j)[k].coef, point.coef[j])
+            assert path.of_class(j)[k].intercept == point.intercept[j]
+            assert path.of_class(j)[k].n_nonzero == np.count_nonzero(point.coef[j])
+    model = sx.SparseLogisticRegression(
+        path.alphas[-1], multi_class="multinomial", standardize=standardize, tol=1e-6
+    ).fit(X, y, s)
+    np.testing.assert_array_equal(model.coef_ != 0, path[-1].coef != 0)
+    assert sx.prune(model).report.pruned_bytes == path.n_bytes[-1]
+
+
+def test_a_path_ends_early_and_goes_on():
+    X, y = data(17, p=30)
+    whole = sx.path(X, y, loss="multinomial", n_alphas=8, tol=1e-8)
+    short = sx.path(X, y, loss="multinomial", n_alphas=8, tol=1e-8, max_nonzeros=20)
+    assert short.stopped_by == "max_nonzeros"
+    assert (short.n_nonzeros <= 20).all()
+    assert whole.n_nonzeros[len(short)] > 20
+    on = sx.path(
+        X, y, loss="multinomial", alphas=whole.alphas[len(short) :], tol=1e-8,
+        coef_init=short[-1].coef, intercept_init=short[-1].intercept,
+    )  # fmt: skip
+    np.testing.assert_allclose(on.primals, whole.primals[len(short) :], rtol=1e-7)
+
+
+def test_functions_and_estimators_are_one():
+    X, y = data(18)
+    model = sx.SparseLogisticRegression(multi_class="multinomial", l1_ratio=0.7).fit(X, y)
+    largest = sx.alpha_max(X, y, loss="multinomial", l1_ratio=0.7)
+    assert model.alpha_ == pytest.approx(largest / 100)
+    found = sx.solve(X, y, loss="multinomial", alpha=model.alpha_, l1_ratio=0.7)
+    np.testing.assert_array_equal(found.coef, model.coef_)
+    np.testing.assert_array_equal(found.intercept, model.intercept_)
+
+
+def test_a_fit_that_fails_leaves_the_probabilities():
+    X, y = data(19)
+    model = sx.SparseLogisticRegression(0.01, multi_class="multinomial").fit(X, y)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match="penalty_factor must not be negative"):
+        model.set_params(multi_class="ovr", penalty_factor=np.full(12, -1.0)).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+def test_bad_arguments_of_the_functions():
+    X, y = data(20)
+    options = {"loss": "multinomial", "alpha": 0.1}
+    for labels, message in (
+        (y + 0.5, r"y must hold the numbers of classes, 0, 1, \.\.\., .* got"),
+        (y - 1, r"y must hold the numbers of classes.* got -1.0"),
+        (np.zeros(80), "y must hold at least two classes for loss='multinomial'"),
+        (2 * y, r"positive weight for loss='multinomial', 1 has none"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sx.solve(X, labels, **options)
+    for more, message in (
+        ({"offset": np.ones(80)}, "offset must be None for loss='multinomial'"),
+        ({"solver": "fista"}, "solver must be 'auto' or 'cd' for the multinomial model"),
+        ({"coef_init": np.zeros(12)}, r"coef must have shape \(3, 12\)"),
+        (
+            {"intercept_init": [0.0, 1.0]},
+            r"intercept_init must be .* of shape \(3,\), got .*\(2,\)",
+        ),
+        ({"intercept_init": [0.0, 1.0, np.nan]}, "intercept_init must be finite"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sx.solve(X, y, **options, **more)
+    with pytest.raises(ValueError, match="'loss' parameter of certify"):
+        sx.certify(X, y, np.zeros(12), **options)
+    path = sx.path(X, y, loss="multinomial", n_alphas=2)
+    with pytest.raises(ValueError, match="k must be a class, a number from 0 to 2, got 3"):
+        path.of_class(3)
+    with pytest.raises(ValueError, match="k must not be given"):
+        path.of_class(0).of_class(0)
+
+
 def test_bad_input():
     X, y = data(12)
+    with pytest.raises(ValueError, match="solver must be 'auto' or 'cd' for the multinomial model"):
+        sx.SparseLogisticRegression(multi_class="multinomial", solver="ista").fit(X, y)
     with pytest.raises(ValueError, match=r"'multi_class' parameter of .* must be a str among"):
         sx.SparseLogisticRegression(multi_class="softmax").fit(X, y)
     model = sx.SparseLogisticRegression(multi_class="multinomial")

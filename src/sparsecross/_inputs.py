@@ -232,14 +232,15 @@ def as_penalty_factor(penalty_factor: Any, n_features: int) -> Floats | None:
     return factor
 
 
-def as_start(coef: Any, n_features: int) -> Floats:
-    """Coefficients to start from or to judge, as a finite float64 vector of length n_features."""
+def as_start(coef: Any, shape: tuple[int, ...]) -> Floats:
+    """Coefficients to start from or to judge, finite float64 of shape (..., n_features)."""
     weights: Floats = np.require(coef, np.float64, ["C", "A"])
-    if weights.shape != (n_features,):
+    if weights.shape != shape:
         raise ValueError(
-            f"coef must have shape ({n_features},), one for each column of X; got {weights.shape}."
+            f"coef must have shape {shape}, one for each column of X; got {weights.shape}."
         )
-    bad = np.flatnonzero(~np.isfinite(weights))
+    bad = np.argwhere(~np.isfinite(weights))
     if len(bad):
-        raise ValueError(f"coef must be finite, got {weights[bad[0]]} for column {bad[0]}.")
+        found = weights[tuple(bad[0])]
+        raise ValueError(f"coef must be finite, got {found} for column {bad[0][-1]}.")
     return weights

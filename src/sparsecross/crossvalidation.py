@@ -23,9 +23,9 @@ from .callbacks import Stages
 from .convergence import Ending, warn_if_short
 from .estimator import SparseLinearModel, Stated
 from .folds import Fold, as_folds
+from .multinomial import AnyTask
 from .path import Path, follow
 from .solution import Solution, unsolved
-from .task import Task
 from .walk import GRID_RULES, Walk, alpha_grid, as_alphas
 
 
@@ -131,7 +131,7 @@ class CrossValidated(SparseLinearModel):
             stacklevel=4,  # past this method, fit and scikit-learn's wrapper of fit
         )
 
-    def _grid(self, tasks: list[Task], ratio: float) -> Floats:
+    def _grid(self, tasks: list[AnyTask], ratio: float) -> Floats:
         if self.alphas is not None:
             return as_alphas(self.alphas)
         return alpha_grid(max(t.alpha_max(ratio) for t in tasks), self.n_alphas, self.eps)
@@ -172,7 +172,7 @@ class CrossValidated(SparseLinearModel):
         return solution
 
     def _loss_of(
-        self, found: list[Solution], tasks: list[Task], stated: Stated, fold: Fold
+        self, found: list[Solution], tasks: list[AnyTask], stated: Stated, fold: Fold
     ) -> float:
         margins = [
             task.margins(s.coef, s.intercept)[fold.held]
@@ -222,7 +222,7 @@ class CrossValidated(SparseLinearModel):
             )
 
     def _solve_on_all_rows(
-        self, tasks: list[Task], alphas: Floats, a: int, ratio: float
+        self, tasks: list[AnyTask], alphas: Floats, a: int, ratio: float
     ) -> list[Path]:
         """Solve the path on all rows and set the weights of its point `a`.
 
@@ -234,7 +234,8 @@ class CrossValidated(SparseLinearModel):
         at: list[Solution] = []
         interruption = None
         for task in tasks:
-            at.append(unsolved(None, 0.0, task.design.shape[1], self.solver))
+            shape = task.coef_shape
+            at.append(unsolved(np.zeros(shape), np.zeros(shape[:-1])[()], self.solver))
             if interruption is not None:
                 continue
 

@@ -138,11 +138,12 @@ class PathDisplay:
             )
         check_is_fitted(estimator)
         found = estimator.path_
-        if isinstance(found, list):
+        if isinstance(found, list) or found.n_classes is not None:
             classes = estimator.classes_.tolist()
             if target not in classes:
                 raise ValueError(f"target must be one of the classes {classes}, got {target!r}")
-            found = found[classes.index(target)]
+            k = classes.index(target)
+            found = found[k] if isinstance(found, list) else found.of_class(k)
         name = "log loss" if is_classifier(estimator) else "mean squared error"
         losses = getattr(estimator, estimator._losses_path)
         if hasattr(estimator, "score_path_"):

@@ -17,6 +17,7 @@ from . import _solvers
 from ._inputs import Floats, as_design, as_penalty_factor
 from .callbacks import CallbackSupportMixin, Listeners
 from .convergence import Ending, warn_if_short
+from .multinomial import AnyTask
 from .solution import Solution, SolverName, unsolved
 from .task import DEFAULT_DELTA, RULES, LossName, Task
 
@@ -152,7 +153,7 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
         """Check the data and state the problems of a fit; classifiers learn their labels."""
         raise NotImplementedError
 
-    def _tasks(self, stated: Stated) -> Iterator[Task]:
+    def _tasks(self, stated: Stated) -> Iterator[AnyTask]:
         """The problems of a fit, one after the other."""
         factor = as_penalty_factor(self.penalty_factor, stated.design.shape[1])
         for target in stated.targets():
@@ -188,7 +189,8 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
         tasks = self._tasks(stated)
         for k, (coef, intercept) in enumerate(starts):
             if interruption is not None or listeners.stopped:
-                solutions.append(unsolved(coef, intercept, n_features, self.solver))
+                start = np.zeros(n_features) if coef is None else coef
+                solutions.append(unsolved(start, intercept, self.solver))
                 alphas.append(alphas[-1])
                 continue
             task = next(tasks)
@@ -222,7 +224,7 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
             stacklevel=5,  # past this method, _solve, fit and scikit-learn's wrapper of fit
         )
 
-    def _starts(self, n_problems: int, n_features: int) -> list[tuple[Floats | None, float]]:
+    def _starts(self, n_problems: int, n_features: int) -> list[tuple[Floats | None, Any]]:
         if self.warm_start and hasattr(self, "coef_"):
             coef = np.atleast_2d(self.coef_)
             if coef.shape == (n_problems, n_features):
@@ -251,7 +253,7 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
         self.status_ = solutions[0].status if single else [s.status for s in solutions]
         self.history_ = solutions[0].history if single else [s.history for s in solutions]
 
-    def _weights_as_fitted(self, coefs: list[Floats], intercepts: list[float]) -> dict[str, Any]:
+    def _weights_as_fitted(self, coefs: list[Floats], intercepts: list[Any]) -> dict[str, Any]:
         """coef_ and intercept_, in the shapes that this estimator has them in."""
         return {"coef_": coefs[0], "intercept_": intercepts[0]}
 

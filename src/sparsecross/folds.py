@@ -90,7 +90,9 @@ def squared_losses(truth: Floats, margins: Floats) -> Floats:
     return each
 
 
-def logarithmic_losses(truth: npt.NDArray[np.intp], margins: Floats) -> Floats:
+def logarithmic_losses(
+    truth: npt.NDArray[np.intp], margins: Floats, *, together: bool = False
+) -> Floats:
     """-log of the probability of each row's class.
 
     Parameters
@@ -98,11 +100,13 @@ def logarithmic_losses(truth: npt.NDArray[np.intp], margins: Floats) -> Floats:
     truth : ndarray of int of shape (n_samples,)
         Places of the classes.
     margins : ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
-        Of each class against the rest; probabilities are scaled to sum to 1.
+        Of each class against the rest, whose probabilities are scaled to sum to 1.
+    together : bool, default=False
+        Whether the margins are those of the multinomial model.
     """
     if margins.ndim == 1:
         each: Floats = -log_expit(np.where(truth == 1, margins, -margins))
         return each
-    logs: Floats = log_expit(margins)
-    of_all: Floats = logsumexp(logs, axis=1)
-    return of_all - logs[np.arange(len(truth)), truth]
+    of_each: Floats = margins if together else log_expit(margins)  # logarithms, to be scaled
+    of_all: Floats = logsumexp(of_each, axis=1)
+    return of_all - of_each[np.arange(len(truth)), truth]

@@ -11,7 +11,8 @@ from ._inputs import Floats, as_offset, as_sample_weight, as_target
 from .callbacks import Listeners
 from .estimator import SparseLinearModel, Stated, documented
 from .solution import SolverName
-from .task import RULES, LossName, check_target
+from .stating import check_target
+from .task import RULES, LossName
 
 
 class SparseRegressor(RegressorMixin, SparseLinearModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from ._inputs import Floats, as_offset, as_penalty_factor, as_sample_weight, check_length
 from .callbacks import Listeners
 from .estimator import Link, SparseLinearModel, Stated, documented
-from .multinomial import MultinomialTask
+from .multinomial import AnyTask, MultinomialTask, check_together
 from .solution import SolverName
 from .task import RULES, LossName
 
@@ -43,7 +44,8 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         Weights by class, multiplied into `sample_weight`; as in scikit-learn.
     multi_class : {"ovr", "multinomial"}, default="ovr"
         What is fitted for more than two classes: each against the rest, or the multinomial model.
-        For two classes both are the one problem above.
+        For two classes both are the one problem above. The multinomial solver does not tell
+        `verbose` and callbacks of its looks.
     {parameters}
 
     Attributes
@@ -149,12 +151,7 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
         """
         with self._unchanged_unless_fitted():
             stated = self._stated(X, y, sample_weight, offset)
-            multinomial = self.multi_class == "multinomial" and len(self.classes_) > 2
-            self._link = "softmax" if multinomial else None
-            if multinomial:
-                self._solve_together(stated)
-            else:
-                self._solve(stated, Listeners(self, stated.names, X, y, sample_weight))
+            self._solve(stated, Listeners(self, stated.names, X, y, sample_weight))
         return self
 
     def _stated(self, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> Stated:
@@ -175,8 +172,9 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
                 f"{classes.tolist()[seen[0]]!r}."
             )
         shifts = as_offset(offset, design.shape[0])
-        if self.multi_class == "multinomial" and len(classes) > 2:
-            self._check_together(classes, seen, shifts)
+        together = self.multi_class == "multinomial" and len(classes) > 2
+        if together:
+            check_together("multi_class='multinomial'", classes, codes, weight, shifts)
         # Before solving: an interrupted fit keeps its weights, and they need their labels.
         self.classes_ = classes
         binary = len(classes) == 2
@@ -185,66 +183,46 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
             design,
             codes,
             weight,
-            [""] if binary else [f", class {label!r}" for label in classes.tolist()],
+            [""] if binary or together else [f", class {k!r}" for k in classes.tolist()],
             lambda: (np.where(codes == k, 1.0, -1.0) for k in positives),
             shifts,
         )
 
-    def _check_together(
-        self, classes: npt.NDArray[Any], seen: npt.NDArray[Any], offset: Floats | None
-    ) -> None:
-        """Refuse what the multinomial model has no use for."""
-        if len(seen) < len(classes):
-            missing = np.setdiff1d(np.arange(len(classes)), seen)[0]
-            raise ValueError(
-                "every class must have a sample of positive weight for "
-                f"multi_class='multinomial', {classes.tolist()[missing]!r} has none."
-            )
-        if self.solver not in ("auto", "cd"):
-            raise ValueError(
-                f"solver must be 'auto' or 'cd' for multi_class='multinomial', got {self.solver!r}."
-            )
-        if offset is not None:
-            raise ValueError(
-                "offset must be None for multi_class='multinomial' and more than two classes: "
-                "added to the margins of all classes alike it changes nothing."
-            )
+    @property
+    def _together(self) -> bool:
+        """Whether the classes that y holds are fitted as one problem."""
+        return self.multi_class == "multinomial" and len(self.classes_) > 2
 
-    def _solve_together(self, stated: Stated) -> None:
-        n_features, n_classes = stated.design.shape[1], len(stated.names)
-        task = MultinomialTask(
+    def _tasks(self, stated: Stated) -> Iterator[AnyTask]:
+        if not self._together:
+            yield from super()._tasks(stated)
+            return
+        yield MultinomialTask(
             stated.design,
             stated.truth.astype(np.int64),
-            n_classes,
+            len(self.classes_),
             stated.weight,
-            as_penalty_factor(self.penalty_factor, n_features),
+            as_penalty_factor(self.penalty_factor, stated.design.shape[1]),
             self.fit_intercept,
             self.positive,
             self.n_threads,
             self.standardize,
         )
-        alpha = task.default_alpha(self.l1_ratio) if self.alpha is None else self.alpha
-        starts = self._starts(n_classes, n_features)
-        coefs = [coef for coef, _ in starts if coef is not None]
-        solution = task.solve(
-            alpha,
-            self.l1_ratio,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            coef_init=np.stack(coefs) if coefs else None,
-            intercept_init=np.array([intercept for _, intercept in starts]) if coefs else None,
-        )
-        self._set_fitted([solution], [float(alpha)])
-        if solution.interruption is not None:
-            raise solution.interruption
-        self._warn([solution])
+
+    def _starts(self, n_problems: int, n_features: int) -> list[tuple[Floats | None, Any]]:
+        if not self._together:
+            return super()._starts(n_problems, n_features)
+        shape = (len(self.classes_), n_features)
+        if self.warm_start and hasattr(self, "coef_") and self.coef_.shape == shape:
+            return [(self.coef_, self.intercept_)]
+        return [(None, 0.0)]
 
     def _weights_as_fitted(self, coefs: list[Floats], intercepts: list[Any]) -> dict[str, Any]:
-        if self._link == "softmax":
-            return {"coef_": coefs[0], "intercept_": np.asarray(intercepts[0])}
+        if coefs[0].ndim == 2:
+            return {"coef_": coefs[0], "intercept_": intercepts[0], "_link": "softmax"}
         # np.atleast_2d sees a single vector as a matrix, where np.array would copy it.
         coef = np.array(coefs) if len(coefs) > 1 else np.atleast_2d(coefs[0])
-        return {"coef_": coef, "intercept_": np.array(intercepts)}
+        return {"coef_": coef, "intercept_": np.array(intercepts), "_link": None}
 
     def decision_function(self, X: Any) -> Floats:
         """Margins Xw + b.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _solvers
 from ._inputs import Floats
-from .solution import Round, Solution
-from .task import DEFAULT_ALPHA_RATIO
+from .solution import OnLook, Round, Solution, SolverName, chosen
+from .task import PenalisedTask, Task
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class MultinomialSolution(Solution):
 
 
 @dataclass(frozen=True)
-class MultinomialTask:
+class MultinomialTask(PenalisedTask):
     """All of a multinomial problem but the strength of its penalty; arrays checked and prepared.
 
     Minimised over W (n_classes, n_features) and b (n_classes,):
@@ -40,13 +40,25 @@ class MultinomialTask:
     n_threads: int | None
     standardize: bool
 
+    saturated: ClassVar[float] = 0.0
+
+    @property
+    def coef_shape(self) -> tuple[int, ...]:
+        """The shape of the weights."""
+        return (self.n_classes, self.design.shape[1])
+
     @cached_property
-    def _column_scale(self) -> Floats | None:
-        if not self.standardize:
-            return None
-        return _solvers.column_deviations(
-            self.design, self.sample_weight, self.fit_intercept, self.n_threads or 0
-        )
+    def null_loss(self) -> float:
+        """The loss with all penalised weights 0 and the rest at their best."""
+        # Solvers begin there and make it their unit; they are asked for no more than that.
+        found, _ = self._problem(1.0, 0.0).solve(1.0, 1)
+        return found.scale
+
+    def margins(self, coef: Floats, intercept: Any) -> Floats:
+        """XWᵀ + b of every row and class."""
+        each = [self.design.product(w, self.n_threads or 0) for w in coef]
+        margins: Floats = np.stack(each, axis=1) + intercept
+        return margins
 
     def _problem(self, l1: float, l2: float) -> _solvers.MultinomialProblem:
         return _solvers.MultinomialProblem(
@@ -60,30 +72,30 @@ class MultinomialTask:
             self.positive,
             self.fit_intercept,
             self.n_threads or 0,
-            self._column_scale,
+            self.column_scale,
         )
-
-    def default_alpha(self, l1_ratio: float) -> float:
-        """Return a hundredth of the smallest alpha at which every penalised weight is 0, or 1."""
-        if l1_ratio == 0:
-            raise ValueError("alpha_max does not exist for l1_ratio=0: L2 never reaches 0 exactly.")
-        strength = self._problem(1.0, 0.0).largest_strength()
-        return strength / l1_ratio / DEFAULT_ALPHA_RATIO or 1.0
 
     def solve(
         self,
         alpha: float,
-        l1_ratio: float,
+        l1_ratio: float = 1.0,
         *,
-        tol: float,
-        max_iter: int,
-        coef_init: Floats | None,
-        intercept_init: Floats | None,
+        solver: SolverName = "auto",
+        tol: float = 1e-4,
+        max_iter: int = 100_000,
+        coef_init: Floats | None = None,
+        intercept_init: Any = 0.0,
+        on_look: OnLook | None = None,
     ) -> MultinomialSolution:
-        """Minimise the objective at this alpha."""
+        """Minimise the objective at this alpha; the solver does not tell `on_look` anything."""
+        if chosen(solver) != "cd":
+            raise ValueError(
+                f"solver must be 'auto' or 'cd' for the multinomial model, got {solver!r}."
+            )
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
         start = None if coef_init is None else np.ravel(coef_init)
-        found, intercept = problem.solve(tol, max_iter, start, intercept_init)
+        intercepts = np.array(np.broadcast_to(intercept_init, self.n_classes), np.float64)
+        found, intercept = problem.solve(tol, max_iter, start, intercepts)
         coef = found.coef.reshape(self.n_classes, -1)
         point = found.dual_point
         return MultinomialSolution(
@@ -100,4 +112,35 @@ class MultinomialTask:
             history=[Round(*r) for r in found.history],
             solver="cd",
             interruption=found.interruption,
+        )
+
+
+AnyTask = Task | MultinomialTask
+
+
+def check_together(
+    model: str,
+    classes: npt.NDArray[Any],
+    codes: npt.NDArray[Any],
+    weight: Floats | None,
+    offset: Floats | None,
+) -> None:
+    """Refuse what the multinomial model has no use for; `model` is what the user asked for it by.
+
+    Raises
+    ------
+    ValueError
+        If a class has no sample of positive weight, or there are offsets.
+    """
+    seen = np.unique(codes if weight is None else codes[weight > 0])
+    if len(seen) < len(classes):
+        missing = np.setdiff1d(np.arange(len(classes)), seen)[0]
+        raise ValueError(
+            f"every class must have a sample of positive weight for {model}, "
+            f"{classes.tolist()[missing]!r} has none."
+        )
+    if offset is not None:
+        raise ValueError(
+            f"offset must be None for {model} and more than two classes: added to the margins of "
+            "all classes alike it changes nothing."
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
@@ -16,8 +17,10 @@ from ._inputs import Floats, as_start
 from ._solvers import Status
 from .convergence import Ending, warn_if_short
 from .memory import pruned_weights_bytes
+from .multinomial import AnyTask
 from .solution import Solution, SolverName, chosen
-from .task import DEFAULT_DELTA, RULES, LossName, Task, as_task, check_finite
+from .stating import ANY_LOSS, AnyLossName, as_any_task, as_intercept
+from .task import DEFAULT_DELTA, RULES
 from .walk import GRID_RULES, Walk, alpha_grid, as_alphas
 
 StoppedBy = Literal["max_nonzeros", "max_bytes", "interrupt"]
@@ -25,17 +28,21 @@ StoppedBy = Literal["max_nonzeros", "max_bytes", "interrupt"]
 _RULES: dict[str, list[Any]] = {
     **RULES,
     **GRID_RULES,
+    "loss": ANY_LOSS,
     "max_nonzeros": [Interval(Integral, 0, None, closed="left"), None],
     "max_bytes": [Interval(Integral, 1, None, closed="left"), None],
 }
 
 
 class PathPoint(NamedTuple):
-    """The solution at one strength of a path; its fields are those of `Path`, for one point."""
+    """The solution at one strength of a path; its fields are those of `Path`, for one point.
+
+    `coef` is (n_features,), or (n_classes, n_features) with `intercept` (n_classes,).
+    """
 
     alpha: float
     coef: Floats
-    intercept: float
+    intercept: Any
     primal: float
     gap: float
     relative_gap: float
@@ -57,8 +64,9 @@ class Path:
     l1_ratio : float
         ρ, the share of the L1 part.
     coefs : csc_array of shape (n_features, n_alphas), float64
-        The weights, a column for each strength.
-    intercepts : ndarray of shape (n_alphas,), float64
+        The weights, a column for each strength; of the multinomial model n_classes * n_features,
+        one class after the other.
+    intercepts : ndarray of shape (n_alphas,) or (n_alphas, n_classes), float64
         The intercepts, 0 without.
     primals, gaps, relative_gaps : ndarray of shape (n_alphas,), float64
         The objective, its proved distance from the optimum, and that in units of the objective at
@@ -70,7 +78,7 @@ class Path:
     n_nonzeros : ndarray of shape (n_alphas,), int
         Weights that are not 0.
     n_bytes : ndarray of shape (n_alphas,), int
-        What the pruned model holds in memory: values, index of their columns, and intercept.
+        What the pruned model holds in memory: values, index of their columns, and intercepts.
     deviance_explained : ndarray of shape (n_alphas,), float64
         The share of the loss at zero penalised weights that the weights take away: R² of squared
         loss, McFadden's of logistic loss, D² of Poisson's (losses less that of perfect margins).
@@ -78,6 +86,8 @@ class Path:
         The solver that was used.
     stopped_by : {"max_nonzeros", "max_bytes", "interrupt"} or None
         What cut the path short, if anything did.
+    n_classes : int or None
+        Of the multinomial model.
     """
 
     alphas: Floats
@@ -94,6 +104,7 @@ class Path:
     deviance_explained: Floats = field(repr=False)
     solver: str = "cd"
     stopped_by: StoppedBy | None = None
+    n_classes: int | None = None
 
     @property
     def endings(self) -> list[Ending]:
@@ -110,10 +121,11 @@ class Path:
         if not -len(self) <= k < len(self):
             raise IndexError(f"the path has {len(self)} points, got {k}")
         k %= len(self)
+        coef = self.coefs[:, [k]].toarray().ravel()
         return PathPoint(
             float(self.alphas[k]),
-            self.coefs[:, [k]].toarray().ravel(),
-            float(self.intercepts[k]),
+            coef if self.n_classes is None else coef.reshape(self.n_classes, -1),
+            float(self.intercepts[k]) if self.n_classes is None else self.intercepts[k],
             float(self.primals[k]),
             float(self.gaps[k]),
             float(self.relative_gaps[k]),
@@ -127,13 +139,46 @@ class Path:
     def __iter__(self) -> Iterator[PathPoint]:
         return (self[k] for k in range(len(self)))
 
+    def of_class(self, k: int) -> Path:
+        """Return the weights that the multinomial model has for one class along the path.
+
+        Parameters
+        ----------
+        k : int
+            The place of the class.
+
+        Returns
+        -------
+        Path
+            With `coefs`, `intercepts` and `n_nonzeros` of this class; the rest is of all classes.
+
+        Raises
+        ------
+        ValueError
+            If there is no such class.
+        """
+        n_classes = self.n_classes
+        if n_classes is None:
+            raise ValueError(f"k must not be given where the path has no classes, got {k}.")
+        if not 0 <= k < n_classes:
+            raise ValueError(f"k must be a class, a number from 0 to {n_classes - 1}, got {k}.")
+        n_features = self.coefs.shape[0] // n_classes
+        coefs = self.coefs[k * n_features : (k + 1) * n_features]
+        return replace(
+            self,
+            coefs=coefs,
+            intercepts=self.intercepts[:, k],
+            n_nonzeros=np.diff(coefs.indptr).astype(np.int64),
+            n_classes=None,
+        )
+
 
 class PathRecord:
     """Collects solutions as a `Path` keeps them: without their zeros.
 
     Parameters
     ----------
-    task : Task
+    task : Task or MultinomialTask
         The problem.
     l1_ratio : float
         ρ, the share of the L1 part.
@@ -141,13 +186,14 @@ class PathRecord:
         What solves it.
     """
 
-    def __init__(self, task: Task, l1_ratio: float, solver: SolverName) -> None:
+    def __init__(self, task: AnyTask, l1_ratio: float, solver: SolverName) -> None:
         self._task = task
         self._l1_ratio = l1_ratio
         self._solver = chosen(solver)
         self._null_loss, self._saturated = task.null_loss, task.saturated
         self._supports: list[npt.NDArray[np.intp]] = []
         self._values: list[Floats] = []
+        self._intercepts: list[Any] = []
         self._rows: list[tuple[float, ...]] = []
         self._statuses: list[Status] = []
 
@@ -160,12 +206,12 @@ class PathRecord:
         penalty = self._task.penalty(solution.coef, alpha, self._l1_ratio)
         loss = solution.primal - self._saturated - penalty
         self._supports.append(support)
-        self._values.append(solution.coef[support])
+        self._values.append(np.ravel(solution.coef)[support])
+        self._intercepts.append(solution.intercept)
         self._statuses.append(solution.status)
         self._rows.append(
             (
                 alpha,
-                solution.intercept,
                 solution.primal,
                 solution.gap,
                 solution.relative_gap,
@@ -179,15 +225,17 @@ class PathRecord:
     def path(self, stopped_by: StoppedBy | None = None) -> Path:
         """Return what was taken down so far."""
         n_columns = len(self._rows)
-        columns = list(zip(*self._rows, strict=True)) or [()] * 9
-        alphas, intercepts, primals, gaps, relative, explained = (
-            np.array(c, dtype=np.float64) for c in columns[:6]
+        columns = list(zip(*self._rows, strict=True)) or [()] * 8
+        alphas, primals, gaps, relative, explained = (
+            np.array(c, dtype=np.float64) for c in columns[:5]
         )
-        n_iters, n_nonzeros, n_bytes = (np.array(c, dtype=np.int64) for c in columns[6:])
+        n_iters, n_nonzeros, n_bytes = (np.array(c, dtype=np.int64) for c in columns[5:])
         indptr = np.concatenate([[0], np.cumsum(n_nonzeros)])
         indices = np.concatenate([np.empty(0, np.intp), *self._supports])
         values = np.concatenate([np.empty(0), *self._values])
-        shape = (self._task.design.shape[1], n_columns)
+        of_weights = self._task.coef_shape
+        shape = (math.prod(of_weights), n_columns)
+        intercepts = np.array(self._intercepts, np.float64).reshape(n_columns, *of_weights[:-1])
         return Path(
             alphas=alphas,
             l1_ratio=self._l1_ratio,
@@ -203,11 +251,12 @@ class PathRecord:
             deviance_explained=explained,
             solver=self._solver,
             stopped_by=stopped_by,
+            n_classes=of_weights[0] if len(of_weights) == 2 else None,
         )
 
 
 def follow(
-    task: Task,
+    task: AnyTask,
     alphas: Floats,
     l1_ratio: float,
     *,
@@ -215,7 +264,7 @@ def follow(
     max_iter: int,
     solver: SolverName = "auto",
     coef_init: Floats | None = None,
-    intercept_init: float = 0.0,
+    intercept_init: Any = 0.0,
     max_nonzeros: int | None = None,
     max_bytes: int | None = None,
     on_point: Callable[[float, Solution], None] = lambda alpha, solution: None,
@@ -236,7 +285,7 @@ def follow(
             solution = walk.to(alpha, tol=tol, max_iter=max_iter)
             if solution.interruption is not None:
                 return record.path("interrupt"), solution.interruption
-            n_bytes = pruned_weights_bytes(solution.coef)
+            n_bytes = sum(map(pruned_weights_bytes, np.atleast_2d(solution.coef)))
             limits: list[tuple[StoppedBy, int, int | None]] = [
                 ("max_nonzeros", solution.n_active, max_nonzeros),
                 ("max_bytes", n_bytes, max_bytes),
@@ -260,7 +309,7 @@ def path(
     X: Any,
     y: Any,
     *,
-    loss: LossName = "squared",
+    loss: AnyLossName = "squared",
     alphas: Any = None,
     n_alphas: int = 100,
     eps: float = 1e-3,
@@ -276,7 +325,7 @@ def path(
     tol: float = 1e-4,
     max_iter: int = 100_000,
     coef_init: Any = None,
-    intercept_init: float = 0.0,
+    intercept_init: Any = 0.0,
     max_nonzeros: int | None = None,
     max_bytes: int | None = None,
     n_threads: int | None = None,
@@ -300,9 +349,9 @@ def path(
         The relative duality gap to reach at each strength.
     max_iter : int, default=100_000
         Limit of sweeps of coordinate descent at each strength.
-    coef_init : array-like of shape (n_features,), optional
+    coef_init : array-like of shape (n_features,) or (n_classes, n_features), optional
         Weights to start from at the first strength, zeros by default.
-    intercept_init : float, default=0.0
+    intercept_init : float or array-like of shape (n_classes,), default=0.0
         The intercept to start from, with `coef_init`.
     max_nonzeros : int, optional
         The path ends before the first solution with more weights that are not 0.
@@ -369,9 +418,8 @@ def path(
         },
         caller_name="path",
     )
-    check_finite(intercept_init, "intercept_init")
     grid = None if alphas is None else as_alphas(alphas)
-    task = as_task(
+    task = as_any_task(
         X,
         y,
         loss,
@@ -384,7 +432,7 @@ def path(
         standardize,
         delta,
     )
-    start = None if coef_init is None else as_start(coef_init, task.design.shape[1])
+    start = None if coef_init is None else as_start(coef_init, task.coef_shape)
     found, interruption = follow(
         task,
         alpha_grid(task.alpha_max(l1_ratio), n_alphas, eps) if grid is None else grid,
@@ -393,7 +441,7 @@ def path(
         max_iter=max_iter,
         solver=solver,
         coef_init=start,
-        intercept_init=intercept_init,
+        intercept_init=as_intercept(intercept_init, task.coef_shape),
         max_nonzeros=max_nonzeros,
         max_bytes=max_bytes,
     )

@@ -243,7 +243,7 @@ class LassoCV(ElasticNetCV):
 class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
     """Sparse logistic regression whose strength is chosen by cross-validation.
 
-    Of more than two classes, fitted one against the rest, all have the same strength.
+    Of more than two classes, one against the rest or all at once, all have the same strength.
 
     Parameters
     ----------
@@ -252,6 +252,8 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
         list is chosen.
     class_weight : dict, "balanced" or None, default=None
         Weights by class, multiplied into `sample_weight`; as in scikit-learn.
+    multi_class : {"ovr", "multinomial"}, default="ovr"
+        What is fitted for more than two classes: each against the rest, or the multinomial model.
     {choice}
     {cv parameters}
 
@@ -265,8 +267,9 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
         Mean logarithmic loss of the rows held out; a fold's mean is weighted by class and sample.
     score_path_ : ndarray of the same shape
         The scores that were compared, where `scoring` is given.
-    path_ : Path, or list of Path with more than two classes
-        The solutions on all rows, at the share chosen.
+    path_ : Path, or list of Path with more than two classes, each fitted against the rest
+        The solutions on all rows, at the share chosen; :meth:`Path.of_class` takes the one path of
+        the multinomial model apart.
     classes_, coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_
         Of the path at `alpha_`, as of :class:`SparseLogisticRegression`.
     n_iter_, solver_, status_, history_
@@ -287,7 +290,10 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CrossValidated._parameter_constraints,
         "l1_ratio": [*SparseLogisticRegression._parameter_constraints["l1_ratio"], "array-like"],
-        "class_weight": SparseLogisticRegression._parameter_constraints["class_weight"],
+        **{
+            name: SparseLogisticRegression._parameter_constraints[name]
+            for name in ("class_weight", "multi_class")
+        },
     }
 
     def __init__(
@@ -295,6 +301,7 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
         *,
         l1_ratio: float | npt.ArrayLike = 1.0,
         class_weight: Any = None,
+        multi_class: str = "ovr",
         alphas: npt.ArrayLike | None = None,
         n_alphas: int = 100,
         eps: float = 1e-3,
@@ -313,6 +320,7 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
     ) -> None:
         self.l1_ratio = l1_ratio
         self.class_weight = class_weight
+        self.multi_class = multi_class
         self.alphas = alphas
         self.n_alphas = n_alphas
         self.eps = eps
@@ -346,7 +354,7 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
             Weights, not negative; they count in fits and in errors.
         offset : array-like of shape (n_samples,), optional
             What is added to the margins Xw + b of these rows, in fits and in errors. Predictions
-            leave it out, so it cannot stand beside `scoring`.
+            leave it out, so it cannot stand beside `scoring`. The multinomial model has none.
         **params : dict
             `groups` for the splitter; with scikit-learn's metadata routing enabled, whatever the
             splitter asks for.
@@ -365,4 +373,4 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
         return self
 
     def _row_losses(self, truth: npt.NDArray[Any], margins: Floats) -> Floats:
-        return logarithmic_losses(truth, margins)
+        return logarithmic_losses(truth, margins, together=self._together)

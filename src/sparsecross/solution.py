@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -101,14 +101,11 @@ def chosen(solver: SolverName) -> str:
     return "cd" if solver == "auto" else solver
 
 
-def unsolved(
-    coef: Floats | None, intercept: float, n_features: int, solver: SolverName
-) -> Solution:
+def unsolved(coef: Floats, intercept: Any, solver: SolverName) -> Solution:
     """Return the solution of a problem that an interrupt kept from its turn: its start."""
-    weights = np.zeros(n_features) if coef is None else coef
     nothing, infinity = np.empty(0), float("inf")
     return Solution(
-        coef=weights,
+        coef=coef,
         intercept=intercept,
         dual_point=nothing,
         primal=float("nan"),
@@ -116,7 +113,7 @@ def unsolved(
         gap=infinity,
         relative_gap=infinity,
         n_iter=0,
-        n_active=int(np.count_nonzero(weights)),
+        n_active=int(np.count_nonzero(coef)),
         status=Status.interrupted,
         history=[],
         solver=chosen(solver),

@@ -11,18 +11,20 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from . import _solvers
 from ._inputs import as_start
 from .solution import Certificate, Solution, SolverName
-from .task import DEFAULT_DELTA, RULES, LossName, as_task, check_finite
+from .stating import ANY_LOSS, AnyLossName, as_any_task, as_intercept, as_task, check_finite
+from .task import DEFAULT_DELTA, RULES, LossName
 
 
 def _check(function: str, **parameters: Any) -> None:
-    validate_parameter_constraints(RULES, parameters, caller_name=function)
+    rules = RULES if function == "certify" else {**RULES, "loss": ANY_LOSS}
+    validate_parameter_constraints(rules, parameters, caller_name=function)
 
 
 def solve(
     X: Any,
     y: Any,
     *,
-    loss: LossName = "squared",
+    loss: AnyLossName = "squared",
     alpha: float,
     l1_ratio: float = 1.0,
     fit_intercept: bool = True,
@@ -36,7 +38,7 @@ def solve(
     tol: float = 1e-4,
     max_iter: int = 100_000,
     coef_init: Any = None,
-    intercept_init: float = 0.0,
+    intercept_init: Any = 0.0,
     n_threads: int | None = None,
 ) -> Solution:
     """Solve one L1-regularised problem and certify the answer.
@@ -48,10 +50,13 @@ def solve(
     X : array-like or sparse of shape (n_samples, n_features)
         Data, dense or sparse, float32 or float64, CSC and Fortran order without a copy.
     y : array-like of shape (n_samples,)
-        Targets; -1 and +1 for the logistic loss, not negative for the Poisson loss.
-    loss : {"squared", "logistic", "huber", "absolute", "poisson"}, default="squared"
+        Targets; -1 and +1 for the logistic loss, not negative for the Poisson loss, the numbers of
+        classes 0, 1, ... for the multinomial one.
+    loss : {"squared", "logistic", "huber", "absolute", "poisson", "multinomial"}, \
+default="squared"
         The loss at margin m: ½ (y - m)²; log(1 + exp(-y m)); squared up to an error of `delta` and
-        linear beyond; |y - m|; exp(m) - y m.
+        linear beyond; |y - m|; exp(m) - y m; log Σ_k exp(m_k) - m_y, with weights and an intercept
+        for each class and no offset.
     alpha : float
         Strength of the penalty, at least 0.
     l1_ratio : float, default=1.0
@@ -81,9 +86,9 @@ def solve(
         The relative duality gap to reach.
     max_iter : int, default=100_000
         Limit of sweeps of coordinate descent, or of iterations of proximal gradient.
-    coef_init : array-like of shape (n_features,), optional
+    coef_init : array-like of shape (n_features,) or (n_classes, n_features), optional
         Weights to start from, zeros by default.
-    intercept_init : float, default=0.0
+    intercept_init : float or array-like of shape (n_classes,), default=0.0
         The intercept to start from, with `coef_init`.
     n_threads : int, optional
         Threads; by default as many as OpenMP is allowed. The answer does not depend on it.
@@ -91,7 +96,8 @@ def solve(
     Returns
     -------
     Solution
-        Weights, dual point, gap, status and history.
+        Weights, dual point, gap, status and history; with the multinomial loss `coef` is
+        (n_classes, n_features), `intercept` (n_classes,) and `dual_point` (n_classes, n_samples).
 
     Raises
     ------
@@ -124,8 +130,7 @@ def solve(
         max_iter=max_iter,
         n_threads=n_threads,
     )
-    check_finite(intercept_init, "intercept_init")
-    task = as_task(
+    task = as_any_task(
         X,
         y,
         loss,
@@ -138,7 +143,7 @@ def solve(
         standardize,
         delta,
     )
-    start = None if coef_init is None else as_start(coef_init, task.design.shape[1])
+    start = None if coef_init is None else as_start(coef_init, task.coef_shape)
     solution = task.solve(
         alpha,
         l1_ratio,
@@ -146,7 +151,7 @@ def solve(
         tol=tol,
         max_iter=max_iter,
         coef_init=start,
-        intercept_init=intercept_init,
+        intercept_init=as_intercept(intercept_init, task.coef_shape),
     )
     if solution.interruption is not None:
         raise solution.interruption
@@ -157,7 +162,7 @@ def alpha_max(
     X: Any,
     y: Any,
     *,
-    loss: LossName = "squared",
+    loss: AnyLossName = "squared",
     l1_ratio: float = 1.0,
     fit_intercept: bool = True,
     positive: bool = False,
@@ -199,7 +204,7 @@ def alpha_max(
         delta=delta,
         n_threads=n_threads,
     )
-    task = as_task(
+    task = as_any_task(
         X,
         y,
         loss,
@@ -286,7 +291,7 @@ sample_weight, offset, n_threads
         standardize,
         delta,
     )
-    weights = as_start(coef, task.design.shape[1])
+    weights = as_start(coef, task.coef_shape)
     if positive and (weights < 0).any():
         raise ValueError(f"coef must not be negative for positive=True, got {weights.min()}.")
     if task.penalty_factor is not None:

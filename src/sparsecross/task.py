@@ -11,14 +11,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from . import _solvers
-from ._inputs import (
-    Floats,
-    as_design,
-    as_offset,
-    as_penalty_factor,
-    as_sample_weight,
-    as_target,
-)
+from ._inputs import Floats
 from .solution import SOLVERS, Certificate, Look, OnLook, Round, Solution, SolverName, chosen
 
 LossName = Literal["squared", "logistic", "huber", "absolute", "poisson"]
@@ -44,8 +37,59 @@ RULES: dict[str, list[Any]] = {
 }
 
 
+class PenalisedTask:
+    """What the tasks of one margin and of several share: their penalty. Each has these fields."""
+
+    design: _solvers.Design
+    sample_weight: Floats | None
+    penalty_factor: Floats | None
+    fit_intercept: bool
+    positive: bool
+    n_threads: int | None
+    standardize: bool
+
+    def _problem(self, l1: float, l2: float) -> Any:
+        """State the problem at one strength to the compiled solvers."""
+        raise NotImplementedError
+
+    @cached_property
+    def column_scale(self) -> Floats | None:
+        """Standard deviations of the columns where the penalty is to be in their units."""
+        if not self.standardize:
+            return None
+        return _solvers.column_deviations(
+            self.design, self.sample_weight, self.fit_intercept, self.n_threads or 0
+        )
+
+    def penalty(self, coef: Floats, alpha: float, l1_ratio: float) -> float:
+        """Return what weights (..., p) cost at this alpha."""
+        used = np.nonzero(coef)
+        w, columns = coef[used], used[-1]
+        if self.column_scale is not None:
+            w = w * self.column_scale[columns]
+        each = l1_ratio * np.abs(w) + 0.5 * (1.0 - l1_ratio) * w**2
+        factor = 1.0 if self.penalty_factor is None else self.penalty_factor[columns]
+        return float(alpha * np.sum(factor * each))
+
+    def alpha_max(self, l1_ratio: float = 1.0) -> float:
+        """Return the smallest alpha at which every penalised weight is 0."""
+        if l1_ratio == 0:
+            raise ValueError("alpha_max does not exist for l1_ratio=0: L2 never reaches 0 exactly.")
+        strength: float = self._problem(1.0, 0.0).largest_strength()
+        if self.positive and not strength > 0:
+            raise ValueError(
+                "alpha_max does not exist: positive=True and no column is positively correlated "
+                "with y."
+            )
+        return strength / l1_ratio
+
+    def default_alpha(self, l1_ratio: float = 1.0) -> float:
+        """Return alpha_max / 100, or 1 where nothing correlates and every strength is alike."""
+        return self.alpha_max(l1_ratio) / DEFAULT_ALPHA_RATIO or 1.0
+
+
 @dataclass(frozen=True)
-class Task:
+class Task(PenalisedTask):
     """Everything of an L1 problem but the strength of its penalty; arrays checked and prepared."""
 
     design: _solvers.Design
@@ -59,6 +103,11 @@ class Task:
     offset: Floats | None = None
     standardize: bool = False
     delta: float = DEFAULT_DELTA
+
+    @property
+    def coef_shape(self) -> tuple[int, ...]:
+        """The shape of the weights."""
+        return (self.design.shape[1],)
 
     @property
     def _of_differences(self) -> bool:
@@ -85,15 +134,6 @@ class Task:
         if self._of_differences and self.offset is not None:
             target = target - self.offset
         return target - self._centre if self._centre else target
-
-    @cached_property
-    def column_scale(self) -> Floats | None:
-        """Standard deviations of the columns where the penalty is to be in their units."""
-        if not self.standardize:
-            return None
-        return _solvers.column_deviations(
-            self.design, self.sample_weight, self.fit_intercept, self.n_threads or 0
-        )
 
     def _problem(self, l1: float, l2: float) -> _solvers.Problem:
         return _solvers.Problem(
@@ -122,36 +162,10 @@ class Task:
         """Psat, the loss of perfect margins."""
         return self._problem(1.0, 0.0).saturated()
 
-    def penalty(self, coef: Floats, alpha: float, l1_ratio: float) -> float:
-        """Return what weights cost at this alpha."""
-        used = np.flatnonzero(coef)
-        w = coef[used]
-        if self.column_scale is not None:
-            w = w * self.column_scale[used]
-        each = l1_ratio * np.abs(w) + 0.5 * (1.0 - l1_ratio) * w**2
-        factor = 1.0 if self.penalty_factor is None else self.penalty_factor[used]
-        return float(alpha * np.sum(factor * each))
-
     def margins(self, coef: Floats, intercept: float) -> Floats:
         """Xw + b, and the offset, of every row."""
         margins = self.design.product(coef, self.n_threads or 0) + intercept
         return margins if self.offset is None else margins + self.offset
-
-    def alpha_max(self, l1_ratio: float = 1.0) -> float:
-        """Return the smallest alpha at which every penalised weight is 0."""
-        if l1_ratio == 0:
-            raise ValueError("alpha_max does not exist for l1_ratio=0: L2 never reaches 0 exactly.")
-        strength = self._problem(1.0, 0.0).largest_strength()
-        if self.positive and not strength > 0:
-            raise ValueError(
-                "alpha_max does not exist: positive=True and no column is positively correlated "
-                "with y."
-            )
-        return strength / l1_ratio
-
-    def default_alpha(self, l1_ratio: float = 1.0) -> float:
-        """Return alpha_max / 100, or 1 where nothing correlates and every strength is alike."""
-        return self.alpha_max(l1_ratio) / DEFAULT_ALPHA_RATIO or 1.0
 
     def solve(
         self,
@@ -207,79 +221,3 @@ class Task:
         gap = 0.0 if primal <= dual else primal - dual
         saturated = problem.saturated()
         return Certificate(primal + saturated, dual + saturated, gap, gap / problem.scale())
-
-
-def check_target(
-    loss: LossName,
-    target: Floats,
-    weight: Floats | None,
-    offset: Floats | None,
-    fit_intercept: bool,
-) -> None:
-    """Raise a ValueError unless the loss is defined for these targets and offsets."""
-    seen = target if weight is None else target[weight > 0]
-    if loss == "logistic":
-        if not np.isin(target, (-1.0, 1.0)).all():
-            bad = target[~np.isin(target, (-1.0, 1.0))][0]
-            raise ValueError(f"y must hold -1 and +1 for loss='logistic', got {bad}.")
-        if (seen == seen[0]).all():
-            raise ValueError(
-                "y must hold both -1 and +1 with positive weight for loss='logistic', "
-                f"got only {seen[0]}."
-            )
-    if loss == "poisson":
-        if (target < 0).any():
-            raise ValueError(
-                f"y must not be negative for the Poisson loss, got {target.min()}: it counts."
-            )
-        if fit_intercept and not seen.any():
-            raise ValueError(
-                "y must hold a positive target of positive weight for the Poisson loss with an "
-                "intercept, got only 0: no intercept is best."
-            )
-        if offset is not None and offset.max() > MAX_LOG_RATE:
-            raise ValueError(
-                f"offset must be at most {MAX_LOG_RATE:g} for the Poisson loss, as exp(offset) "
-                f"must be finite, got {offset.max()}."
-            )
-
-
-def as_task(
-    X: Any,
-    y: Any,
-    loss: LossName,
-    sample_weight: Any,
-    penalty_factor: Any,
-    fit_intercept: bool,
-    positive: bool,
-    n_threads: int | None,
-    offset: Any,
-    standardize: bool,
-    delta: float,
-) -> Task:
-    """Check arrays, as they come from users, and state the problem."""
-    design = as_design(X, "columns", n_threads)
-    n_samples, n_features = design.shape
-    target = as_target(y, n_samples)
-    weight = as_sample_weight(sample_weight, target)
-    shifts = as_offset(offset, n_samples)
-    check_target(loss, target, weight, shifts, fit_intercept)
-    return Task(
-        design,
-        target,
-        loss,
-        weight,
-        as_penalty_factor(penalty_factor, n_features),
-        fit_intercept,
-        positive,
-        n_threads,
-        shifts,
-        standardize,
-        delta,
-    )
-
-
-def check_finite(value: float, name: str) -> None:
-    """Refuse NaN and infinity."""
-    if not np.isfinite(value):
-        raise ValueError(f"{name} must be finite, got {value}.")

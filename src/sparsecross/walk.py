@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from ._inputs import Floats
+from .multinomial import AnyTask
 from .solution import Solution, SolverName
-from .task import Task
 
 GRID_RULES: dict[str, list[Any]] = {
     "alphas": ["array-like", None],
@@ -52,26 +52,26 @@ class Walk:
 
     Parameters
     ----------
-    task : Task
+    task : Task or MultinomialTask
         The problem.
     l1_ratio : float, default=1.0
         ρ, the share of the L1 part.
     solver : {"auto", "cd", "ista", "fista"}, default="auto"
         As of :func:`solve`.
-    coef : ndarray of shape (n_features,), optional
+    coef : ndarray of the shape of the weights, optional
         Where to start, zeros by default.
-    intercept : float, default=0.0
+    intercept : float or ndarray of shape (n_classes,), default=0.0
         The intercept there.
     """
 
     def __init__(
         self,
-        task: Task,
+        task: AnyTask,
         l1_ratio: float = 1.0,
         *,
         solver: SolverName = "auto",
         coef: Floats | None = None,
-        intercept: float = 0.0,
+        intercept: Any = 0.0,
     ) -> None:
         self._task = task
         self._l1_ratio = l1_ratio
