@@ -199,7 +199,7 @@ def test_restricted_encoder_is_the_encoder_restricted(problem, random, unknown):
     want = lists_of(scipy.sparse.csr_matrix(cross.transform(arrow(rows, fields))[:, columns]))
     assert lists_of(small.transform(arrow(rows, fields))) == want
     assert (small.get_feature_names_out() == cross.get_feature_names_out()[columns]).all()
-    needed = {d.name for d in small._dictionaries}
+    needed = {d.name for d in small._learnt.dictionaries}
     fewer = {f: kind for f, kind in fields.items() if f in needed}
     if fewer:
         assert lists_of(small.transform(arrow(rows, fewer))) == want
@@ -271,7 +271,7 @@ def test_collisions_are_counted_by_brute_force():
     slots = []
     levels = FeatureCross([], n_bits=8).fit(X)
     hashes = [
-        levels._hashed_fields(list(crossing.read_array(X, range(3), levels._names)))[0][i]
+        levels._learnt.read(list(crossing.read_array(X, range(3), levels._names)))[0][i]
         for i in range(3)
     ]
     values = [np.unique(X[:, i]) for i in range(3)]
@@ -463,7 +463,7 @@ def test_set_output_of_a_dense_frame_says_no():
 def test_buckets_count_edges_at_or_below(values, n_buckets):
     table = pd.DataFrame({"v": np.array(values)})
     cross = FeatureCross([], buckets={"v": n_buckets}).fit(table)
-    edges = cross._dictionaries[0].values
+    edges = cross._learnt.dictionaries[0].values
     assert len(edges) < n_buckets
     ranked = sorted(values)
     for e in edges.tolist():

@@ -1,7 +1,7 @@
 """FeatureCross: tables to the sparse columns of their categories and crosses of categories."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -16,16 +16,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sparsecross import _solvers
-from sparsecross.dictionaries import (
-    Codes,
-    Dictionary,
-    learn,
-    learn_buckets,
-    one_row,
-)
 from sparsecross.fields import Column, is_table, read_array, read_table, table_names
-from sparsecross.learnt import Lookup, rebuilt, restricted, state_of
+from sparsecross.hashing import HashedColumns, learn_hashed
+from sparsecross.keyed import learn_keyed
+from sparsecross.learnt import LearntColumns, rebuilt, state_of
 from sparsecross.parameters import (
     Crosses,
     bucket_numbers,
@@ -36,8 +30,6 @@ from sparsecross.parameters import (
 
 # Beyond this many columns or entries, indices are 64-bit.
 _INDEX_LIMIT = int(np.iinfo(np.int32).max)
-_KEY_LIMIT = 2**63
-_FIRST = np.zeros(1, np.int32)  # the codes of one row whose only category is number 0
 
 
 class FeatureCross(TransformerMixin, BaseEstimator):
@@ -124,14 +116,9 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         self.n_threads = n_threads
 
     # Fitted state, beside the public attributes:
-    #   _names         names of all fields of the fit's table
-    #   _dictionaries  of each field in use; with n_bits they hold no categories (but edges)
-    #   _terms         tuples of positions in _dictionaries: one field (levels) or several
-    #   _keys          of each term its sorted keys, None where all possible ones have a column;
-    #                  with n_bits nothing
-    #   _kept          with n_bits and min_count > 1 a bit for each column: whether it is in use
-    #   _selected      whether this is a part of a fitted encoder
-    #   _lookup        tables over _keys, built when first needed
+    _names: list[str]  # of all fields of the fit's table
+    _learnt: LearntColumns
+    _selected: bool  # whether this is a part of a fitted encoder
 
     def fit(self, X: Any, y: object = None) -> Self:
         """Learn the categories and combinations of a table.
@@ -195,15 +182,14 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             If fields are missing or too many, a field holds another kind of values than at fit,
             or with handle_unknown="error" a value that was not seen.
         """
-        check_is_fitted(self, "_terms")
-        columns, n_rows = self._read(X, [d.position for d in self._dictionaries])
-        if self.n_bits is not None:
-            return self._hash(*self._hashed_fields(columns), n_rows)
-        fields = [
-            d.codes(c, self.handle_unknown)
-            for d, c in zip(self._dictionaries, columns, strict=True)
-        ]
-        return self._rows(fields, n_rows)
+        check_is_fitted(self, "_learnt")
+        learnt, how = self._learnt, (_INDEX_LIMIT, self.n_threads or 0)
+        columns, n_rows = self._read(X, [d.position for d in learnt.dictionaries])
+        if isinstance(learnt, HashedColumns):
+            rows = learnt.rows(learnt.read(columns), n_rows, *how)
+        else:
+            rows = learnt.rows(learnt.read(columns, self.handle_unknown), n_rows, *how)
+        return _csr(rows, n_rows, learnt.n_columns)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Return the names of the columns: field_value, joined by blanks in crosses.
@@ -223,7 +209,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         ValueError
             If input_features are not the fields' names.
         """
-        check_is_fitted(self, "_terms")
+        check_is_fitted(self, "_learnt")
         names = self._names
         if input_features is not None:
             given = [str(name) for name in np.asarray(input_features, dtype=object)]
@@ -235,19 +221,20 @@ class FeatureCross(TransformerMixin, BaseEstimator):
                     f"({len(names)}), got {len(given)}"
                 )
             names = given
-        if self.n_bits is not None:
-            return np.array(self._names_of(range(2**self.n_bits)), dtype=object)
+        learnt = self._learnt
+        if isinstance(learnt, HashedColumns):
+            return np.array(self._names_of(range(learnt.n_columns)), dtype=object)
         labels: dict[tuple[int, int], str] = {}
 
         def label(place: int, code: int) -> str:
             found = labels.get((place, code))
             if found is None:
-                d = self._dictionaries[place]
+                d = learnt.dictionaries[place]
                 found = labels[place, code] = f"{names[d.position]}_{d.label(code)}"
             return found
 
         out: list[str] = []
-        for term, codes in zip(self._terms, self._codes_of_keys(), strict=True):
+        for term, codes in zip(learnt.terms, learnt.codes_of_keys(), strict=True):
             for row in zip(*(c.tolist() for c in codes), strict=True):
                 parts = (label(f, c) for f, c in zip(term, row, strict=True))
                 out.append(" ".join(parts))
@@ -255,7 +242,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
 
     def _names_of(self, columns: Iterable[int]) -> list[str]:
         """Return the names of some columns, without those of 2^n_bits hashed ones."""
-        if self.n_bits is not None:
+        if isinstance(self._learnt, HashedColumns):
             return [f"hash{j}" for j in columns]
         names = self.get_feature_names_out()
         return [names[j] for j in columns]
@@ -268,12 +255,6 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-    def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = dict(super().__getstate__())
-        if "_lookup" in state:
-            state["_lookup"] = Lookup()
-        return state
 
     # Reading
 
@@ -335,176 +316,44 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         several = [c.offsets is not None for c in columns]
         crosses = resolved_crosses(self.crosses, self._names, several)
         terms = [(i,) for i in range(len(columns))] + crosses
-        self._lookup = Lookup()
-        self._kept: NDArray[np.uint8] | None = None
-        if self.n_bits is not None:
-            return self._fit_hashed(columns, n_buckets, terms, n_rows, with_rows=with_rows)
-
-        # With handle_unknown="error" rare values must stay known, so they stay in dictionaries.
-        rare = self.min_count if self.handle_unknown == "ignore" else 1
-        dictionaries: list[Dictionary] = []
-        fields: list[Codes] = []
-        for i, (column, name) in enumerate(zip(columns, self._names, strict=True)):
-            if i in n_buckets:
-                found = learn_buckets(column, name, i, n_buckets[i], self.numeric_nulls)
-                codes, offsets = found.codes(column, "ignore")
-            else:
-                found, codes, offsets = learn(column, name, i, rare)
-            dictionaries.append(found)
-            fields.append((codes, offsets))
-        cardinalities = [d.cardinality for d in dictionaries]
-        for cross in crosses:
-            self._check_range(cross, cardinalities)
-        keys = _solvers.learn_keys(
-            [list(t) for t in terms],
-            cardinalities,
-            fields,
-            n_rows,
-            int(self.min_count),
-            self.n_threads or 0,
-        )
-        self._dictionaries, self._terms = dictionaries, terms
-        self._keys: list[NDArray[np.uint64] | None] = [
-            None if len(t) == 1 and len(k) == cardinalities[t[0]] else k
-            for t, k in zip(terms, keys, strict=True)
-        ]
+        n_threads = self.n_threads or 0
         self.collisions_: int | None = None
-        return self._rows(fields, n_rows) if with_rows else None
-
-    def _rows(self, fields: list[Codes], n_rows: int) -> Any:
-        found = self._table.of_rows(fields, n_rows, _INDEX_LIMIT, self.n_threads or 0)
-        return _csr(found, n_rows, self._n_columns)
-
-    def _check_range(self, cross: tuple[int, ...], cardinalities: list[int]) -> None:
-        product = 1
-        for i in cross:
-            product *= cardinalities[i]
-        if product > _KEY_LIMIT:
-            sizes = ", ".join(f"{self._names[i]!r}: {cardinalities[i]}" for i in cross)
-            raise ValueError(
-                f"crosses: the product of the cardinalities of {sizes} is {product}, beyond 2^63, "
-                "where exact keys end; use n_bits to hash the columns"
+        if self.n_bits is not None:
+            hashed, hashes, self.collisions_ = learn_hashed(
+                columns,
+                self._names,
+                n_buckets,
+                terms,
+                n_rows,
+                n_bits=int(self.n_bits),
+                min_count=int(self.min_count),
+                numeric_nulls=self.numeric_nulls,
+                index_limit=_INDEX_LIMIT,
+                n_threads=n_threads,
             )
-
-    # Hashed columns
-
-    def _fit_hashed(
-        self,
-        columns: list[Column],
-        n_buckets: dict[int, int],
-        terms: list[tuple[int, ...]],
-        n_rows: int,
-        *,
-        with_rows: bool,
-    ) -> Any:
-        self._keys = []
-        self._terms = terms
-        found = []
-        for i, (column, name) in enumerate(zip(columns, self._names, strict=True)):
-            if i in n_buckets:
-                found.append(learn_buckets(column, name, i, n_buckets[i], self.numeric_nulls))
-            else:
-                found.append(learn(column, name, i, 1)[0])
-        self._dictionaries = [
-            d if d.kind == "bucket" else replace(d.only(np.zeros(0, np.int64)), has_null=False)
-            for d in found
-        ]
-        hashes, fields = self._hashed_fields(columns)
-        assert self.n_bits is not None
-        self.collisions_ = _solvers.hash_collisions(
-            [list(t) for t in terms], hashes, fields, n_rows, self.n_bits, self.n_threads or 0
-        )
-        if self.min_count > 1:
-            slots = self._hash(hashes, fields, n_rows).indices
-            counts = np.bincount(slots, minlength=2**self.n_bits)
-            self._kept = np.packbits(counts >= self.min_count, bitorder="little")
-        return self._hash(hashes, fields, n_rows) if with_rows else None
-
-    def _hashed_fields(self, columns: list[Column]) -> tuple[list[NDArray[np.uint64]], list[Codes]]:
-        """Return the hashes of the categories that occur in each column, and the codes."""
-        found = [self._hashed_field(d, c) for d, c in zip(self._dictionaries, columns, strict=True)]
-        return [hashes for hashes, _ in found], [codes for _, codes in found]
-
-    def _hashed_field(self, known: Dictionary, column: Column) -> tuple[NDArray[np.uint64], Codes]:
-        """Do it for one column.
-
-        The tokens of a list-valued field are numbered by their hashes, so that the order in
-        which a row's tokens are crossed is the same in every table.
-        """
-        if known.kind == "bucket":
-            here = replace(known, has_null=self.numeric_nulls == "indicator")
-            codes, offsets = here.codes(column, "ignore")
+            self._learnt = hashed
+            if not with_rows:
+                return None
+            rows = hashed.rows(hashes, n_rows, _INDEX_LIMIT, n_threads)
         else:
-            # Whether the column's kind fits is what looking its entries up finds out.
-            known.codes(column, "ignore")
-            here, codes, offsets = learn(column, known.name, known.position, 1)
-            if known.several and offsets is None:
-                codes, offsets = known.codes(column, "ignore")
-        values = here.hashes()
-        if offsets is not None:
-            order = np.argsort(values)
-            place = np.empty(len(order), np.int32)
-            place[order] = np.arange(len(order), dtype=np.int32)
-            values = values[order]
-            offsets, codes = _solvers.make_sets(offsets, place[codes])
-        return values, (codes, offsets)
-
-    def _hash(self, hashes: list[NDArray[np.uint64]], fields: list[Codes], n_rows: int) -> Any:
-        assert self.n_bits is not None
-        found = self._hashed_columns(hashes, fields, n_rows)
-        return _csr(found, n_rows, 2**self.n_bits)
-
-    def _hashed_columns(
-        self, hashes: list[NDArray[np.uint64]], fields: list[Codes], n_rows: int
-    ) -> tuple[NDArray[Any], ...]:
-        assert self.n_bits is not None
-        return _solvers.hash_columns(
-            [list(t) for t in self._terms],
-            hashes,
-            fields,
-            n_rows,
-            self.n_bits,
-            self._kept,
-            _INDEX_LIMIT,
-            self.n_threads or 0,
-        )
+            keyed, codes = learn_keyed(
+                columns,
+                self._names,
+                n_buckets,
+                terms,
+                n_rows,
+                min_count=int(self.min_count),
+                unknown=self.handle_unknown,
+                numeric_nulls=self.numeric_nulls,
+                n_threads=n_threads,
+            )
+            self._learnt = keyed
+            if not with_rows:
+                return None
+            rows = keyed.rows(codes, n_rows, _INDEX_LIMIT, n_threads)
+        return _csr(rows, n_rows, self._learnt.n_columns)
 
     # For the rest of the package
-
-    @property
-    def _sizes(self) -> list[int]:
-        """The number of columns of each term."""
-        return [
-            self._dictionaries[t[0]].cardinality if k is None else len(k)
-            for t, k in zip(self._terms, self._keys, strict=True)
-        ]
-
-    @property
-    def _n_columns(self) -> int:
-        return 2**self.n_bits if self.n_bits is not None else sum(self._sizes)
-
-    @property
-    def _table(self) -> _solvers.Columns:
-        if self._lookup.columns is None:
-            self._lookup.columns = _solvers.Columns(
-                [list(t) for t in self._terms],
-                [d.cardinality for d in self._dictionaries],
-                self._keys,
-            )
-        return self._lookup.columns
-
-    def _codes_of_keys(self) -> list[list[NDArray[np.int64]]]:
-        """Take the keys of each term apart: for each of its fields, the code in every key."""
-        out = []
-        for term, keys in zip(self._terms, self._keys, strict=True):
-            size = self._dictionaries[term[0]].cardinality
-            rest = np.arange(size, dtype=np.uint64) if keys is None else keys
-            codes = []
-            for field in reversed(term[1:]):
-                rest, code = np.divmod(rest, np.uint64(self._dictionaries[field].cardinality))
-                codes.append(code.astype(np.int64))
-            out.append([rest.astype(np.int64), *reversed(codes)])
-        return out
 
     def _restricted(self, columns: ArrayLike) -> "FeatureCross":
         """Return the encoder whose columns are these of this one's, and which holds no others.
@@ -527,8 +376,16 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         ValueError
             If columns are not strictly increasing column numbers, or the columns are hashed.
         """
-        check_is_fitted(self, "_terms")
-        return restricted(self, columns)
+        check_is_fitted(self, "_learnt")
+        if isinstance(self._learnt, HashedColumns):
+            raise ValueError("hashed columns (n_bits) cannot be restricted: there is no dictionary")
+        out = type(self)(**self.get_params(deep=False))
+        out._learnt = self._learnt.restricted(columns, keep_values=self.handle_unknown == "error")
+        out.n_features_in_ = self.n_features_in_
+        if hasattr(self, "feature_names_in_"):
+            out.feature_names_in_ = self.feature_names_in_
+        out._names, out._selected, out.collisions_ = self._names, True, None
+        return out
 
     def _encode_one(self, row: Mapping[str, object]) -> list[int]:
         """Return the columns of one row, given as field name to value (or list of values).
@@ -536,32 +393,16 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         They are those of transform for a table of this one row. Raises ValueError as transform
         does.
         """
-        dictionaries = self._dictionaries
+        learnt = self._learnt
         if len(row) != len(self._names) and not self._selected:
             raise ValueError(f"row must have the fields {self._names}, got {list(row)}")
         try:
-            values = [row[d.name] for d in dictionaries]
+            values = [row[d.name] for d in learnt.dictionaries]
         except KeyError as error:
             raise ValueError(f"row lacks the field {error.args[0]!r}") from None
-        if self.n_bits is None:
-            unknown = self.handle_unknown
-            return self._table.of_row(
-                [d.code(v, unknown) for d, v in zip(dictionaries, values, strict=True)]
-            )
-        hashes: list[NDArray[np.uint64]] = []
-        fields: list[Codes] = []
-        for d, value in zip(dictionaries, values, strict=True):
-            known = d.hash_of(value)
-            if known is not None:
-                hashes.append(known)
-                fields.append((_FIRST, None))
-            else:
-                one, codes = self._hashed_field(d, one_row(value, d.name))
-                hashes.append(one)
-                fields.append(codes)
-        _, indices, _ = self._hashed_columns(hashes, fields, 1)
-        found: list[int] = indices.tolist()
-        return found
+        if isinstance(learnt, HashedColumns):
+            return learnt.row(values, _INDEX_LIMIT, self.n_threads or 0)
+        return learnt.row(values, self.handle_unknown)
 
     def _memory(self) -> dict[str, int]:
         """Return the bytes of the fitted parts.
@@ -569,20 +410,31 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         "names" are the dictionaries, edges and names of fields; "crosses" the keys and the
         tables over them, which are built here if they were not yet.
         """
-        check_is_fitted(self, "_terms")
-        names = sum(d.nbytes for d in self._dictionaries)
+        check_is_fitted(self, "_learnt")
+        names = sum(d.nbytes for d in self._learnt.dictionaries)
         names += sum(len(name.encode()) for name in self._names)
-        crosses = sum(k.nbytes for k in self._keys if k is not None)
-        if self.n_bits is None:
-            crosses += self._table.table_bytes
-        if self._kept is not None:
-            crosses += self._kept.nbytes
-        return {"names": names, "crosses": crosses}
+        return {"names": names, "crosses": self._learnt.nbytes}
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what rebuilds this fitted encoder: JSON-able values, and arrays by name."""
-        check_is_fitted(self, "_terms")
-        return state_of(self)
+        check_is_fitted(self, "_learnt")
+        learnt, arrays = state_of(self._learnt)
+        parameters = self.get_params(deep=False)
+        del parameters["n_threads"]  # the machine's matter, not the model's
+        if not isinstance(self.crosses, str):
+            parameters["crosses"] = [[_plain(f) for f in cross] for cross in self.crosses]
+        if isinstance(self.buckets, Mapping):
+            parameters["buckets"] = [[_plain(f), int(k)] for f, k in self.buckets.items()]
+        for name in ("min_count", "n_bits", "buckets"):
+            parameters[name] = _plain(parameters[name])
+        meta = {
+            "parameters": parameters,
+            "names": list(self._names),
+            "named": hasattr(self, "feature_names_in_"),
+            "selected": self._selected,
+            "collisions": self.collisions_,
+        }
+        return meta | learnt, arrays
 
     @classmethod
     def _from_state(
@@ -593,9 +445,41 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         Everything is checked: ValueError where meta or arrays are not those of an encoder.
         """
         try:
-            return rebuilt(cls, meta, arrays)
+            return cls._rebuilt(meta, arrays)
         except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise ValueError(f"not the state of a FeatureCross: {error!r}") from error
+
+    @classmethod
+    def _rebuilt(
+        cls, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    ) -> "FeatureCross":
+        """Do it; any error tells of a state that is none."""
+        parameters = dict(meta["parameters"])
+        if not isinstance(parameters["crosses"], str):
+            parameters["crosses"] = [tuple(cross) for cross in parameters["crosses"]]
+        if isinstance(parameters["buckets"], list):
+            parameters["buckets"] = dict(parameters["buckets"])
+        out = cls(**parameters)
+        out._check_parameters()
+        names = list(meta["names"])
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError("the names of fields must be strings")
+        out._names = names
+        out.n_features_in_ = len(names)
+        if meta["named"]:
+            out.feature_names_in_ = np.array(names, dtype=object)
+        out._selected = bool(meta["selected"])
+        collisions = meta["collisions"]
+        out.collisions_ = None if collisions is None else int(collisions)
+        out._learnt = rebuilt(
+            meta,
+            arrays,
+            names,
+            n_bits=out.n_bits,
+            numeric_nulls=out.numeric_nulls,
+            selected=out._selected,
+        )
+        return out
 
 
 def _csr(arrays: tuple[NDArray[Any], ...], n_rows: int, n_columns: int) -> Any:
@@ -605,3 +489,7 @@ def _csr(arrays: tuple[NDArray[Any], ...], n_rows: int, n_columns: int) -> Any:
     out = kind(arrays, shape=(n_rows, n_columns), copy=False)
     out.has_canonical_format = True
     return out
+
+
+def _plain(value: Any) -> Any:
+    return int(value) if isinstance(value, Integral) else value

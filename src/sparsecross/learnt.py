@@ -1,97 +1,22 @@
-"""A fitted FeatureCross as data: fewer of its columns, its state as arrays, and back."""
+"""What an encoder has learnt as JSON-able values and arrays, and back with every check."""
 
 from collections.abc import Mapping
-from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from sparsecross import _solvers
 from sparsecross.dictionaries import Dictionary, check_state
+from sparsecross.hashing import HashedColumns
+from sparsecross.keyed import KeyedColumns, Term
 from sparsecross.parameters import MAX_FIELDS, check_choice, check_integer
 
-if TYPE_CHECKING:
-    from sparsecross.crossing import FeatureCross
+LearntColumns = KeyedColumns | HashedColumns
 
 
-class Lookup:
-    """Holds the look-up tables once they are built; using an encoder leaves it as it was."""
-
-    columns: _solvers.Columns | None = None
-
-
-def restricted(encoder: "FeatureCross", columns: ArrayLike) -> "FeatureCross":
-    """Return the encoder whose columns are these of another one's; see its `_restricted`."""
-    if encoder.n_bits is not None:
-        raise ValueError("hashed columns (n_bits) cannot be restricted: there is no dictionary")
-    wanted = np.asarray(columns)
-    if wanted.size == 0:
-        wanted = np.zeros(0, np.int64)
-    if wanted.ndim != 1 or wanted.dtype.kind not in "iu":
-        raise ValueError("columns must be a one-dimensional array of integers")
-    starts = np.concatenate([[0], np.cumsum(encoder._sizes, dtype=np.int64)])
-    if len(wanted) and (
-        wanted[0] < 0 or wanted[-1] >= starts[-1] or (wanted[1:] <= wanted[:-1]).any()
-    ):
-        raise ValueError(f"columns must increase strictly and lie between 0 and {starts[-1] - 1}")
-    bounds = np.searchsorted(wanted, starts)
-    surviving: list[tuple[tuple[int, ...], list[NDArray[np.int64]]]] = []
-    for t, (term, codes) in enumerate(zip(encoder._terms, encoder._codes_of_keys(), strict=True)):
-        chosen = wanted[bounds[t] : bounds[t + 1]] - starts[t]
-        if len(chosen):
-            surviving.append((term, [c[chosen] for c in codes]))
-
-    places: dict[int, NDArray[np.int64]] = {}  # of each field in use, old codes to new
-    dictionaries = []
-    for f, d in enumerate(encoder._dictionaries):
-        used = [c for term, codes in surviving for i, c in zip(term, codes, strict=True) if i == f]
-        if not used:
-            continue
-        kept = np.unique(np.concatenate(used))
-        if encoder.handle_unknown == "error" or d.kind == "bucket":
-            kept = np.arange(d.cardinality)
-        places[f] = np.full(d.cardinality, -1, np.int64)
-        places[f][kept] = np.arange(len(kept))
-        dictionaries.append(d.only(kept))
-    number = {f: i for i, f in enumerate(places)}
-
-    out = type(encoder)(**encoder.get_params(deep=False))
-    out.n_features_in_ = encoder.n_features_in_
-    if hasattr(encoder, "feature_names_in_"):
-        out.feature_names_in_ = encoder.feature_names_in_
-    out._names, out._selected, out._kept = encoder._names, True, None
-    out._lookup = Lookup()
-    out.collisions_ = None
-    out._dictionaries = dictionaries
-    out._terms = [tuple(number[f] for f in term) for term, _ in surviving]
-    out._keys = []
-    for term, codes in surviving:
-        keys = np.zeros(len(codes[0]), np.uint64)
-        for f, c in zip(term, codes, strict=True):
-            keys *= np.uint64(dictionaries[number[f]].cardinality)
-            keys += places[f][c].astype(np.uint64)
-        everything = len(term) == 1 and len(keys) == dictionaries[number[term[0]]].cardinality
-        out._keys.append(None if everything else keys)
-    return out
-
-
-def state_of(encoder: "FeatureCross") -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Return what rebuilds a fitted encoder: JSON-able values, and arrays by name."""
-    parameters = encoder.get_params(deep=False)
-    del parameters["n_threads"]  # the machine's matter, not the model's
-    if not isinstance(encoder.crosses, str):
-        parameters["crosses"] = [[_plain(f) for f in cross] for cross in encoder.crosses]
-    if isinstance(encoder.buckets, Mapping):
-        parameters["buckets"] = [[_plain(f), int(k)] for f, k in encoder.buckets.items()]
-    for name in ("min_count", "n_bits", "buckets"):
-        parameters[name] = _plain(parameters[name])
+def state_of(learnt: LearntColumns) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return what rebuilds learnt columns: JSON-able values, and arrays by name."""
     meta = {
-        "parameters": parameters,
-        "names": list(encoder._names),
-        "named": hasattr(encoder, "feature_names_in_"),
-        "selected": encoder._selected,
-        "collisions": encoder.collisions_,
         "fields": [
             {
                 "position": d.position,
@@ -99,46 +24,48 @@ def state_of(encoder: "FeatureCross") -> tuple[dict[str, Any], dict[str, NDArray
                 "several": d.several,
                 "has_null": d.has_null,
             }
-            for d in encoder._dictionaries
+            for d in learnt.dictionaries
         ],
-        "terms": [list(t) for t in encoder._terms],
+        "terms": [list(t) for t in learnt.terms],
     }
     arrays: dict[str, NDArray[Any]] = {}
-    for i, d in enumerate(encoder._dictionaries):
+    for i, d in enumerate(learnt.dictionaries):
         arrays[f"field{i}.values"] = d.values
         if d.blob is not None:
             arrays[f"field{i}.blob"] = d.blob
-    for t, keys in enumerate(encoder._keys):
+    if isinstance(learnt, HashedColumns):
+        if learnt.kept is not None:
+            arrays["kept"] = learnt.kept
+        return meta, arrays
+    for t, keys in enumerate(learnt.keys):
         if keys is not None:
             arrays[f"term{t}.keys"] = keys
-    if encoder._kept is not None:
-        arrays["kept"] = encoder._kept
     return meta, arrays
 
 
 def rebuilt(
-    cls: type["FeatureCross"], meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-) -> "FeatureCross":
-    """Rebuild an encoder from its state; any error tells of a state that is none."""
-    parameters = dict(meta["parameters"])
-    if not isinstance(parameters["crosses"], str):
-        parameters["crosses"] = [tuple(cross) for cross in parameters["crosses"]]
-    if isinstance(parameters["buckets"], list):
-        parameters["buckets"] = dict(parameters["buckets"])
-    out = cls(**parameters)
-    out._check_parameters()
-    names = list(meta["names"])
-    if not all(isinstance(name, str) for name in names):
-        raise ValueError("the names of fields must be strings")
-    out._names = names
-    out._lookup = Lookup()
-    out.n_features_in_ = len(names)
-    if meta["named"]:
-        out.feature_names_in_ = np.array(names, dtype=object)
-    out._selected = bool(meta["selected"])
-    collisions = meta["collisions"]
-    out.collisions_ = None if collisions is None else int(collisions)
-    out._dictionaries = []
+    meta: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    names: list[str],
+    *,
+    n_bits: int | None,
+    numeric_nulls: str,
+    selected: bool,
+) -> LearntColumns:
+    """Rebuild learnt columns from their state; any error tells of a state that is none.
+
+    Parameters
+    ----------
+    meta, arrays
+        As of `state_of`; the arrays are kept, not copied.
+    names : list of str
+        Of all fields of the fit's table.
+    n_bits, numeric_nulls
+        As of the encoder.
+    selected : bool
+        Whether only some of the fields are in use.
+    """
+    dictionaries = []
     for i, given in enumerate(meta["fields"]):
         position, kind = given["position"], given["kind"]
         check_integer("position", position, 0, len(names) - 1)
@@ -154,32 +81,33 @@ def rebuilt(
             bool(given["has_null"]),
             values,
             blob,
-            numeric_nulls=out.numeric_nulls,
+            numeric_nulls=numeric_nulls,
         )
         check_state(found)
-        out._dictionaries.append(found)
-    if not out._selected and [d.position for d in out._dictionaries] != list(range(len(names))):
+        dictionaries.append(found)
+    if not selected and [d.position for d in dictionaries] != list(range(len(names))):
         raise ValueError("the fields' positions must be 0, 1, ...")
-    out._terms = [tuple(term) for term in meta["terms"]]
-    out._kept = _vector(arrays["kept"], np.uint8) if "kept" in arrays else None
-    n = len(out._dictionaries)
-    for term in out._terms:
+    terms: list[Term] = [tuple(term) for term in meta["terms"]]
+    for term in terms:
         if not 1 <= len(term) <= MAX_FIELDS:
             raise ValueError(f"a term has 1 to {MAX_FIELDS} fields, got {term}")
         for f in term:
-            check_integer("field", f, 0, n - 1)
-    out._keys = []
-    if out.n_bits is not None:
-        if out._kept is not None and len(out._kept) != (2**out.n_bits + 7) // 8:
+            check_integer("field", f, 0, len(dictionaries) - 1)
+    if n_bits is not None:
+        kept = _vector(arrays["kept"], np.uint8) if "kept" in arrays else None
+        hashed = HashedColumns(dictionaries, terms, int(n_bits), kept)
+        if kept is not None and len(kept) != (hashed.n_columns + 7) // 8:
             raise ValueError("there must be one bit for each of the 2**n_bits columns")
-        return out
-    for t, term in enumerate(out._terms):
+        return hashed
+    keys: list[NDArray[np.uint64] | None] = []
+    for t, term in enumerate(terms):
         name = f"term{t}.keys"
         if name not in arrays and len(term) > 1:
             raise ValueError(f"{name} is missing")
-        out._keys.append(_vector(arrays[name], np.uint64) if name in arrays else None)
-    _ = out._table  # building the tables checks the keys
-    return out
+        keys.append(_vector(arrays[name], np.uint64) if name in arrays else None)
+    keyed = KeyedColumns(dictionaries, terms, keys)
+    _ = keyed.table  # building the tables checks the keys
+    return keyed
 
 
 def _vector(array: Any, dtype: type) -> NDArray[Any]:
@@ -192,7 +120,3 @@ def _vector(array: Any, dtype: type) -> NDArray[Any]:
     ):
         raise ValueError(f"an array must be one-dimensional, contiguous and {np.dtype(dtype)}")
     return array
-
-
-def _plain(value: Any) -> Any:
-    return int(value) if isinstance(value, Integral) else value
