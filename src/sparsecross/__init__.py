@@ -6,7 +6,8 @@ from .display import PathDisplay
 from .linear import ElasticNet, Lasso
 from .logistic import SparseLogisticRegression
 from .memory import MemoryReport
-from .path import Path, PathPoint, path
+from .path import path
+from .pathrecord import Path, PathPoint
 from .poisson import PoissonRegressor
 from .pruned import PrunedModel, load
 from .pruning import memory_report, prune, save

@@ -24,7 +24,8 @@ from .convergence import Ending, warn_if_short
 from .estimator import SparseLinearModel, Stated
 from .folds import Fold, as_folds
 from .multinomial import AnyTask
-from .path import Path, follow
+from .path import follow
+from .pathrecord import Path
 from .solution import Solution, unsolved
 from .walk import GRID_RULES, Walk, alpha_grid, as_alphas
 

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._inputs import Floats
 from .crossvalidation import CrossValidated, choose
-from .path import Path
+from .pathrecord import Path
 
 _N_COUNTS = 7  # ticks of the axis that counts weights
 

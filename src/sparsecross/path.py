@@ -1,29 +1,23 @@
-"""Paths: one problem at many strengths of the penalty, kept without the zeros."""
+"""Paths: one problem at many strengths of the penalty."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from numbers import Integral
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse as sp
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 from ._inputs import Floats, as_start
-from ._solvers import Status
-from .convergence import Ending, warn_if_short
+from .convergence import warn_if_short
 from .memory import pruned_weights_bytes
 from .multinomial import AnyTask
-from .solution import Solution, SolverName, chosen
+from .pathrecord import Path, PathRecord, StoppedBy
+from .solution import Solution, SolverName
 from .stating import ANY_LOSS, AnyLossName, as_any_task, as_intercept
 from .task import DEFAULT_DELTA, RULES
 from .walk import GRID_RULES, Walk, alpha_grid, as_alphas
-
-StoppedBy = Literal["max_nonzeros", "max_bytes", "interrupt"]
 
 _RULES: dict[str, list[Any]] = {
     **RULES,
@@ -32,227 +26,6 @@ _RULES: dict[str, list[Any]] = {
     "max_nonzeros": [Interval(Integral, 0, None, closed="left"), None],
     "max_bytes": [Interval(Integral, 1, None, closed="left"), None],
 }
-
-
-class PathPoint(NamedTuple):
-    """The solution at one strength of a path; its fields are those of `Path`, for one point.
-
-    `coef` is (n_features,), or (n_classes, n_features) with `intercept` (n_classes,).
-    """
-
-    alpha: float
-    coef: Floats
-    intercept: Any
-    primal: float
-    gap: float
-    relative_gap: float
-    n_iter: int
-    n_nonzero: int
-    n_bytes: int
-    deviance_explained: float
-    status: Status
-
-
-@dataclass(frozen=True, eq=False)
-class Path:
-    """Solutions along decreasing strengths of the penalty; `path[k]` is one, as a `PathPoint`.
-
-    Attributes
-    ----------
-    alphas : ndarray of shape (n_alphas,), float64
-        The strengths that were finished, decreasing.
-    l1_ratio : float
-        ρ, the share of the L1 part.
-    coefs : csc_array of shape (n_features, n_alphas), float64
-        The weights, a column for each strength; of the multinomial model n_classes * n_features,
-        one class after the other.
-    intercepts : ndarray of shape (n_alphas,) or (n_alphas, n_classes), float64
-        The intercepts, 0 without.
-    primals, gaps, relative_gaps : ndarray of shape (n_alphas,), float64
-        The objective, its proved distance from the optimum, and that in units of the objective at
-        zero weights.
-    n_iters : ndarray of shape (n_alphas,), int
-        Sweeps of coordinate descent at each strength.
-    statuses : list of Status
-        How the solver ended at each strength.
-    n_nonzeros : ndarray of shape (n_alphas,), int
-        Weights that are not 0.
-    n_bytes : ndarray of shape (n_alphas,), int
-        What the pruned model holds in memory: values, index of their columns, and intercepts.
-    deviance_explained : ndarray of shape (n_alphas,), float64
-        The share of the loss at zero penalised weights that the weights take away: R² of squared
-        loss, McFadden's of logistic loss, D² of Poisson's (losses less that of perfect margins).
-    solver : {"cd", "ista", "fista"}
-        The solver that was used.
-    stopped_by : {"max_nonzeros", "max_bytes", "interrupt"} or None
-        What cut the path short, if anything did.
-    n_classes : int or None
-        Of the multinomial model.
-    """
-
-    alphas: Floats
-    l1_ratio: float
-    coefs: sp.csc_array = field(repr=False)
-    intercepts: Floats = field(repr=False)
-    primals: Floats = field(repr=False)
-    gaps: Floats = field(repr=False)
-    relative_gaps: Floats = field(repr=False)
-    n_iters: npt.NDArray[np.int64] = field(repr=False)
-    statuses: list[Status] = field(repr=False)
-    n_nonzeros: npt.NDArray[np.int64] = field(repr=False)
-    n_bytes: npt.NDArray[np.int64] = field(repr=False)
-    deviance_explained: Floats = field(repr=False)
-    solver: str = "cd"
-    stopped_by: StoppedBy | None = None
-    n_classes: int | None = None
-
-    @property
-    def endings(self) -> list[Ending]:
-        """How the solver ended at each strength."""
-        return [
-            Ending(*each, self.solver)
-            for each in zip(self.n_iters, self.relative_gaps, self.statuses, strict=True)
-        ]
-
-    def __len__(self) -> int:
-        return len(self.alphas)
-
-    def __getitem__(self, k: int) -> PathPoint:
-        if not -len(self) <= k < len(self):
-            raise IndexError(f"the path has {len(self)} points, got {k}")
-        k %= len(self)
-        coef = self.coefs[:, [k]].toarray().ravel()
-        return PathPoint(
-            float(self.alphas[k]),
-            coef if self.n_classes is None else coef.reshape(self.n_classes, -1),
-            float(self.intercepts[k]) if self.n_classes is None else self.intercepts[k],
-            float(self.primals[k]),
-            float(self.gaps[k]),
-            float(self.relative_gaps[k]),
-            int(self.n_iters[k]),
-            int(self.n_nonzeros[k]),
-            int(self.n_bytes[k]),
-            float(self.deviance_explained[k]),
-            self.statuses[k],
-        )
-
-    def __iter__(self) -> Iterator[PathPoint]:
-        return (self[k] for k in range(len(self)))
-
-    def of_class(self, k: int) -> Path:
-        """Return the weights that the multinomial model has for one class along the path.
-
-        Parameters
-        ----------
-        k : int
-            The place of the class.
-
-        Returns
-        -------
-        Path
-            With `coefs`, `intercepts` and `n_nonzeros` of this class; the rest is of all classes.
-
-        Raises
-        ------
-        ValueError
-            If there is no such class.
-        """
-        n_classes = self.n_classes
-        if n_classes is None:
-            raise ValueError(f"k must not be given where the path has no classes, got {k}.")
-        if not 0 <= k < n_classes:
-            raise ValueError(f"k must be a class, a number from 0 to {n_classes - 1}, got {k}.")
-        n_features = self.coefs.shape[0] // n_classes
-        coefs = self.coefs[k * n_features : (k + 1) * n_features]
-        return replace(
-            self,
-            coefs=coefs,
-            intercepts=self.intercepts[:, k],
-            n_nonzeros=np.diff(coefs.indptr).astype(np.int64),
-            n_classes=None,
-        )
-
-
-class PathRecord:
-    """Collects solutions as a `Path` keeps them: without their zeros.
-
-    Parameters
-    ----------
-    task : Task or MultinomialTask
-        The problem.
-    l1_ratio : float
-        ρ, the share of the L1 part.
-    solver : {"auto", "cd", "ista", "fista"}
-        What solves it.
-    """
-
-    def __init__(self, task: AnyTask, l1_ratio: float, solver: SolverName) -> None:
-        self._task = task
-        self._l1_ratio = l1_ratio
-        self._solver = chosen(solver)
-        self._null_loss, self._saturated = task.null_loss, task.saturated
-        self._supports: list[npt.NDArray[np.intp]] = []
-        self._values: list[Floats] = []
-        self._intercepts: list[Any] = []
-        self._rows: list[tuple[float, ...]] = []
-        self._statuses: list[Status] = []
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def add(self, alpha: float, solution: Solution, n_bytes: int) -> None:
-        """Take down the solution at the next strength."""
-        support = np.flatnonzero(solution.coef)
-        penalty = self._task.penalty(solution.coef, alpha, self._l1_ratio)
-        loss = solution.primal - self._saturated - penalty
-        self._supports.append(support)
-        self._values.append(np.ravel(solution.coef)[support])
-        self._intercepts.append(solution.intercept)
-        self._statuses.append(solution.status)
-        self._rows.append(
-            (
-                alpha,
-                solution.primal,
-                solution.gap,
-                solution.relative_gap,
-                1.0 - loss / self._null_loss,
-                solution.n_iter,
-                len(support),
-                n_bytes,
-            )
-        )
-
-    def path(self, stopped_by: StoppedBy | None = None) -> Path:
-        """Return what was taken down so far."""
-        n_columns = len(self._rows)
-        columns = list(zip(*self._rows, strict=True)) or [()] * 8
-        alphas, primals, gaps, relative, explained = (
-            np.array(c, dtype=np.float64) for c in columns[:5]
-        )
-        n_iters, n_nonzeros, n_bytes = (np.array(c, dtype=np.int64) for c in columns[5:])
-        indptr = np.concatenate([[0], np.cumsum(n_nonzeros)])
-        indices = np.concatenate([np.empty(0, np.intp), *self._supports])
-        values = np.concatenate([np.empty(0), *self._values])
-        of_weights = self._task.coef_shape
-        shape = (math.prod(of_weights), n_columns)
-        intercepts = np.array(self._intercepts, np.float64).reshape(n_columns, *of_weights[:-1])
-        return Path(
-            alphas=alphas,
-            l1_ratio=self._l1_ratio,
-            coefs=sp.csc_array((values, indices, indptr), shape=shape),
-            intercepts=intercepts,
-            primals=primals,
-            gaps=gaps,
-            relative_gaps=relative,
-            n_iters=n_iters,
-            statuses=list(self._statuses),
-            n_nonzeros=n_nonzeros,
-            n_bytes=n_bytes,
-            deviance_explained=explained,
-            solver=self._solver,
-            stopped_by=stopped_by,
-            n_classes=of_weights[0] if len(of_weights) == 2 else None,
-        )
 
 
 def follow(
