@@ -1,5 +1,6 @@
 """Cross-validation: folds are weights, and the choice is that of a loop written out."""
 
+import ast
 import re
 
 import numpy as np
@@ -18,7 +19,7 @@ import optimality
 import problems
 import sparsecross as sx
 from sparsecross._inputs import as_design, as_sample_weight
-from sparsecross.crossvalidation import choose
+from sparsecross.choice import choose
 from sparsecross.task import Task
 
 TOL = 1e-11
@@ -363,11 +364,25 @@ def test_a_fit_without_scoring_forgets_the_scores_of_the_last():
     assert not hasattr(model.set_params(scoring=None).fit(X, y), "score_path_")
 
 
-def test_every_parameter_is_documented():
-    for kind in (sx.LassoCV, sx.ElasticNetCV, sx.SparseLogisticRegressionCV, sx.Lasso):
-        for name in kind().get_params():
-            assert f"\n    {name} : " in kind.__doc__
-        assert not re.search(r"\{[a-z ]+\}", kind.__doc__)  # what stood for shared text
+@pytest.mark.parametrize(
+    "kind",
+    [
+        sx.Lasso,
+        sx.ElasticNet,
+        sx.HuberRegressor,
+        sx.PoissonRegressor,
+        sx.SparseLogisticRegression,
+        sx.LassoCV,
+        sx.ElasticNetCV,
+        sx.SparseLogisticRegressionCV,
+    ],
+)
+def test_every_parameter_is_documented_with_its_default(kind):
+    section = kind.__doc__.split("Attributes\n")[0]
+    said = dict(re.findall(r"^    (\w+) : .*?(?:default=(.+)|optional)$", section, re.MULTILINE))
+    defaults = {name: ast.literal_eval(text or "None") for name, text in said.items()}
+    assert defaults == kind().get_params()
+    assert not re.search(r"\{[a-z ]+\}", kind.__doc__)  # what stood for shared text
 
 
 def test_a_pruned_choice_predicts_the_same():

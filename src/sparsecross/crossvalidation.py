@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn import get_config
-from sklearn.base import is_classifier
+from sklearn.base import _fit_context, is_classifier
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
@@ -20,6 +20,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from ._inputs import Floats
 from ._solvers import Status
 from .callbacks import Stages
+from .choice import as_ratios, choose
 from .convergence import Ending, warn_if_short
 from .estimator import SparseLinearModel, Stated
 from .folds import Fold, as_folds
@@ -30,6 +31,7 @@ from .solution import Solution, unsolved
 from .walk import GRID_RULES, Walk, alpha_grid, as_alphas
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CrossValidated(SparseLinearModel):
     """Chooses alpha (and l1_ratio) by cross-validation, then solves on all rows.
 
@@ -38,15 +40,16 @@ class CrossValidated(SparseLinearModel):
     problem of a fit to these rows alone, which knows nothing of the rows held out.
     """
 
-    l1_ratio: Any = 1.0
-    _losses_path: ClassVar[str]  # the attribute that the held-out losses become
+    alphas: npt.ArrayLike | None = None
+    n_alphas: int = 100
+    eps: float = 1e-3
+    cv: Any = None
+    selection: str = "min"
+    scoring: Any = None
 
+    _losses_path: ClassVar[str]  # the attribute that the held-out losses become
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **{
-            name: rule
-            for name, rule in SparseLinearModel._parameter_constraints.items()
-            if name not in ("alpha", "warm_start")
-        },
+        **SparseLinearModel._parameter_constraints,
         **GRID_RULES,
         "cv": ["cv_object"],
         "selection": [StrOptions({"min", "1se"})],
@@ -56,6 +59,41 @@ class CrossValidated(SparseLinearModel):
     def _row_losses(self, truth: npt.NDArray[Any], margins: Floats) -> Floats:
         """Losses of held-out rows."""
         raise NotImplementedError
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, **params: Any
+    ) -> Self:
+        """Choose alpha and fit to all rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, n_features)
+            float32 or float64; CSC and Fortran order are read where they lie, other layouts are
+            turned into those once.
+        y : array-like of shape (n_samples,)
+            Real targets, or labels of at least two classes for the classifier.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights, not negative; they count in fits and in errors.
+        offset : array-like of shape (n_samples,), optional
+            What is added to the margins Xw + b of these rows, in fits and in errors. Predictions
+            leave it out, so it cannot stand beside `scoring`. The multinomial model has none.
+        **params : dict
+            `groups` for the splitter; with scikit-learn's metadata routing enabled, whatever the
+            splitter asks for.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an input breaks its rule, or a fold lacks a class; the message names it.
+        """
+        with self._unchanged_unless_fitted():
+            self._cross_validate(X, y, sample_weight, offset, params)
+        return self
 
     def _cross_validate(
         self, X: Any, y: Any, sample_weight: Any, offset: Any, params: dict[str, Any]
@@ -262,44 +300,3 @@ class CrossValidated(SparseLinearModel):
         if interruption is not None:
             raise interruption
         return paths
-
-
-def as_ratios(l1_ratio: Any) -> list[float]:
-    """Return one share of L1 or several as a list.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or one is not between 0 and 1.
-    """
-    ratios = np.atleast_1d(np.asarray(l1_ratio, dtype=np.float64))
-    bad = ratios[~((ratios >= 0) & (ratios <= 1))]
-    if ratios.ndim != 1 or len(ratios) == 0 or len(bad):
-        got = bad[0] if len(bad) else f"shape {ratios.shape}"
-        raise ValueError(f"l1_ratio must be a number from 0 to 1, or a list of some, got {got}.")
-    return list(map(float, ratios))
-
-
-def choose(losses: Floats, *, one_standard_error: bool) -> tuple[int, int]:
-    """Find the best l1_ratio and alpha.
-
-    Parameters
-    ----------
-    losses : ndarray of shape (n_l1_ratios, n_alphas, n_folds)
-        Held-out losses, alphas decreasing.
-    one_standard_error : bool
-        Whether to take the largest alpha, at the best l1_ratio, whose mean loss is at most the
-        smallest mean plus its standard error over the folds (Hastie, Tibshirani & Friedman 2009,
-        section 7.10).
-
-    Returns
-    -------
-    r, a : int
-        The places. Of equal means the first is taken, which is the largest alpha.
-    """
-    means = losses.mean(axis=-1)
-    r, a = map(int, np.unravel_index(np.argmin(means), means.shape))
-    if one_standard_error:
-        error = losses[r, a].std(ddof=1) / np.sqrt(losses.shape[-1])
-        a = int(np.flatnonzero(means[r] <= means[r, a] + error)[0])
-    return r, a

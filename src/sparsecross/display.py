@@ -10,7 +10,8 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from ._inputs import Floats
-from .crossvalidation import CrossValidated, choose
+from .choice import as_ratios, choose
+from .crossvalidation import CrossValidated
 from .pathrecord import Path
 
 _N_COUNTS = 7  # ticks of the axis that counts weights
@@ -149,7 +150,7 @@ class PathDisplay:
         if hasattr(estimator, "score_path_"):
             name, losses = "score", estimator.score_path_
         if losses.ndim == 3:
-            ratios = [float(ratio) for ratio in estimator.l1_ratio]
+            ratios = as_ratios(estimator.l1_ratio)
             losses = losses[ratios.index(estimator.l1_ratio_)]
         if feature_names is None:
             feature_names = getattr(estimator, "feature_names_in_", None)

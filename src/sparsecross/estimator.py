@@ -1,10 +1,15 @@
-"""What the estimators share: parameters, starts, warnings, margins, over the functional core."""
+"""What the estimators share: parameters, tasks, weights, margins, over the functional core.
+
+Estimators are dataclasses whose fields are their parameters: a parameter, its default and its type
+stand in one line of the class that it belongs to, and the constructor that scikit-learn asks for,
+which only sets attributes, follows from them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -15,10 +20,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _solvers
 from ._inputs import Floats, as_design, as_penalty_factor
-from .callbacks import CallbackSupportMixin, Listeners
-from .convergence import Ending, warn_if_short
+from .callbacks import CallbackSupportMixin
 from .multinomial import AnyTask
-from .solution import Solution, SolverName, unsolved
+from .solution import Solution, SolverName
 from .task import DEFAULT_DELTA, RULES, LossName, Task
 
 # What the parameters mean, the same for every estimator; those that cross-validate have no start.
@@ -101,21 +105,30 @@ class Stated:
     offset: Floats | None = None
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
     """What the estimators share: one or several L1 problems over the same columns."""
 
-    _loss: ClassVar[LossName]
-    _link: Link | None = None
-    l1_ratio: float = 1.0
-    delta: float = DEFAULT_DELTA
+    fit_intercept: bool = True
+    positive: bool = False
     standardize: bool = False
+    penalty_factor: npt.ArrayLike | None = None
     solver: SolverName = "auto"
-    coef_: Floats
-    intercept_: Any
+    tol: float = 1e-4
+    max_iter: int = 100_000
+    n_threads: int | None = None
+    verbose: bool = False
 
+    # Where they are no parameters:
+    l1_ratio = 1.0
+    delta = DEFAULT_DELTA
+
+    coef_: Floats = field(init=False)
+    intercept_: Any = field(init=False)
+    _link: Link | None = field(default=None, init=False)
+
+    _loss: ClassVar[LossName]
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "alpha": [*RULES["alpha"], None],
-        "warm_start": ["boolean"],
         "verbose": ["boolean"],
         **{
             name: RULES[name]
@@ -174,66 +187,6 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
     def _design(self, X: Any, y: Any) -> _solvers.Design:
         validate_data(self, X, y, skip_check_array=True)
         return as_design(X, "columns", self.n_threads)
-
-    def _solve(self, stated: Stated, listeners: Listeners) -> None:
-        """Solve each problem, whose vectors are held only meanwhile, and set what is fitted.
-
-        An exception of a signal handler is raised again once what was found is set; targets that
-        had no turn keep their start, or zeros. So it is where a callback stops the fit.
-        """
-        n_features = stated.design.shape[1]
-        starts = self._starts(len(stated.names), n_features)
-        solutions: list[Solution] = []
-        alphas: list[float] = []
-        interruption = None
-        tasks = self._tasks(stated)
-        for k, (coef, intercept) in enumerate(starts):
-            if interruption is not None or listeners.stopped:
-                start = np.zeros(n_features) if coef is None else coef
-                solutions.append(unsolved(start, intercept, self.solver))
-                alphas.append(alphas[-1])
-                continue
-            task = next(tasks)
-            alpha = task.default_alpha(self.l1_ratio) if self.alpha is None else self.alpha
-            solution = task.solve(
-                alpha,
-                self.l1_ratio,
-                solver=self.solver,
-                tol=self.tol,
-                max_iter=self.max_iter,
-                coef_init=coef,
-                intercept_init=intercept,
-                on_look=listeners.begin(k),
-            )
-            listeners.end()
-            alphas.append(float(alpha))
-            solutions.append(replace(solution, dual_point=np.empty(0)))
-            interruption = solution.interruption
-            del solution, task  # their vectors must not stand beside those of the next problem
-        self._set_fitted(solutions, alphas)
-        if interruption is not None:
-            raise interruption
-        listeners.close()
-        self._warn(solutions)
-
-    def _warn(self, solutions: list[Solution]) -> None:
-        warn_if_short(
-            type(self).__name__,
-            [Ending(s.n_iter, s.relative_gap, s.status, s.solver) for s in solutions],
-            self.tol,
-            stacklevel=5,  # past this method, _solve, fit and scikit-learn's wrapper of fit
-        )
-
-    def _starts(self, n_problems: int, n_features: int) -> list[tuple[Floats | None, Any]]:
-        if self.warm_start and hasattr(self, "coef_"):
-            coef = np.atleast_2d(self.coef_)
-            if coef.shape == (n_problems, n_features):
-                intercepts = np.atleast_1d(self.intercept_)
-                return [
-                    (np.ascontiguousarray(w), float(b))
-                    for w, b in zip(coef, intercepts, strict=True)
-                ]
-        return [(None, 0.0)] * n_problems
 
     def _set_fitted(self, solutions: list[Solution], alphas: list[float]) -> None:
         single = len(solutions) == 1

@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-import numpy.typing as npt
-from sklearn.base import RegressorMixin, _fit_context
+from sklearn.base import RegressorMixin
 
 from ._inputs import Floats, as_offset, as_sample_weight, as_target
-from .callbacks import Listeners
 from .estimator import SparseLinearModel, Stated, documented
-from .solution import SolverName
+from .onestrength import OneStrength
 from .stating import check_target
 from .task import RULES, LossName
 
 
-class SparseRegressor(RegressorMixin, SparseLinearModel):
+@dataclass(kw_only=True, eq=False, repr=False)
+class LinearRegressor(RegressorMixin, SparseLinearModel):
     """What the regressors share: one target, predicted by its margin."""
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
-        """Fit to data.
-
-        Parameters
-        ----------
-        X : array-like or sparse of shape (n_samples, n_features)
-            float32 or float64; CSC and Fortran order are read where they lie, other layouts are
-            turned into those once.
-        y : array-like of shape (n_samples,)
-            Real targets; counts or rates, not negative, for the Poisson loss.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights, not negative; only their proportions matter.
-        offset : array-like of shape (n_samples,), optional
-            What is added to the margins Xw + b of these rows. Predictions leave it out.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If an input breaks its rule; the message names it.
-        """
-        with self._unchanged_unless_fitted():
-            stated = self._stated(X, y, sample_weight, offset)
-            self._solve(stated, Listeners(self, stated.names, X, y, sample_weight))
-        return self
+    _loss: ClassVar[LossName] = "squared"
 
     def _stated(self, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> Stated:
         design = self._design(X, y)
@@ -77,7 +49,8 @@ class SparseRegressor(RegressorMixin, SparseLinearModel):
 
 
 @documented
-class ElasticNet(SparseRegressor):
+@dataclass(kw_only=True, eq=False, repr=False)
+class ElasticNet(OneStrength, LinearRegressor):
     """Linear regression with L1 and L2 penalties, certified by a duality gap.
 
     Minimises ``1/(2n) Σ s_i (y_i - x_i·w - b)² + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)``,
@@ -129,43 +102,17 @@ class ElasticNet(SparseRegressor):
     True
     """
 
-    _loss: ClassVar[LossName] = "squared"
+    alpha: float | None = field(default=1.0, kw_only=False)
+    l1_ratio: float = 0.5
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **SparseRegressor._parameter_constraints,
+        **OneStrength._parameter_constraints,
         "l1_ratio": RULES["l1_ratio"],
     }
 
-    def __init__(
-        self,
-        alpha: float | None = 1.0,
-        *,
-        l1_ratio: float = 0.5,
-        fit_intercept: bool = True,
-        positive: bool = False,
-        standardize: bool = False,
-        penalty_factor: npt.ArrayLike | None = None,
-        solver: SolverName = "auto",
-        tol: float = 1e-4,
-        max_iter: int = 100_000,
-        warm_start: bool = False,
-        n_threads: int | None = None,
-        verbose: bool = False,
-    ) -> None:
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.fit_intercept = fit_intercept
-        self.positive = positive
-        self.standardize = standardize
-        self.penalty_factor = penalty_factor
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.warm_start = warm_start
-        self.n_threads = n_threads
-        self.verbose = verbose
-
 
 @documented
+@dataclass(kw_only=True, eq=False, repr=False)
 class Lasso(ElasticNet):
     """Linear regression with an L1 penalty, certified by a duality gap.
 
@@ -200,34 +147,6 @@ class Lasso(ElasticNet):
     array([1.5, 0. ])
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = SparseRegressor._parameter_constraints
+    l1_ratio: float = field(default=1.0, init=False)
 
-    def __init__(
-        self,
-        alpha: float | None = 1.0,
-        *,
-        fit_intercept: bool = True,
-        positive: bool = False,
-        standardize: bool = False,
-        penalty_factor: npt.ArrayLike | None = None,
-        solver: SolverName = "auto",
-        tol: float = 1e-4,
-        max_iter: int = 100_000,
-        warm_start: bool = False,
-        n_threads: int | None = None,
-        verbose: bool = False,
-    ) -> None:
-        super().__init__(
-            alpha,
-            l1_ratio=1.0,
-            fit_intercept=fit_intercept,
-            positive=positive,
-            standardize=standardize,
-            penalty_factor=penalty_factor,
-            solver=solver,
-            tol=tol,
-            max_iter=max_iter,
-            warm_start=warm_start,
-            n_threads=n_threads,
-            verbose=verbose,
-        )
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = OneStrength._parameter_constraints

@@ -3,156 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, log_expit, log_softmax, softmax
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from ._inputs import Floats, as_offset, as_penalty_factor, as_sample_weight, check_length
-from .callbacks import Listeners
 from .estimator import Link, SparseLinearModel, Stated, documented
 from .multinomial import AnyTask, MultinomialTask, check_together
-from .solution import SolverName
+from .onestrength import OneStrength
 from .task import RULES, LossName
 
 
-@documented
-class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
-    """Logistic regression with L1 and L2 penalties, certified by a duality gap.
+@dataclass(kw_only=True, eq=False, repr=False)
+class LogisticClassifier(ClassifierMixin, SparseLinearModel):
+    """What the classifiers share: classes, and margins as labels and probabilities."""
 
-    Minimises ``1/n Σ s_i log(1 + exp(-y_i (x_i·w + b))) + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)``
-    with two labels coded -1 and +1. More than two classes are fitted one against the rest, each
-    with its own certificate, or with ``multi_class="multinomial"`` all at once with one:
-    ``1/n Σ s_i (log Σ_k exp(m_ik) - m_i,y_i) + alpha Σ_jk ω_j (ρ |w_kj| + (1-ρ)/2 w_kj²)`` over the
-    margins m_ik = x_i·w_k + b_k. scikit-learn's C is 1 / (alpha Σ s_i).
-
-    Parameters
-    ----------
-    alpha : float or None, default=None
-        Strength of the penalty; None means a hundredth of the smallest strength at which all
-        penalised weights are 0 (of each one-against-the-rest problem). As a MAP estimate, the
-        prior of each weight is Laplace's with scale 1 / (n alpha) for ρ = 1.
-    l1_ratio : float, default=1.0
-        ρ, the share of the L1 part, between 0 and 1.
-    class_weight : dict, "balanced" or None, default=None
-        Weights by class, multiplied into `sample_weight`; as in scikit-learn.
-    multi_class : {"ovr", "multinomial"}, default="ovr"
-        What is fitted for more than two classes: each against the rest, or the multinomial model.
-        For two classes both are the one problem above. The multinomial solver does not tell
-        `verbose` and callbacks of its looks.
-    {parameters}
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
-    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features), float64
-        Weights; most are exactly 0.
-    sparse_coef_ : csr_matrix of the same shape
-        The same without the zeros.
-    intercept_ : ndarray of shape (1,) or (n_classes,)
-        Intercepts, 0.0 without.
-    dual_gap_, relative_gap_, alpha_, n_iter_ : float and int, or ndarray of shape (n_classes,)
-        Of the one problem, or of each class against the rest.
-    status_, history_ : Status and list of Round, or lists of them
-        Of the one problem, or of each class against the rest.
-    solver_ : {"cd", "ista", "fista"}
-        The solver that was used.
-    n_features_in_ : int
-        Number of columns.
-
-    References
-    ----------
-    Yuan, Ho & Lin 2012; Massias, Gramfort & Salmon 2018; Friedman, Hastie & Tibshirani 2010,
-    section 4.
-
-    Examples
-    --------
-    >>> import sparsecross as sx
-    >>> X = [[0.0], [1.0], [2.0], [3.0]]
-    >>> sx.SparseLogisticRegression().fit(X, ["no", "no", "yes", "yes"]).predict([[2.5]])
-    array(['yes'], dtype='<U3')
-    """
+    l1_ratio: float = 1.0
+    class_weight: dict[Any, float] | str | None = None
+    multi_class: str = "ovr"
 
     _loss: ClassVar[LossName] = "logistic"
-    multi_class: str = "ovr"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **SparseLinearModel._parameter_constraints,
         "l1_ratio": RULES["l1_ratio"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "multi_class": [StrOptions({"ovr", "multinomial"})],
     }
-
-    def __init__(
-        self,
-        alpha: float | None = None,
-        *,
-        l1_ratio: float = 1.0,
-        class_weight: dict[Any, float] | str | None = None,
-        multi_class: str = "ovr",
-        fit_intercept: bool = True,
-        positive: bool = False,
-        standardize: bool = False,
-        penalty_factor: npt.ArrayLike | None = None,
-        solver: SolverName = "auto",
-        tol: float = 1e-4,
-        max_iter: int = 100_000,
-        warm_start: bool = False,
-        n_threads: int | None = None,
-        verbose: bool = False,
-    ) -> None:
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.class_weight = class_weight
-        self.multi_class = multi_class
-        self.fit_intercept = fit_intercept
-        self.positive = positive
-        self.standardize = standardize
-        self.penalty_factor = penalty_factor
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.warm_start = warm_start
-        self.n_threads = n_threads
-        self.verbose = verbose
-
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
-        """Fit to data.
-
-        Parameters
-        ----------
-        X : array-like or sparse of shape (n_samples, n_features)
-            float32 or float64; CSC and Fortran order are read where they lie, other layouts are
-            turned into those once.
-        y : array-like of shape (n_samples,)
-            Labels of at least two classes.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights, not negative; only their proportions matter.
-        offset : array-like of shape (n_samples,), optional
-            What is added to the margins Xw + b of these rows (of each class against the rest).
-            Predictions leave it out. The multinomial model has none: what is added to the margins
-            of all classes alike changes nothing.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If an input breaks its rule, or y holds only one class; the message names it.
-        """
-        with self._unchanged_unless_fitted():
-            stated = self._stated(X, y, sample_weight, offset)
-            self._solve(stated, Listeners(self, stated.names, X, y, sample_weight))
-        return self
 
     def _stated(self, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> Stated:
         design = self._design(X, y)
@@ -208,14 +92,6 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
             self.n_threads,
             self.standardize,
         )
-
-    def _starts(self, n_problems: int, n_features: int) -> list[tuple[Floats | None, Any]]:
-        if not self._together:
-            return super()._starts(n_problems, n_features)
-        shape = (len(self.classes_), n_features)
-        if self.warm_start and hasattr(self, "coef_") and self.coef_.shape == shape:
-            return [(self.coef_, self.intercept_)]
-        return [(None, 0.0)]
 
     def _weights_as_fitted(self, coefs: list[Floats], intercepts: list[Any]) -> dict[str, Any]:
         if coefs[0].ndim == 2:
@@ -291,6 +167,79 @@ class SparseLogisticRegression(ClassifierMixin, SparseLinearModel):
             each: Floats = log_softmax(margins, axis=1)
             return each
         return np.log(probabilities(margins))
+
+
+@documented
+@dataclass(kw_only=True, eq=False, repr=False)
+class SparseLogisticRegression(OneStrength, LogisticClassifier):
+    """Logistic regression with L1 and L2 penalties, certified by a duality gap.
+
+    Minimises ``1/n Σ s_i log(1 + exp(-y_i (x_i·w + b))) + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)``
+    with two labels coded -1 and +1. More than two classes are fitted one against the rest, each
+    with its own certificate, or with ``multi_class="multinomial"`` all at once with one:
+    ``1/n Σ s_i (log Σ_k exp(m_ik) - m_i,y_i) + alpha Σ_jk ω_j (ρ |w_kj| + (1-ρ)/2 w_kj²)`` over the
+    margins m_ik = x_i·w_k + b_k. scikit-learn's C is 1 / (alpha Σ s_i).
+
+    Parameters
+    ----------
+    alpha : float or None, default=None
+        Strength of the penalty; None means a hundredth of the smallest strength at which all
+        penalised weights are 0 (of each one-against-the-rest problem). As a MAP estimate, the
+        prior of each weight is Laplace's with scale 1 / (n alpha) for ρ = 1.
+    l1_ratio : float, default=1.0
+        ρ, the share of the L1 part, between 0 and 1.
+    class_weight : dict, "balanced" or None, default=None
+        Weights by class, multiplied into `sample_weight`; as in scikit-learn.
+    multi_class : {"ovr", "multinomial"}, default="ovr"
+        What is fitted for more than two classes: each against the rest, or the multinomial model.
+        For two classes both are the one problem above. The multinomial solver does not tell
+        `verbose` and callbacks of its looks.
+    {parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features), float64
+        Weights; most are exactly 0.
+    sparse_coef_ : csr_matrix of the same shape
+        The same without the zeros.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts, 0.0 without.
+    dual_gap_, relative_gap_, alpha_, n_iter_ : float and int, or ndarray of shape (n_classes,)
+        Of the one problem, or of each class against the rest.
+    status_, history_ : Status and list of Round, or lists of them
+        Of the one problem, or of each class against the rest.
+    solver_ : {"cd", "ista", "fista"}
+        The solver that was used.
+    n_features_in_ : int
+        Number of columns.
+
+    References
+    ----------
+    Yuan, Ho & Lin 2012; Massias, Gramfort & Salmon 2018; Friedman, Hastie & Tibshirani 2010,
+    section 4.
+
+    Examples
+    --------
+    >>> import sparsecross as sx
+    >>> X = [[0.0], [1.0], [2.0], [3.0]]
+    >>> sx.SparseLogisticRegression().fit(X, ["no", "no", "yes", "yes"]).predict([[2.5]])
+    array(['yes'], dtype='<U3')
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **OneStrength._parameter_constraints,
+        **LogisticClassifier._parameter_constraints,
+    }
+
+    def _starts(self, n_problems: int, n_features: int) -> list[tuple[Floats | None, Any]]:
+        if not self._together:
+            return super()._starts(n_problems, n_features)
+        shape = (len(self.classes_), n_features)
+        if self.warm_start and hasattr(self, "coef_") and self.coef_.shape == shape:
+            return [(self.coef_, self.intercept_)]
+        return [(None, 0.0)]
 
 
 def labels(margins: Floats, classes: npt.NDArray[Any]) -> npt.NDArray[Any]:

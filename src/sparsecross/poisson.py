@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.metrics import d2_tweedie_score
 from sklearn.utils._param_validation import StrOptions
 
 from ._inputs import Floats
 from .estimator import Link, documented
-from .linear import SparseRegressor
-from .solution import SolverName
+from .linear import LinearRegressor
+from .onestrength import OneStrength
 from .task import RULES, LossName
 
 
 @documented
-class PoissonRegressor(SparseRegressor):
+@dataclass(kw_only=True, eq=False, repr=False)
+class PoissonRegressor(OneStrength, LinearRegressor):
     """Poisson regression of counts and rates with L1 and L2 penalties, certified by a duality gap.
 
     Minimises ``1/n Σ s_i (exp(m_i) - y_i m_i) + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)`` with
@@ -57,42 +58,16 @@ class PoissonRegressor(SparseRegressor):
     array([1., 1., 3., 3.])
     """
 
+    l1_ratio: float = 1.0
+
+    _link: Link | None = field(default="log", init=False)
+
     _loss: ClassVar[LossName] = "poisson"
-    _link: Link | None = "log"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **SparseRegressor._parameter_constraints,
+        **OneStrength._parameter_constraints,
         "l1_ratio": RULES["l1_ratio"],
         "solver": [StrOptions({"auto", "cd"})],
     }
-
-    def __init__(
-        self,
-        alpha: float | None = None,
-        *,
-        l1_ratio: float = 1.0,
-        fit_intercept: bool = True,
-        positive: bool = False,
-        standardize: bool = False,
-        penalty_factor: npt.ArrayLike | None = None,
-        solver: SolverName = "auto",
-        tol: float = 1e-4,
-        max_iter: int = 100_000,
-        warm_start: bool = False,
-        n_threads: int | None = None,
-        verbose: bool = False,
-    ) -> None:
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.fit_intercept = fit_intercept
-        self.positive = positive
-        self.standardize = standardize
-        self.penalty_factor = penalty_factor
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.warm_start = warm_start
-        self.n_threads = n_threads
-        self.verbose = verbose
 
     def predict(self, X: Any) -> Floats:
         """Predict the expected counts exp(Xw + b), at an offset of 0.

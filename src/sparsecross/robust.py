@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy.typing as npt
-
 from .estimator import documented
-from .linear import SparseRegressor
-from .solution import SolverName
+from .linear import LinearRegressor
+from .onestrength import OneStrength
 from .task import DEFAULT_DELTA, RULES, LossName
 
 
 @documented
-class HuberRegressor(SparseRegressor):
+@dataclass(kw_only=True, eq=False, repr=False)
+class HuberRegressor(OneStrength, LinearRegressor):
     """Linear regression that outliers cannot lead astray, with L1 and L2 penalties, certified.
 
     Minimises ``1/n Σ s_i h(y_i - x_i·w - b) + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)`` with
@@ -52,40 +52,12 @@ class HuberRegressor(SparseRegressor):
     True
     """
 
+    delta: float = DEFAULT_DELTA
+    l1_ratio: float = 1.0
+
     _loss: ClassVar[LossName] = "huber"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **SparseRegressor._parameter_constraints,
+        **OneStrength._parameter_constraints,
         "l1_ratio": RULES["l1_ratio"],
         "delta": RULES["delta"],
     }
-
-    def __init__(
-        self,
-        alpha: float | None = None,
-        *,
-        delta: float = DEFAULT_DELTA,
-        l1_ratio: float = 1.0,
-        fit_intercept: bool = True,
-        positive: bool = False,
-        standardize: bool = False,
-        penalty_factor: npt.ArrayLike | None = None,
-        solver: SolverName = "auto",
-        tol: float = 1e-4,
-        max_iter: int = 100_000,
-        warm_start: bool = False,
-        n_threads: int | None = None,
-        verbose: bool = False,
-    ) -> None:
-        self.alpha = alpha
-        self.delta = delta
-        self.l1_ratio = l1_ratio
-        self.fit_intercept = fit_intercept
-        self.positive = positive
-        self.standardize = standardize
-        self.penalty_factor = penalty_factor
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.warm_start = warm_start
-        self.n_threads = n_threads
-        self.verbose = verbose

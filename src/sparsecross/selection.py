@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy.typing as npt
-from sklearn.base import _fit_context
 
 from ._inputs import Floats
 from .crossvalidation import CrossValidated
 from .estimator import documented
 from .folds import logarithmic_losses, squared_losses
-from .linear import ElasticNet
-from .logistic import SparseLogisticRegression
-from .solution import SolverName
+from .linear import LinearRegressor
+from .logistic import LogisticClassifier
+from .task import RULES
 
 _CV_PARAMETERS = """alphas : array-like of shape (n_alphas,), optional
         The strengths to choose from. By default a geometric grid from the smallest strength at
@@ -44,7 +44,8 @@ def _documented(loss: str) -> Any:
 
 
 @_documented("mean squared error")
-class ElasticNetCV(CrossValidated, ElasticNet):
+@dataclass(kw_only=True, eq=False, repr=False)
+class ElasticNetCV(CrossValidated, LinearRegressor):
     """Elastic net whose strength, and share of L1, are chosen by cross-validation.
 
     Parameters
@@ -87,89 +88,20 @@ class ElasticNetCV(CrossValidated, ElasticNet):
     (1.0, (2, 100, 5))
     """
 
+    l1_ratio: Any = 0.5
+
     _losses_path = "mse_path_"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CrossValidated._parameter_constraints,
-        "l1_ratio": [*ElasticNet._parameter_constraints["l1_ratio"], "array-like"],
+        "l1_ratio": [*RULES["l1_ratio"], "array-like"],
     }
-
-    def __init__(
-        self,
-        *,
-        l1_ratio: float | npt.ArrayLike = 0.5,
-        alphas: npt.ArrayLike | None = None,
-        n_alphas: int = 100,
-        eps: float = 1e-3,
-        cv: Any = None,
-        selection: str = "min",
-        scoring: Any = None,
-        fit_intercept: bool = True,
-        positive: bool = False,
-        standardize: bool = False,
-        penalty_factor: npt.ArrayLike | None = None,
-        solver: SolverName = "auto",
-        tol: float = 1e-4,
-        max_iter: int = 100_000,
-        n_threads: int | None = None,
-        verbose: bool = False,
-    ) -> None:
-        self.l1_ratio = l1_ratio
-        self.alphas = alphas
-        self.n_alphas = n_alphas
-        self.eps = eps
-        self.cv = cv
-        self.selection = selection
-        self.scoring = scoring
-        self.fit_intercept = fit_intercept
-        self.positive = positive
-        self.standardize = standardize
-        self.penalty_factor = penalty_factor
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_threads = n_threads
-        self.verbose = verbose
-
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, **params: Any
-    ) -> Self:
-        """Choose alpha and fit to all rows.
-
-        Parameters
-        ----------
-        X : array-like or sparse of shape (n_samples, n_features)
-            float32 or float64; CSC and Fortran order are read where they lie, other layouts are
-            turned into those once.
-        y : array-like of shape (n_samples,)
-            Real targets.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights, not negative; they count in fits and in errors.
-        offset : array-like of shape (n_samples,), optional
-            What is added to the margins Xw + b of these rows, in fits and in errors. Predictions
-            leave it out, so it cannot stand beside `scoring`.
-        **params : dict
-            `groups` for the splitter; with scikit-learn's metadata routing enabled, whatever the
-            splitter asks for.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If an input breaks its rule; the message names it.
-        """
-        with self._unchanged_unless_fitted():
-            self._cross_validate(X, y, sample_weight, offset, params)
-        return self
 
     def _row_losses(self, truth: npt.NDArray[Any], margins: Floats) -> Floats:
         return squared_losses(truth, margins)
 
 
 @_documented("mean squared error")
+@dataclass(kw_only=True, eq=False, repr=False)
 class LassoCV(ElasticNetCV):
     """Lasso whose strength is chosen by cross-validation.
 
@@ -198,49 +130,14 @@ class LassoCV(ElasticNetCV):
     ((100,), True)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = CrossValidated._parameter_constraints
+    l1_ratio: Any = field(default=1.0, init=False)
 
-    def __init__(
-        self,
-        *,
-        alphas: npt.ArrayLike | None = None,
-        n_alphas: int = 100,
-        eps: float = 1e-3,
-        cv: Any = None,
-        selection: str = "min",
-        scoring: Any = None,
-        fit_intercept: bool = True,
-        positive: bool = False,
-        standardize: bool = False,
-        penalty_factor: npt.ArrayLike | None = None,
-        solver: SolverName = "auto",
-        tol: float = 1e-4,
-        max_iter: int = 100_000,
-        n_threads: int | None = None,
-        verbose: bool = False,
-    ) -> None:
-        super().__init__(
-            l1_ratio=1.0,
-            alphas=alphas,
-            n_alphas=n_alphas,
-            eps=eps,
-            cv=cv,
-            selection=selection,
-            scoring=scoring,
-            fit_intercept=fit_intercept,
-            positive=positive,
-            standardize=standardize,
-            penalty_factor=penalty_factor,
-            solver=solver,
-            tol=tol,
-            max_iter=max_iter,
-            n_threads=n_threads,
-            verbose=verbose,
-        )
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = CrossValidated._parameter_constraints
 
 
 @_documented("mean logarithmic loss")
-class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
+@dataclass(kw_only=True, eq=False, repr=False)
+class SparseLogisticRegressionCV(CrossValidated, LogisticClassifier):
     """Sparse logistic regression whose strength is chosen by cross-validation.
 
     Of more than two classes, one against the rest or all at once, all have the same strength.
@@ -286,91 +183,14 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
     (100, 3)
     """
 
+    l1_ratio: Any = 1.0
+
     _losses_path = "loss_path_"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CrossValidated._parameter_constraints,
-        "l1_ratio": [*SparseLogisticRegression._parameter_constraints["l1_ratio"], "array-like"],
-        **{
-            name: SparseLogisticRegression._parameter_constraints[name]
-            for name in ("class_weight", "multi_class")
-        },
+        **LogisticClassifier._parameter_constraints,
+        "l1_ratio": [*RULES["l1_ratio"], "array-like"],
     }
-
-    def __init__(
-        self,
-        *,
-        l1_ratio: float | npt.ArrayLike = 1.0,
-        class_weight: Any = None,
-        multi_class: str = "ovr",
-        alphas: npt.ArrayLike | None = None,
-        n_alphas: int = 100,
-        eps: float = 1e-3,
-        cv: Any = None,
-        selection: str = "min",
-        scoring: Any = None,
-        fit_intercept: bool = True,
-        positive: bool = False,
-        standardize: bool = False,
-        penalty_factor: npt.ArrayLike | None = None,
-        solver: SolverName = "auto",
-        tol: float = 1e-4,
-        max_iter: int = 100_000,
-        n_threads: int | None = None,
-        verbose: bool = False,
-    ) -> None:
-        self.l1_ratio = l1_ratio
-        self.class_weight = class_weight
-        self.multi_class = multi_class
-        self.alphas = alphas
-        self.n_alphas = n_alphas
-        self.eps = eps
-        self.cv = cv
-        self.selection = selection
-        self.scoring = scoring
-        self.fit_intercept = fit_intercept
-        self.positive = positive
-        self.standardize = standardize
-        self.penalty_factor = penalty_factor
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_threads = n_threads
-        self.verbose = verbose
-
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, **params: Any
-    ) -> Self:
-        """Choose alpha and fit to all rows.
-
-        Parameters
-        ----------
-        X : array-like or sparse of shape (n_samples, n_features)
-            float32 or float64; CSC and Fortran order are read where they lie, other layouts are
-            turned into those once.
-        y : array-like of shape (n_samples,)
-            Labels of at least two classes.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights, not negative; they count in fits and in errors.
-        offset : array-like of shape (n_samples,), optional
-            What is added to the margins Xw + b of these rows, in fits and in errors. Predictions
-            leave it out, so it cannot stand beside `scoring`. The multinomial model has none.
-        **params : dict
-            `groups` for the splitter; with scikit-learn's metadata routing enabled, whatever the
-            splitter asks for.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If an input breaks its rule, or a fold lacks a class; the message names it.
-        """
-        with self._unchanged_unless_fitted():
-            self._cross_validate(X, y, sample_weight, offset, params)
-        return self
 
     def _row_losses(self, truth: npt.NDArray[Any], margins: Floats) -> Floats:
         return logarithmic_losses(truth, margins, together=self._together)

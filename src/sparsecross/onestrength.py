@@ -1,0 +1,123 @@
+"""Estimators that are told the strength of the penalty: one problem, or several, solved once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import _fit_context
+
+from ._inputs import Floats
+from .callbacks import Listeners
+from .convergence import Ending, warn_if_short
+from .estimator import SparseLinearModel, Stated
+from .solution import Solution, unsolved
+from .task import RULES
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class OneStrength(SparseLinearModel):
+    """What the estimators share that do not choose their strength."""
+
+    alpha: float | None = field(default=None, kw_only=False)
+    warm_start: bool = False
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **SparseLinearModel._parameter_constraints,
+        "alpha": [*RULES["alpha"], None],
+        "warm_start": ["boolean"],
+    }
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
+        """Fit to data.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, n_features)
+            float32 or float64; CSC and Fortran order are read where they lie, other layouts are
+            turned into those once.
+        y : array-like of shape (n_samples,)
+            Real targets; counts or rates, not negative, for the Poisson loss; labels of at least
+            two classes for classifiers.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights, not negative; only their proportions matter.
+        offset : array-like of shape (n_samples,), optional
+            What is added to the margins Xw + b of these rows (of each class against the rest).
+            Predictions leave it out. The multinomial model has none: what is added to the margins
+            of all classes alike changes nothing.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an input breaks its rule; the message names it.
+        """
+        with self._unchanged_unless_fitted():
+            stated = self._stated(X, y, sample_weight, offset)
+            self._solve(stated, Listeners(self, stated.names, X, y, sample_weight))
+        return self
+
+    def _solve(self, stated: Stated, listeners: Listeners) -> None:
+        """Solve each problem, whose vectors are held only meanwhile, and set what is fitted.
+
+        An exception of a signal handler is raised again once what was found is set; targets that
+        had no turn keep their start, or zeros. So it is where a callback stops the fit.
+        """
+        n_features = stated.design.shape[1]
+        starts = self._starts(len(stated.names), n_features)
+        solutions: list[Solution] = []
+        alphas: list[float] = []
+        interruption = None
+        tasks = self._tasks(stated)
+        for k, (coef, intercept) in enumerate(starts):
+            if interruption is not None or listeners.stopped:
+                start = np.zeros(n_features) if coef is None else coef
+                solutions.append(unsolved(start, intercept, self.solver))
+                alphas.append(alphas[-1])
+                continue
+            task = next(tasks)
+            alpha = task.default_alpha(self.l1_ratio) if self.alpha is None else self.alpha
+            solution = task.solve(
+                alpha,
+                self.l1_ratio,
+                solver=self.solver,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                coef_init=coef,
+                intercept_init=intercept,
+                on_look=listeners.begin(k),
+            )
+            listeners.end()
+            alphas.append(float(alpha))
+            solutions.append(replace(solution, dual_point=np.empty(0)))
+            interruption = solution.interruption
+            del solution, task  # their vectors must not stand beside those of the next problem
+        self._set_fitted(solutions, alphas)
+        if interruption is not None:
+            raise interruption
+        listeners.close()
+        self._warn(solutions)
+
+    def _warn(self, solutions: list[Solution]) -> None:
+        warn_if_short(
+            type(self).__name__,
+            [Ending(s.n_iter, s.relative_gap, s.status, s.solver) for s in solutions],
+            self.tol,
+            stacklevel=5,  # past this method, _solve, fit and scikit-learn's wrapper of fit
+        )
+
+    def _starts(self, n_problems: int, n_features: int) -> list[tuple[Floats | None, Any]]:
+        if self.warm_start and hasattr(self, "coef_"):
+            coef = np.atleast_2d(self.coef_)
+            if coef.shape == (n_problems, n_features):
+                intercepts = np.atleast_1d(self.intercept_)
+                return [
+                    (np.ascontiguousarray(w), float(b))
+                    for w, b in zip(coef, intercepts, strict=True)
+                ]
+        return [(None, 0.0)] * n_problems
