@@ -45,8 +45,10 @@ LONG = """
     quick = dict(tol=1e-3, warm_start=True)
     long = dict(tol=0.0, max_iter=2**40)
 """
+# Nearly as many weights as rows, of four times as many columns: the support is long in settling.
+WIDE = "X = rng.standard_normal((2000, 8000)); y = X[:, 0] + rng.standard_normal(2000)"
 FITS = {
-    "lasso": "model = sx.Lasso(1e-9); labels = y",
+    "lasso": f"{WIDE}; model = sx.Lasso(1e-5); labels = y",
     "logistic": "model = sx.SparseLogisticRegression(1e-9); labels = y > 0",
     "null model": "model = sx.Lasso(1e-9, penalty_factor=np.zeros(300)); labels = y",
     "projection": "X = rng.standard_normal((1500, 2500)); labels = X[:, 0] > rng.random(1500);"
@@ -110,14 +112,15 @@ def test_an_interrupted_fit_is_a_warm_start(case):
 @linux
 def test_an_interrupted_path_hands_over_what_it_finished():
     process = python(f"""{LONG}
+    {WIDE}
     print("ready", flush=True)
-    alphas = [1e3, 1e2, 1e-9]  # the last one takes without end
+    alphas = [1e3, 1e2, 1e-5]  # the last one takes without end
     try:
         sx.path(X, y, alphas=alphas, tol=1e-13, max_iter=2**40)
     except KeyboardInterrupt as stop:
         caught, path = time.monotonic(), stop.path
     assert path.alphas.tolist() == alphas[:2] and path.stopped_by == "interrupt"
-    assert path.coefs.shape == (300, 2)
+    assert path.coefs.shape == (8000, 2)
     rest = sx.path(X, y, alphas=[1e2], coef_init=path[-1].coef, intercept_init=path[-1].intercept)
     assert rest.n_iters[0] == 0  # what was handed over is the solution already
     print(caught)
@@ -135,10 +138,11 @@ def test_an_interrupted_path_hands_over_what_it_finished():
 def test_an_interrupted_cross_validation_can_be_fitted_again(during):
     """In the folds nothing is fitted yet; on all rows, the weights reached are kept."""
     process = python(f"""{LONG}
+    {WIDE}
     during = {during!r}
     # The intercept alone fits one row: such folds are done at once.
     cv = 2 if during == "folds" else [([0], [2]), ([3], [5])]
-    model = sx.LassoCV(alphas=[1e3, 1e-9], tol=1e-13, max_iter=2**40, cv=cv)
+    model = sx.LassoCV(alphas=[1e3, 1e-5], tol=1e-13, max_iter=2**40, cv=cv)
     if during == "path to the choice":
         scores = iter(range(4))  # the later the better: the strength without end is chosen
         model.set_params(scoring=lambda *args: next(scores))
@@ -156,7 +160,7 @@ def test_an_interrupted_cross_validation_can_be_fitted_again(during):
         if during == "path":
             assert model.alpha_ == 1e3 and model.status_ is sx.Status.converged
         else:
-            assert model.alpha_ == 1e-9 and model.status_ is sx.Status.interrupted
+            assert model.alpha_ == 1e-5 and model.status_ is sx.Status.interrupted
     model.set_params(alphas=[1e3, 1e2], cv=2, tol=1e-4, scoring=None).fit(X, y)
     assert model.status_ is sx.Status.converged and len(model.path_) == 2
     print(caught)

@@ -36,7 +36,7 @@ class BoundProblem {
         offset_(std::move(offset)),
         column_scale_(std::move(column_scale)),
         penalty_(l1, l2, data_or_null(penalty_factor_), positive, data_or_null(column_scale_)),
-        loss_(make_loss(loss, X.design.n_rows(), delta)),
+        loss_(make_loss(loss, X.design.n_rows(), delta, threads_for(X.design, n_threads))),
         problem_{X.design, *loss_, penalty_, fit_intercept, threads_for(X.design, n_threads)} {
     if (X.design.sliced_by() != Axis::columns)
       throw std::invalid_argument("X must be sliced by columns");
@@ -56,22 +56,23 @@ class BoundProblem {
 
  private:
   template <class Pointwise>
-  std::unique_ptr<Loss> over_samples(Pointwise pointwise, Index n) const {
+  std::unique_ptr<Loss> over_samples(Pointwise pointwise, Index n, int n_threads) const {
     return std::make_unique<SampleLoss<Pointwise>>(pointwise, y_.data(), data_or_null(offset_),
-                                                   data_or_null(sample_weight_), n);
+                                                   data_or_null(sample_weight_), n, n_threads);
   }
-  std::unique_ptr<Loss> make_loss(const std::string& name, Index n, double delta) const {
-    if (name == "squared") return over_samples(SquaredLoss(), n);
-    if (name == "logistic") return over_samples(LogisticLoss(), n);
-    if (name == "absolute") return over_samples(AbsoluteLoss(), n);
-    if (name == "poisson") return over_samples(PoissonLoss(), n);
+  std::unique_ptr<Loss> make_loss(const std::string& name, Index n, double delta,
+                                  int n_threads) const {
+    if (name == "squared") return over_samples(SquaredLoss(), n, n_threads);
+    if (name == "logistic") return over_samples(LogisticLoss(), n, n_threads);
+    if (name == "absolute") return over_samples(AbsoluteLoss(), n, n_threads);
+    if (name == "poisson") return over_samples(PoissonLoss(), n, n_threads);
     if (name != "huber")
       throw std::invalid_argument(
           "loss must be 'squared', 'logistic', 'huber', 'absolute' or 'poisson', got '" + name +
           "'");
     if (!(delta > 0.0))
       throw std::invalid_argument("delta must be positive, got " + std::to_string(delta));
-    return over_samples(HuberLoss(delta), n);
+    return over_samples(HuberLoss(delta), n, n_threads);
   }
 
   Array<double> y_;

@@ -25,9 +25,9 @@ namespace sparsecross {
 // y >= 0), so a point of the domain stays in it.
 inline void balance(std::vector<double>& theta) {
   const Index n = static_cast<Index>(theta.size());
-  const double* t = theta.data();
-  const double up = ordered_sum(n, [t](Index i) { return t[i] > 0.0 ? t[i] : 0.0; });
-  const double down = ordered_sum(n, [t](Index i) { return t[i] < 0.0 ? -t[i] : 0.0; });
+  const auto [up, down] = ordered_sums<2>(n, 1, [t = theta.data()](Index i) {
+    return std::array<double, 2>{std::max(t[i], 0.0), std::max(-t[i], 0.0)};
+  });
   const double shrink = up > down ? down / up : down > 0.0 ? up / down : 1.0;
   for (double& v : theta)
     if ((v > 0.0) == (up > down)) v *= shrink;
@@ -205,9 +205,9 @@ inline DualBound dual_bound(const Problem& problem, const Point& at,
     }
   }
   DualBound bound;
-  bound.scale = problem.loss.best_scale(theta.data(), extra, limit);
-  bound.dual =
-      problem.loss.dual(theta.data(), bound.scale) - 0.5 * bound.scale * bound.scale * extra;
+  const ScaledDual best = problem.loss.best_dual(theta.data(), extra, limit);
+  bound.scale = best.scale;
+  bound.dual = best.dual - 0.5 * best.scale * best.scale * extra;
   if (has_l2) {
     const double direct = problem.loss.dual(theta.data(), 1.0) - conjugate;
     if (direct > bound.dual) bound = {direct, 1.0};

@@ -17,6 +17,11 @@
 
 namespace sparsecross {
 
+// The loss's part of the dual at a point `scale` times as long as a given one.
+struct ScaledDual {
+  double scale, dual;
+};
+
 // The samples' side of the objective, as f_i(m) = c_i (ℓ(y_i, m + o_i) - min ℓ(y_i, ·)): all values
 // and duals here are in excess of `saturated`. Vectors have length n.
 class Loss {
@@ -43,11 +48,11 @@ class Loss {
   virtual void largest_curvature(double* out) const = 0;
   // Σ -f_i*(-scale θ_i); minus infinity outside the domain.
   virtual double dual(const double* theta, double scale) const = 0;
-  // A scale t in [0, limit] that keeps t θ in the domain: the one that maximises
+  // dual(t θ) at a scale t in [0, limit] that keeps t θ in the domain: the one that maximises
   // dual(t θ) - ½ t² extra where that is a parabola, else the largest up to 1. (At a residual θ of
   // weights w the slope at t = 1 is θᵀXw - extra, the L1 penalty near the optimum: the bound only
   // grows up to there.)
-  virtual double best_scale(const double* theta, double extra, double limit) const = 0;
+  virtual ScaledDual best_dual(const double* theta, double extra, double limit) const = 0;
   // The shift of all margins that minimises the value, for an unpenalised intercept.
   virtual double best_shift(const double* margins) const = 0;
   // A smooth loss that is at most this one, and less by at most ½ delta; null where ℓ is smooth.
@@ -62,12 +67,13 @@ class SampleLoss final : public Loss {
   // `offset` (n) may be null: all 0; so may `weights` (n, summing to n): all 1. The arrays are
   // seen, not owned.
   SampleLoss(Pointwise pointwise, const double* y, const double* offset, const double* weights,
-             Index n)
+             Index n, int n_threads)
       : pointwise_(pointwise),
         y_(y),
         offset_(offset),
         weights_(weights),
         n_(n),
+        n_threads_(n < (Pointwise::transcendental ? 16384 : 131072) ? 1 : n_threads),
         scale_(1.0 / static_cast<double>(n)) {}
 
   Index n_samples() const override { return n_; }
@@ -98,41 +104,45 @@ class SampleLoss final : public Loss {
   }
   // With v = m + o, f*(-θ) = sup -θ m - c ℓ(m + o) = θ o + (c ℓ)*(-θ).
   double dual(const double* theta, double scale) const override {
-    return ordered_sum(n_, [&](Index i) {
+    return sum([&](Index i) {
       const double weight = c(i), t = scale * theta[i];
       if (!(weight > 0.0)) return 0.0;
       const double each = weight * pointwise_.dual(y_[i], t / weight);
       return offset_ ? each - t * offset_[i] : each;
     });
   }
-  double best_scale(const double* theta, double extra, double limit) const override {
-    for (Index i = 0; i < n_; ++i)
-      if (c(i) > 0.0) limit = std::min(limit, pointwise_.furthest(y_[i], theta[i] / c(i)));
+  ScaledDual best_dual(const double* theta, double extra, double limit) const override {
+    if constexpr (Pointwise::bounded_dual)
+      for (Index i = 0; i < n_; ++i)
+        if (c(i) > 0.0) limit = std::min(limit, pointwise_.furthest(y_[i], theta[i] / c(i)));
     if constexpr (!Pointwise::quadratic_dual) {
-      return std::min(1.0, limit);
+      const double t = std::min(1.0, limit);
+      return {t, dual(theta, t)};
     } else {
-      const double linear = ordered_sum(
-          n_, [&](Index i) { return theta[i] * (offset_ ? y_[i] - offset_[i] : y_[i]); });
-      const double square = ordered_sum(n_, [&](Index i) {
-        const double weight = c(i);
-        return weight > 0.0 ? theta[i] * theta[i] / weight : 0.0;
+      const auto [linear, square] = ordered_sums<2>(n_, n_threads_, [&](Index i) {
+        const double weight = c(i), t = theta[i];
+        return std::array<double, 2>{t * (offset_ ? y_[i] - offset_[i] : y_[i]),
+                                     weight > 0.0 ? t * t / weight : 0.0};
       });
-      const double bend = pointwise_.dual_curvature() * square + extra;
-      if (bend > 0.0) return std::clamp(linear / bend, 0.0, limit);
-      return linear > 0.0 && std::isfinite(limit) ? limit : 0.0;
+      if (!std::isfinite(linear) || !std::isfinite(square)) return {0.0, 0.0};
+      const double own = pointwise_.dual_curvature() * square, bend = own + extra;
+      double t = linear > 0.0 && std::isfinite(limit) ? limit : 0.0;
+      if (bend > 0.0) t = std::clamp(linear / bend, 0.0, limit);
+      return {t, t * (linear - 0.5 * t * own)};
     }
   }
 
   double best_shift(const double* margins) const override {
     if constexpr (Pointwise::shift_rule == ShiftRule::log_ratio) return log_ratio(margins);
     if constexpr (Pointwise::shift_rule == ShiftRule::median) return weighted_median(margins);
+    if constexpr (Pointwise::shift_rule == ShiftRule::mean) return mean_residual(margins);
     if constexpr (Pointwise::shift_rule == ShiftRule::newton) return newton_shift(margins);
   }
 
   std::unique_ptr<Loss> smoothed(double delta) const override {
     if constexpr (Pointwise::smooth) return nullptr;
     return std::make_unique<SampleLoss<HuberLoss>>(HuberLoss(delta, 1.0 / delta), y_, offset_,
-                                                   weights_, n_);
+                                                   weights_, n_, n_threads_);
   }
 
  private:
@@ -140,20 +150,34 @@ class SampleLoss final : public Loss {
   double m(const double* margins, Index i) const {
     return offset_ ? margins[i] + offset_[i] : margins[i];
   }
+  template <class Term>
+  double sum(const Term& term) const {
+    return ordered_sum(n_, term, n_threads_);
+  }
   // A sample without weight has no say, be its loss infinite.
   template <class Term>
   double weighted_sum(const Term& term) const {
-    return ordered_sum(n_, [&](Index i) {
-      const double weight = c(i);
-      return weight > 0.0 ? weight * term(i) : 0.0;
-    });
+    if (!weights_) return scale_ * sum(term);
+    return sum([&](Index i) { return c(i) > 0.0 ? c(i) * term(i) : 0.0; });
   }
   template <class Term>
   void weighted(double* out, const Term& term) const {
-    for (Index i = 0; i < n_; ++i) {
-      const double weight = c(i);
-      out[i] = weight > 0.0 ? weight * term(i) : 0.0;
-    }
+    parallel_chunks(n_, 4096, n_threads_, [&](Index begin, Index end) {
+      if (weights_) {
+        for (Index i = begin; i < end; ++i) out[i] = c(i) > 0.0 ? c(i) * term(i) : 0.0;
+      } else {
+        for (Index i = begin; i < end; ++i) out[i] = scale_ * term(i);
+      }
+    });
+  }
+
+  // Σ c (y - m) / Σ c, twice: the second time for the digits that the first has lost.
+  double mean_residual(const double* margins) const {
+    const double total = weighted_sum([](Index) { return 1.0; });
+    double shift = 0.0;
+    for (int k = 0; k < 2; ++k)
+      shift += weighted_sum([&](Index i) { return y_[i] - (m(margins, i) + shift); }) / total;
+    return std::isfinite(shift) ? shift : 0.0;
   }
 
   // Newton on the scalar equation Σ c ℓ'(m + shift) = 0, whose left side is monotone: a step that
@@ -236,6 +260,7 @@ class SampleLoss final : public Loss {
   const double* offset_;
   const double* weights_;
   Index n_;
+  int n_threads_;
   double scale_;
 };
 

@@ -6,7 +6,9 @@
 //   largest_curvature the supremum of ℓ'', second_derivative ℓ''
 //   curvature         ℓ'', or more where a quadratic model of ℓ needs more to be of use
 //   dual              -ℓ*(-u) - saturated: the loss's part of the dual at u; -∞ off its domain
-//   furthest          the largest t >= 0 with t u in that domain, for u on its boundary or inside
+//   furthest          the largest t >= 0 with t u in that domain (where it is bounded), for u on
+//   its
+//                     boundary or inside
 //
 // Every domain is an interval around (or ending at) 0: a component of a dual point may always be
 // moved towards 0.
@@ -24,13 +26,13 @@ constexpr double kDomainRounding = 1e-12;  // relative, at the border of a domai
 }  // namespace detail
 
 // How the best common shift of all margins is found.
-enum class ShiftRule { newton, log_ratio, median };
+enum class ShiftRule { mean, newton, log_ratio, median };
 
 // ℓ = ½ (y - m)²
 struct SquaredLoss {
   static constexpr bool quadratic = true, quadratic_dual = true, smooth = true;
-  static constexpr ShiftRule shift_rule = ShiftRule::newton;
-  double unit() const { return detail::kInfinity; }
+  static constexpr bool bounded_dual = false, transcendental = false;
+  static constexpr ShiftRule shift_rule = ShiftRule::mean;
   double saturated(double) const { return 0.0; }
   double value(double y, double m) const { return 0.5 * (y - m) * (y - m); }
   double negative_gradient(double y, double m) const { return y - m; }
@@ -39,12 +41,12 @@ struct SquaredLoss {
   double curvature(double, double) const { return 1.0; }
   double dual_curvature() const { return 1.0; }
   double dual(double y, double u) const { return u * y - 0.5 * u * u; }
-  double furthest(double, double) const { return detail::kInfinity; }
 };
 
 // ℓ = log(1 + exp(-y m)), y in {-1, +1}
 struct LogisticLoss {
   static constexpr bool quadratic = false, quadratic_dual = false, smooth = true;
+  static constexpr bool bounded_dual = true, transcendental = true;
   static constexpr ShiftRule shift_rule = ShiftRule::newton;
   double unit() const { return 1.0; }
   double saturated(double) const { return 0.0; }
@@ -87,6 +89,7 @@ struct LogisticLoss {
 class HuberLoss {
  public:
   static constexpr bool quadratic = false, quadratic_dual = true, smooth = true;
+  static constexpr bool bounded_dual = true, transcendental = false;
   static constexpr ShiftRule shift_rule = ShiftRule::newton;
   explicit HuberLoss(double delta, double height = 1.0) : delta_(delta), height_(height) {}
 
@@ -130,6 +133,7 @@ class HuberLoss {
 // freely a component of the dual point may move there, as 1.
 struct AbsoluteLoss {
   static constexpr bool quadratic = false, quadratic_dual = true, smooth = false;
+  static constexpr bool bounded_dual = true, transcendental = false;
   static constexpr ShiftRule shift_rule = ShiftRule::median;
   double saturated(double) const { return 0.0; }
   double value(double y, double m) const { return std::abs(y - m); }
@@ -153,6 +157,7 @@ struct AbsoluteLoss {
 // ℓ = exp(m) - y m, y >= 0; least, y - y log y, at m = log y
 struct PoissonLoss {
   static constexpr bool quadratic = false, quadratic_dual = false, smooth = true;
+  static constexpr bool bounded_dual = true, transcendental = true;
   static constexpr ShiftRule shift_rule = ShiftRule::log_ratio;
   double saturated(double y) const { return y > 0.0 ? y - y * std::log(y) : 0.0; }
   // Half the deviance, y (exp(z) - 1 - z) for z = m - log y.

@@ -18,15 +18,17 @@
 
 namespace sparsecross {
 
-// c -= a bᵀ for tiles of 64 x 64 floats, column-major.
+// Operations on tiles of 64 x 64 floats. Every element is summed on its own and in the same order
+// whatever the width of a vector, so the width changes no bit.
 namespace tiles {
 
 constexpr Index kTile = 64;
 
-// Blocks of 2 vectors x 4 columns of c stay in registers. Every element of c is summed on its own
-// and in the same order whatever the width of a vector, so the width changes no bit.
+// c -= a bᵀ for tiles of 64 x 64 floats, column-major; columns of c are `stride` apart.
+// Blocks of 2 vectors x 4 columns of c stay in registers.
 template <int kWidth>
-[[gnu::always_inline]] inline void subtract_product_by(const float* a, const float* b, float* c) {
+[[gnu::always_inline]] inline void subtract_product_by(const float* a, const float* b, float* c,
+                                                       Index stride) {
   typedef float Vector
       [[gnu::vector_size(kWidth * sizeof(float)), gnu::aligned(4), gnu::may_alias]];
   constexpr Index rows = 2 * kWidth, columns = 4;
@@ -44,7 +46,7 @@ template <int kWidth>
         }
       }
       for (Index q = 0; q < columns; ++q) {
-        float* out = c + (j + q) * kTile + i;
+        float* out = c + (j + q) * stride + i;
         *reinterpret_cast<Vector*>(out) -= low[q];
         *reinterpret_cast<Vector*>(out + kWidth) -= high[q];
       }
@@ -52,18 +54,77 @@ template <int kWidth>
   }
 }
 
-#if defined(__x86_64__)
-[[gnu::target("avx2")]] inline void subtract_product_avx2(const float* a, const float* b,
-                                                          float* c) {
-  subtract_product_by<8>(a, b, c);
+// v = (L Lᵀ)⁻¹ v for L of n_tiles x n_tiles tiles, the lower ones.
+[[gnu::always_inline]] inline void substitute_by(const float* factor, Index n_tiles, float* v) {
+  const auto tile = [&](Index i, Index j) {
+    return factor + (i * (i + 1) / 2 + j) * kTile * kTile;
+  };
+  for (Index i = 0; i < n_tiles; ++i) {
+    float* vi = v + i * kTile;
+    std::array<float, kTile> sum{};  // a copy that stays in registers
+    for (Index j = 0; j < i; ++j) {
+      const float* t = tile(i, j);
+      const float* vj = v + j * kTile;
+      for (Index c = 0; c < kTile; ++c) {
+        const float weight = vj[c];
+        for (Index r = 0; r < kTile; ++r)
+          sum[static_cast<std::size_t>(r)] += t[c * kTile + r] * weight;
+      }
+    }
+    for (Index r = 0; r < kTile; ++r) vi[r] -= sum[static_cast<std::size_t>(r)];
+    const float* t = tile(i, i);
+    for (Index c = 0; c < kTile; ++c) {
+      vi[c] /= t[c * kTile + c];
+      for (Index r = c + 1; r < kTile; ++r) vi[r] -= t[c * kTile + r] * vi[c];
+    }
+  }
+  for (Index i = n_tiles - 1; i >= 0; --i) {
+    float* vi = v + i * kTile;
+    const float* t = tile(i, i);
+    for (Index c = kTile - 1; c >= 0; --c) {
+      float sum = vi[c];
+      for (Index r = c + 1; r < kTile; ++r) sum -= t[c * kTile + r] * vi[r];
+      vi[c] = sum / t[c * kTile + c];
+    }
+    for (Index j = 0; j < i; ++j) {
+      const float* left = tile(i, j);
+      float* vj = v + j * kTile;
+      for (Index c = 0; c < kTile; ++c) {
+        std::array<float, 8> part{};
+        for (Index r = 0; r < kTile; r += 8)
+          for (Index q = 0; q < 8; ++q)
+            part[static_cast<std::size_t>(q)] += left[c * kTile + r + q] * vi[r + q];
+        vj[c] -= ((part[0] + part[4]) + (part[2] + part[6])) +
+                 ((part[1] + part[5]) + (part[3] + part[7]));
+      }
+    }
+  }
 }
-inline void subtract_product(const float* a, const float* b, float* c) {
+
+#if defined(__x86_64__)
+[[gnu::target("avx2")]] inline void subtract_product_avx2(const float* a, const float* b, float* c,
+                                                          Index stride) {
+  subtract_product_by<8>(a, b, c, stride);
+}
+[[gnu::target("avx2")]] inline void substitute_avx2(const float* factor, Index n_tiles, float* v) {
+  substitute_by(factor, n_tiles, v);
+}
+inline bool wide() {
   static const bool avx2 = __builtin_cpu_supports("avx2");
-  avx2 ? subtract_product_avx2(a, b, c) : subtract_product_by<4>(a, b, c);
+  return avx2;
+}
+inline void subtract_product(const float* a, const float* b, float* c, Index stride = kTile) {
+  wide() ? subtract_product_avx2(a, b, c, stride) : subtract_product_by<4>(a, b, c, stride);
+}
+inline void substitute(const float* factor, Index n_tiles, float* v) {
+  wide() ? substitute_avx2(factor, n_tiles, v) : substitute_by(factor, n_tiles, v);
 }
 #else
-inline void subtract_product(const float* a, const float* b, float* c) {
-  subtract_product_by<4>(a, b, c);
+inline void subtract_product(const float* a, const float* b, float* c, Index stride = kTile) {
+  subtract_product_by<4>(a, b, c, stride);
+}
+inline void substitute(const float* factor, Index n_tiles, float* v) {
+  substitute_by(factor, n_tiles, v);
 }
 #endif
 
@@ -86,9 +147,6 @@ class CholeskyFactor {
   float& at(Index i, Index j) { return tile(i / kTile, j / kTile)[i % kTile + j % kTile * kTile]; }
 
   float* tile(Index i, Index j) { return tiles_.data() + (i * (i + 1) / 2 + j) * kTile * kTile; }
-  void negate() {
-    for (float& a : tiles_) a = -a;
-  }
 
   void factorise(int n_threads) {
     const Index n_tiles = n_tiles_of(m_);
@@ -111,45 +169,10 @@ class CholeskyFactor {
 
   // x (m) = A⁻¹ x
   void solve(double* x) {
-    const Index n_tiles = n_tiles_of(m_);
     float* v = work_.data();
     for (Index i = 0; i < m_; ++i) v[i] = static_cast<float>(x[i]);
     std::fill(v + m_, v + padded(), 0.0f);
-    for (Index i = 0; i < n_tiles; ++i) {
-      float* vi = v + i * kTile;
-      for (Index j = 0; j < i; ++j) {
-        const float* t = tile(i, j);
-        const float* vj = v + j * kTile;
-        for (Index c = 0; c < kTile; ++c)
-          for (Index r = 0; r < kTile; ++r) vi[r] -= t[c * kTile + r] * vj[c];
-      }
-      const float* t = tile(i, i);
-      for (Index c = 0; c < kTile; ++c) {
-        vi[c] /= t[c * kTile + c];
-        for (Index r = c + 1; r < kTile; ++r) vi[r] -= t[c * kTile + r] * vi[c];
-      }
-    }
-    for (Index i = n_tiles - 1; i >= 0; --i) {
-      float* vi = v + i * kTile;
-      const float* t = tile(i, i);
-      for (Index c = kTile - 1; c >= 0; --c) {
-        float sum = vi[c];
-        for (Index r = c + 1; r < kTile; ++r) sum -= t[c * kTile + r] * vi[r];
-        vi[c] = sum / t[c * kTile + c];
-      }
-      for (Index j = 0; j < i; ++j) {
-        const float* left = tile(i, j);
-        float* vj = v + j * kTile;
-        for (Index c = 0; c < kTile; ++c) {
-          std::array<float, 8> part{};
-          for (Index r = 0; r < kTile; r += 8)
-            for (Index q = 0; q < 8; ++q)
-              part[static_cast<std::size_t>(q)] += left[c * kTile + r + q] * vi[r + q];
-          vj[c] -= ((part[0] + part[4]) + (part[2] + part[6])) +
-                   ((part[1] + part[5]) + (part[3] + part[7]));
-        }
-      }
-    }
+    tiles::substitute(tiles_.data(), n_tiles_of(m_), v);
     for (Index i = 0; i < m_; ++i) x[i] = static_cast<double>(v[i]);
   }
 

@@ -1,10 +1,11 @@
-// The Hessian of a quadratic model over a few columns, in single precision.
+// Products of the columns of a quadratic model, in single precision.
 //
-// Problem: A = X_Sᵀ diag(h) X_S - H_S H_Sᵀ / H + diag(l2)     (the middle term with an intercept)
-// Given:   columns S of X, increasing; the model's h, H and the columns' H_j.
-// Result:  the lower triangle of A in the tiles of a CholeskyFactor.
-// Cost:    sparse: one multiply-add for each pair of entries that share a row, after a copy of X_S
-//          by rows (8 bytes an entry). Dense: n m² / 2 multiply-adds by tiles.
+// Problem: A_kq = (Σ_i h_i x_ik x_iq - H μ_k μ_q) / (s_k s_q)  for columns k and q of a list:
+//          centred by their h-weighted means μ, in units of their norms s, so that A_kk = 1.
+// Given:   the list, and the position from which its columns are new.
+// Result:  the lower triangle's elements (k, q), q <= k, for new k, handed to a sink by columns.
+// Cost:    sparse: one multiply-add for each pair of entries that share a row, after a copy of the
+//          new columns by rows (8 bytes an entry). Dense: n m² / 2 multiply-adds by tiles.
 // Source:  Gustavson 1978, "Two fast algorithms for sparse matrices" (row by row, one accumulator).
 #pragma once
 
@@ -13,79 +14,144 @@
 
 namespace sparsecross {
 
-// Columns of X that a model is restricted to, and what is known of each.
-struct ColumnSubset {
-  std::vector<Index> columns;        // increasing
-  std::vector<double> weighted_sum;  // H_j
+// Columns of X as a quadratic model has them: centred, and scaled to curvature 1.
+struct ScaledColumns {
+  std::vector<Index> columns;
+  std::vector<double> mean;  // μ; 0 without an intercept
+  std::vector<double> norm;  // s, positive
   Index size() const { return static_cast<Index>(columns.size()); }
   Index operator[](Index k) const { return columns[static_cast<std::size_t>(k)]; }
+  void clear() {
+    columns.clear();
+    mean.clear();
+    norm.clear();
+  }
+  void push_back(Index j, double its_mean, double its_norm) {
+    columns.push_back(j);
+    mean.push_back(its_mean);
+    norm.push_back(its_norm);
+  }
+};
+
+// A sink of `products`: the tiles that a factorisation begins with.
+class FactorSink {
+ public:
+  explicit FactorSink(CholeskyFactor& factor) : factor_(factor) {}
+  // Elements (k, q) of column q for k in [first, last), at their tile's column.
+  void set(Index q, Index first, Index last, const double* column) const {
+    for (Index k = first; k < last; ++k) factor_.at(k, q) = static_cast<float>(column[k]);
+  }
+  void clear_tile(Index i, Index j) const {
+    std::fill_n(factor_.tile(i, j), tiles::kTile * tiles::kTile, 0.0f);
+  }
+  // Tile (i, j) += a bᵀ; -a is given.
+  void add(Index i, Index j, const float* minus_a, const float* b) const {
+    tiles::subtract_product(minus_a, b, factor_.tile(i, j));
+  }
+
+ private:
+  CholeskyFactor& factor_;
+};
+
+// A sink of `products`: a square of whole tiles, by columns.
+class SquareSink {
+ public:
+  SquareSink(float* square, Index stride) : square_(square), stride_(stride) {}
+  void set(Index q, Index first, Index last, const double* column) const {
+    for (Index k = first; k < last; ++k) square_[q * stride_ + k] = static_cast<float>(column[k]);
+  }
+  void clear_tile(Index i, Index j) const {
+    for (Index c = 0; c < tiles::kTile; ++c)
+      std::fill_n(corner(i, j) + c * stride_, tiles::kTile, 0.0f);
+  }
+  void add(Index i, Index j, const float* minus_a, const float* b) const {
+    tiles::subtract_product(minus_a, b, corner(i, j), stride_);
+  }
+
+ private:
+  float* corner(Index i, Index j) const {
+    return square_ + j * tiles::kTile * stride_ + i * tiles::kTile;
+  }
+
+  float* square_;
+  Index stride_;
 };
 
 namespace detail {
 
-// A copy of some columns by rows: entries begin[i] .. begin[i + 1] of row i, in increasing
-// position.
+// A copy of the columns of a list from `first` on, by rows: entries begin[i] .. begin[i + 1] of row
+// i, in increasing position.
 struct ByRows {
   std::vector<Index> begin;            // n + 1
-  std::vector<std::int32_t> position;  // in the subset
+  std::vector<std::int32_t> position;  // in the list
   std::vector<float> value;
 };
 
 template <class Columns>
-ByRows by_rows(const Columns& columns, Index n, const ColumnSubset& subset) {
+ByRows by_rows(const Columns& columns, Index n, const ScaledColumns& list, Index first) {
   ByRows rows;
   rows.begin.assign(static_cast<std::size_t>(n) + 1, 0);
-  for (const Index j : subset.columns)
-    columns.each(j, [&](Index i, double) { ++rows.begin[static_cast<std::size_t>(i) + 1]; });
+  for (Index k = first; k < list.size(); ++k)
+    columns.each(list[k], [&](Index i, double) { ++rows.begin[static_cast<std::size_t>(i) + 1]; });
   for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) rows.begin[i + 1] += rows.begin[i];
   const auto n_entries = static_cast<std::size_t>(rows.begin.back());
   rows.position.resize(n_entries);
   rows.value.resize(n_entries);
-  for (Index k = 0; k < subset.size(); ++k)
-    columns.each(subset[k], [&](Index i, double x) {
+  for (Index k = first; k < list.size(); ++k) {
+    const double inverse = 1.0 / list.norm[static_cast<std::size_t>(k)];
+    columns.each(list[k], [&](Index i, double x) {
       const auto at = static_cast<std::size_t>(rows.begin[static_cast<std::size_t>(i)]++);
       rows.position[at] = static_cast<std::int32_t>(k);
-      rows.value[at] = static_cast<float>(x);
+      rows.value[at] = static_cast<float>(x * inverse);
     });
+  }
   // begin[i] has moved to the end of row i, which is the beginning of row i + 1.
   std::copy_backward(rows.begin.begin(), rows.begin.end() - 1, rows.begin.end());
   rows.begin[0] = 0;
   return rows;
 }
 
-template <class Columns, class Curvature>
-void sparse_hessian(const Columns& columns, Curvature h, const Problem& problem,
-                    const ColumnSubset& subset, double total, CholeskyFactor& out) {
-  const ByRows rows = by_rows(columns, problem.n(), subset);
-  const Index m = subset.size();
+template <class Columns, class Curvature, class Sink>
+void sparse_products(const Columns& columns, Curvature h, const Problem& problem, double total,
+                     const ScaledColumns& list, Index first_new, const Sink& sink) {
+  const ByRows rows = by_rows(columns, problem.n(), list, first_new);
+  const Index m = list.size();
   parallel_chunks(m, 16, problem.n_threads, [&](Index begin, Index end) {
     std::vector<double> sum(static_cast<std::size_t>(m));
-    for (Index k = begin; k < end; ++k) {
-      std::fill(sum.begin() + k, sum.end(), 0.0);
-      columns.each(subset[k], [&](Index i, double x) {
-        const double hx = h(i) * x;
-        const auto first = static_cast<std::size_t>(rows.begin[static_cast<std::size_t>(i)]);
+    for (Index q = begin; q < end; ++q) {
+      const auto at_q = static_cast<std::size_t>(q);
+      const Index first = std::max(q, first_new);
+      std::fill(sum.begin() + first, sum.end(), 0.0);
+      const double inverse = 1.0 / list.norm[at_q];
+      columns.each(list[q], [&](Index i, double x) {
+        const double hx = h(i) * x * inverse;
+        const auto top = static_cast<std::size_t>(rows.begin[static_cast<std::size_t>(i)]);
         auto at = static_cast<std::size_t>(rows.begin[static_cast<std::size_t>(i) + 1]);
-        while (at-- > first && rows.position[at] >= k)
+        while (at-- > top && rows.position[at] >= first)
           sum[static_cast<std::size_t>(rows.position[at])] +=
               hx * static_cast<double>(rows.value[at]);
       });
-      const double mean =
-          total > 0.0 ? subset.weighted_sum[static_cast<std::size_t>(k)] / total : 0;
-      for (Index q = k; q < m; ++q)
-        out.at(q, k) = static_cast<float>(sum[static_cast<std::size_t>(q)] -
-                                          mean * subset.weighted_sum[static_cast<std::size_t>(q)]);
+      const double weight = total * list.mean[at_q] * inverse;
+      if (weight != 0.0)
+        for (auto k = static_cast<std::size_t>(first); k < sum.size(); ++k)
+          sum[k] -= weight * list.mean[k] / list.norm[k];
+      if (first == q) sum[at_q] = 1.0;
+      sink.set(q, first, m, sum.data());
     }
   });
 }
 
-template <class Columns, class Curvature>
-void dense_hessian(const Columns& columns, Curvature h, const Problem& problem,
-                   const ColumnSubset& subset, double total, CholeskyFactor& out) {
-  constexpr Index width = CholeskyFactor::kTile, tiles_of_rows = 4, area = width * width;
-  const Index n = problem.n(), m = subset.size(), n_tiles = CholeskyFactor::n_tiles_of(m);
-  // Some rows of the centred columns at a time, scaled by √h, in tiles: (column tile, row tile).
-  std::vector<float> panel(static_cast<std::size_t>(n_tiles * tiles_of_rows * area));
+template <class Columns, class Curvature, class Sink>
+void dense_products(const Columns& columns, Curvature h, const Problem& problem,
+                    const ScaledColumns& list, Index first_new, const Sink& sink) {
+  constexpr Index width = tiles::kTile, tiles_of_rows = 4, area = width * width;
+  const Index n = problem.n(), m = list.size(), n_tiles = CholeskyFactor::n_tiles_of(m);
+  const Index first_tile = first_new / width;
+  const Index known = first_tile * (first_tile + 1) / 2, pairs = n_tiles * (n_tiles + 1) / 2;
+  // Some rows of the scaled columns at a time, in tiles: (column tile, row tile); then their
+  // negatives, for the new ones.
+  const std::size_t panel_size = static_cast<std::size_t>(n_tiles * tiles_of_rows * area);
+  std::vector<float> panel(panel_size), minus(panel_size);
   for (Index top = 0; top < n; top += tiles_of_rows * width) {
     const Index height = std::min(n - top, tiles_of_rows * width);
     parallel_chunks(n_tiles, 1, problem.n_threads, [&](Index t, Index) {
@@ -93,48 +159,48 @@ void dense_hessian(const Columns& columns, Curvature h, const Problem& problem,
       std::fill(target, target + tiles_of_rows * area, 0.0f);
       for (Index c = 0; c < width && t * width + c < m; ++c) {
         const Index k = t * width + c;
-        const double mean =
-            total > 0.0 ? subset.weighted_sum[static_cast<std::size_t>(k)] / total : 0.0;
-        const auto* x = columns.slice(subset[k]) + top;
+        const double mean = list.mean[static_cast<std::size_t>(k)];
+        const double inverse = 1.0 / list.norm[static_cast<std::size_t>(k)];
+        const auto* x = columns.slice(list[k]) + top;
         for (Index i = 0; i < height; ++i)
-          target[i / width * area + i % width * width + c] =
-              static_cast<float>(std::sqrt(h(top + i)) * (static_cast<double>(x[i]) - mean));
+          target[i / width * area + i % width * width + c] = static_cast<float>(
+              std::sqrt(h(top + i)) * (static_cast<double>(x[i]) - mean) * inverse);
       }
+      if (t < first_tile) return;
+      float* const negative = minus.data() + t * tiles_of_rows * area;
+      for (Index e = 0; e < tiles_of_rows * area; ++e) negative[e] = -target[e];
     });
-    parallel_chunks(n_tiles * (n_tiles + 1) / 2, 4, problem.n_threads, [&](Index begin, Index end) {
-      for (Index pair = begin; pair < end; ++pair) {
+    parallel_chunks(pairs - known, 4, problem.n_threads, [&](Index begin, Index end) {
+      for (Index pair = known + begin; pair < known + end; ++pair) {
         auto i = static_cast<Index>((std::sqrt(8.0 * static_cast<double>(pair) + 1.0) - 1.0) / 2.0);
         while (i * (i + 1) / 2 > pair) --i;
         while ((i + 1) * (i + 2) / 2 <= pair) ++i;
         const Index j = pair - i * (i + 1) / 2;
+        if (top == 0) sink.clear_tile(i, j);
         for (Index row_tile = 0; row_tile * width < height; ++row_tile)
-          tiles::subtract_product(panel.data() + (i * tiles_of_rows + row_tile) * area,
-                                  panel.data() + (j * tiles_of_rows + row_tile) * area,
-                                  out.tile(i, j));
+          sink.add(i, j, minus.data() + (i * tiles_of_rows + row_tile) * area,
+                   panel.data() + (j * tiles_of_rows + row_tile) * area);
       }
     });
   }
-  out.negate();
 }
 
 }  // namespace detail
 
-inline CholeskyFactor hessian(const Problem& problem, const QuadraticModel& model,
-                              const ColumnSubset& subset) {
-  CholeskyFactor out(subset.size());
-  const double total = problem.fit_intercept ? model.total : 0.0;
+// The elements of new rows to the sink; where X is dense, of all rows of the tile they begin in.
+template <class Sink>
+void products(const Problem& problem, const QuadraticModel& model, const ScaledColumns& list,
+              Index first_new, const Sink& sink) {
   problem.X.visit([&](const auto& columns) {
     visit_curvature(model, [&](auto h) {
       if constexpr (is_dense<std::decay_t<decltype(columns)>>) {
-        detail::dense_hessian(columns, h, problem, subset, total, out);
+        detail::dense_products(columns, h, problem, list, first_new, sink);
       } else {
-        detail::sparse_hessian(columns, h, problem, subset, total, out);
+        detail::sparse_products(columns, h, problem, problem.fit_intercept ? model.total : 0.0,
+                                list, first_new, sink);
       }
     });
   });
-  for (Index k = 0; k < subset.size(); ++k)
-    out.at(k, k) += static_cast<float>(problem.penalty.l2(subset[k]));
-  return out;
 }
 
 }  // namespace sparsecross

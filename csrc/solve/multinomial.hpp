@@ -164,7 +164,8 @@ inline DualBound multinomial_bound(const MultinomialProblem& problem, const Mult
     const ByClass p = theta;
     problem.loss.to_residual(theta);
     const std::vector<double> y(n, 0.0);
-    const SampleLoss<SquaredLoss> none(SquaredLoss(), y.data(), nullptr, nullptr, problem.n());
+    const SampleLoss<SquaredLoss> none(SquaredLoss(), y.data(), nullptr, nullptr, problem.n(),
+                                       problem.n_threads);
     const Problem columns{problem.X, none, penalty, problem.fit_intercept, problem.n_threads};
     std::vector<double> metric(n);
     std::fill(theta[K - 1].begin(), theta[K - 1].end(), 0.0);
@@ -214,7 +215,7 @@ inline Solution solve_class(const MultinomialProblem& problem, std::size_t k, do
     offset[i] = -problem.loss.log_sum(at.margins, i, k);
   }
   const SampleLoss<LogisticLoss> loss(LogisticLoss(), y.data(), offset.data(),
-                                      problem.loss.weights(), problem.n());
+                                      problem.loss.weights(), problem.n(), problem.n_threads);
   const Problem binary{problem.X, loss, problem.penalty, problem.fit_intercept, problem.n_threads};
   Solution found = solve_working_set(binary, {tol, max_iter, Method::cd, false}, &at.coef[k],
                                      at.intercept[k], poll);
@@ -328,7 +329,8 @@ inline double multinomial_strength(const MultinomialProblem& problem, const Poll
   if (problem.fit_intercept) problem.loss.balance(theta);
   problem.loss.to_residual(theta);
   const std::vector<double> y(static_cast<std::size_t>(problem.n()), 0.0);
-  const SampleLoss<SquaredLoss> none(SquaredLoss(), y.data(), nullptr, nullptr, problem.n());
+  const SampleLoss<SquaredLoss> none(SquaredLoss(), y.data(), nullptr, nullptr, problem.n(),
+                                     problem.n_threads);
   const Problem columns{problem.X, none, problem.penalty, problem.fit_intercept, problem.n_threads};
   double largest = 0.0;
   for (const auto& each : theta) largest = std::max(largest, strength_against(columns, each));

@@ -30,7 +30,8 @@ inline NullModel null_model(const Problem& problem, const Poll& poll) {
     const double target = 1e-14 * problem.loss.value(at.margins.data());
     Index n_iter = 0;
     const detail::Inner inner =
-        detail::solve_on(problem, unpenalised, target, 10000, poll, space, at, n_iter);
+        detail::solve_on(problem, unpenalised, std::numeric_limits<double>::infinity(), target,
+                         10000, poll, space, at, n_iter);
     refresh_margins(problem, at);
     settle_intercept(problem, at);
     const DualBound bound =

@@ -13,13 +13,18 @@
 
 #include "model/certificate.hpp"
 #include "solve/coordinate_descent.hpp"
-#include "solve/newton.hpp"
+#include "solve/gram_model.hpp"
 
 namespace sparsecross {
 
 namespace detail {
 
 constexpr int kSweepsPerStep = 10;
+constexpr double kModelReduction = 1e-2;  // of the forces, in its own coordinates
+constexpr double kUphill = 1e-13;         // of the objective, relative: what rounding may add to it
+constexpr double kSingle = 0.5;           // what a step of single precision may leave of the gap
+constexpr double kMostExpected = 30.0;    // sweeps
+constexpr double kTrusted = 1e-4;    // reduction of the gap that single precision is trusted with
 constexpr int kPatience = 10;        // with the damping, which grows tenfold at each useless step
 constexpr double kRounding = 1e-15;  // of the objective, relative
 
@@ -48,7 +53,10 @@ struct Workspace {
   std::vector<double> theta, curvature, direction;
   std::vector<double> z;
   QuadraticModel model;
+  GramModel gram;
   NewtonStep newton;
+  bool single = true;   // whether products in single precision may be used
+  double sweeps = 8.0;  // that the last model took, as a guess of what the next will
 };
 
 enum class Inner { reached, stalled, out_of_sweeps, interrupted };
@@ -108,77 +116,127 @@ inline bool search_along(const Problem& problem, const std::vector<Index>& worki
   return false;
 }
 
-// Sweeps and Newton steps on the model, until its largest move is `reduction` of its first, at most
-// kCycles times. False where the user stopped it.
-inline bool minimise_model(const Problem& problem, const std::vector<Index>& working_set,
-                           double reduction, int cycles, Index max_iter, const Poll& poll,
-                           Workspace& space, std::vector<double>& coef, Index& n_iter) {
-  double first = 0.0, fell = 0.0;
-  const auto pass = [&] {
+// Multiply-adds on tiles that a sweep over the columns takes.
+inline double cost_of_sweep(const Problem& problem, const std::vector<Index>& working_set) {
+  return problem.X.visit([&](const auto& columns) {
+    double entries = 0.0;
+    for (const Index j : working_set) entries += static_cast<double>(columns.size(j));
+    return 2.0 * entries *
+           (is_dense<std::decay_t<decltype(columns)>> ? cost::kStream : cost::kGather);
+  });
+}
+
+// Sweeps and Newton steps on the model: in its own coordinates, once it has taken (or is likely to
+// take) as long in X as the products cost. In X they stop after `cycles` steps, as roundings pile
+// up there. `reached` where the accuracy was.
+inline Inner minimise_model(const Problem& problem, const std::vector<Index>& working_set,
+                            const GramModel::Accuracy& accuracy, bool may_gram, int cycles,
+                            Index max_iter, const Poll& poll, Workspace& space,
+                            std::vector<double>& coef, Index& n_iter) {
+  const double price = cost_of_sweep(problem, working_set);
+  const double products = space.gram.cost_to_prepare(problem, working_set);
+  const double saving = price - GramModel::cost_of_sweep(working_set.size());
+  const bool use_gram = may_gram && saving > 0.0 && std::isfinite(products);
+  const Index before = n_iter;
+  double first = 0.0, fell = std::numeric_limits<double>::infinity();
+  double expected = space.sweeps;
+  Inner inner = Inner::out_of_sweeps;
+  for (int cycle = 0, sweeps = 0; n_iter < max_iter;) {
+    if (use_gram && expected * saving >= products) {
+      space.gram.prepare(problem, space.model, working_set);
+      const bool finished = space.gram.minimise(problem, working_set, accuracy, max_iter, poll,
+                                                space.newton, space.model, coef, n_iter);
+      inner = finished ? Inner::reached : Inner::interrupted;
+      break;
+    }
     const Sweep done = sweep(problem, working_set, space.model, coef);
     ++n_iter;
     first = std::max(first, done.violation);
-    const bool slow =
-        fell < std::numeric_limits<double>::infinity() &&
-        space.newton.pays(problem, working_set, space.model, coef, done.decrease / fell);
-    fell = done.decrease;
-    return std::make_pair(done.violation <= reduction * first, slow);
-  };
-  for (int cycle = 0; cycle < cycles; ++cycle) {
-    bool done = false, slow = false;
-    fell = std::numeric_limits<double>::infinity();
-    for (int s = 0; s < kSweepsPerStep && !done && !slow && n_iter < max_iter; ++s) {
-      std::tie(done, slow) = pass();
-      if (poll && poll()) return false;
+    if (poll && poll()) {
+      inner = Inner::interrupted;
+      break;
     }
-    if (done || n_iter >= max_iter) break;
-    if (slow) {
-      space.newton(problem, working_set, poll, space.model, coef);
-      ++n_iter;
-      pass();  // single columns take what the step's damping and the stops at 0 have left
-      if (poll && poll()) return false;
+    if (done.violation <= (accuracy.reduction > 0.0 ? 0.1 * first : 0.0) || cycle == cycles) break;
+    const double rate = done.decrease / fell;
+    fell = done.decrease;
+    bool slow = false;
+    if (rate > 0.0) {
+      expected = NewtonStep::sweeps_to_two_digits(rate);
+      if (!use_gram) {
+        ColumnSystem system(problem, working_set, space.model, coef);
+        slow = space.newton.pays(system, price, rate);
+        if (slow) {
+          space.newton(system, poll);
+          ++n_iter;
+        }
+      }
+    }
+    if (slow || ++sweeps == kSweepsPerStep) {
+      if (!slow && cycles == 1) break;
+      ++cycle;  // after the last one, single columns take what damping and stops at 0 have left
+      sweeps = 0;
+      fell = std::numeric_limits<double>::infinity();
     }
   }
-  return true;
+  space.sweeps = std::min(static_cast<double>(n_iter - before), kMostExpected);
+  return inner;
 }
 
-// Minimises over the working set until the gap there is at most `target`.
-inline Inner solve_on(const Problem& problem, const std::vector<Index>& working_set, double target,
-                      Index max_iter, const Poll& poll, Workspace& space, Point& at,
+// Minimises over the working set until the gap there, at first at most `gap`, is at most `target`
+// (with a quadratic loss: is likely to be); leaves fresh margins.
+inline Inner solve_on(const Problem& problem, const std::vector<Index>& working_set, double gap,
+                      double target, Index max_iter, const Poll& poll, Workspace& space, Point& at,
                       Index& n_iter) {
   QuadraticModel& model = space.model;
-  const bool quadratic = problem.loss.quadratic();
+  const bool quadratic = problem.loss.quadratic(), trusted = quadratic && target >= kTrusted * gap;
   std::vector<double> before(working_set.size());
+  const auto restore = [&] {
+    for (std::size_t k = 0; k < working_set.size(); ++k)
+      at.coef[static_cast<std::size_t>(working_set[k])] = before[k];
+  };
   Progress progress;
-  double damping = 0.0;  // the least curvature of a sample, of the largest one
-  for (bool measured = false;;) {
-    const DualBound bound =
-        dual_bound(problem, at, working_set, poll, space.theta, space.curvature, space.z);
-    const double primal = primal_value(problem, at), gap = primal - bound.dual;
+  double damping = 0.0;     // the least curvature of a sample, of the largest one
+  double strictness = 0.3;  // forces off by a part of the penalty cost twice that of the objective
+  bool single = space.single;
+  Inner inner = Inner::out_of_sweeps;
+  for (bool measured = false;; measured = true) {
+    const double primal = primal_value(problem, at);
+    if (measured || !std::isfinite(gap)) {
+      const double last = gap;
+      gap = primal -
+            dual_bound(problem, at, working_set, poll, space.theta, space.curvature, space.z).dual;
+      single = single && !(inner == Inner::reached && gap > kSingle * last);
+    }
     if (gap <= target) return Inner::reached;
     if (n_iter >= max_iter) return Inner::out_of_sweeps;
     if (progress.look(primal, gap) >= (damping > 0.0 ? kPatience : 3)) return Inner::stalled;
 
     expand(problem, at, damping, model);
     if (!quadratic || !measured) measure_columns(problem, working_set, model);
-    measured = true;
     for (std::size_t k = 0; k < working_set.size(); ++k)
       before[k] = at.coef[static_cast<std::size_t>(working_set[k])];
-    const bool finished = minimise_model(problem, working_set, quadratic ? 0.0 : 0.1,
-                                         quadratic ? 1 : 3, max_iter, poll, space, at.coef, n_iter);
-    if (!finished) {
-      if (quadratic) {
-        at.intercept += model.shift;
-      } else {  // an unfinished direction has had no line search
-        for (std::size_t k = 0; k < working_set.size(); ++k)
-          at.coef[static_cast<std::size_t>(working_set[k])] = before[k];
-      }
-      refresh_margins(problem, at);
-      return Inner::interrupted;
-    }
+    const GramModel::Accuracy accuracy{primal, strictness * target / primal,
+                                       quadratic ? 0.0 : kModelReduction};
+    if (!quadratic) space.gram.forget();
+    inner = minimise_model(problem, working_set, accuracy, single, quadratic ? 1 : 3, max_iter,
+                           poll, space, at.coef, n_iter);
+    if (inner == Inner::reached) strictness *= 0.1;
     if (quadratic) {
       at.intercept += model.shift;
       refresh_margins(problem, at);
+      if (inner == Inner::reached && !(primal_value(problem, at) <= primal * (1.0 + kUphill))) {
+        // Nearly collinear columns: single precision has seen valleys where there are none.
+        single = false;
+        restore();
+        at.intercept -= model.shift;
+        refresh_margins(problem, at);
+      } else if (inner == Inner::interrupted || (inner == Inner::reached && trusted)) {
+        return inner;
+      }
+    } else if (inner == Inner::interrupted) {  // an unfinished direction has had no line search
+      restore();
+      refresh_margins(problem, at);
+      return inner;
     } else {
       // A step that was of no use had trusted curvatures that hold nowhere but here.
       const bool moved = search_along(problem, working_set, before, model.shift, space, at);

@@ -75,8 +75,9 @@ inline Solution approach(const Problem& problem, double target, double unit, Ind
     const auto loss = problem.loss.smoothed(std::max(delta, std::numeric_limits<double>::min()));
     const Problem smooth = with_loss(problem, *loss);
     const double aim = close ? 0.25 * target : std::max(0.25 * target, 0.02 * delta);
-    Solution found = solve_working_set(smooth, {aim / unit, max_iter - best.n_iter}, &at.coef,
-                                       at.intercept, poll);
+    // Curvatures of 1 / delta beside those of the tails are too far apart for single precision.
+    const Options options{aim / unit, max_iter - best.n_iter, Method::cd, true, false};
+    Solution found = solve_working_set(smooth, options, &at.coef, at.intercept, poll);
     at.coef = std::move(found.coef);
     at.intercept = found.intercept;
     at.margins.resize(static_cast<std::size_t>(problem.n()));

@@ -25,6 +25,7 @@ struct Options {
   Index max_iter = 100000;  // of n_iter
   Method method = Method::cd;
   bool spare_digits = true;  // more digits than asked for where they take no time
+  bool single = true;        // products of columns in single precision, where they pay
 };
 
 // One look at all columns.

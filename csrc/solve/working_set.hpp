@@ -25,10 +25,47 @@ namespace sparsecross {
 
 namespace detail {
 
-constexpr Index kFirstWorkingSet = 100;
+constexpr std::size_t kLeastRoom = 100;
+constexpr double kProductsPerLook = 2.0;  // multiply-adds, for each entry of X
 // Data of up to so many entries are solved to many more digits than asked for.
 constexpr Index kSmall = 20000;
 constexpr double kSpareDigits = 1e-10;
+
+// Adds violators to the set, those of the greatest pull first: as many as double it, so that the
+// rounds are few; and more, up to the number of rows, while the products of its columns (gram.hpp,
+// were the entries spread evenly over the rows) take about as long as a look at all columns.
+template <class Pull>
+void take_hardest(const Problem& problem, const Pull& pull, std::vector<Index>& violators,
+                  std::vector<Index>& working_set) {
+  const std::size_t least = std::max(kLeastRoom, working_set.size());
+  const auto room_to = [&](Index order) {
+    const auto size = static_cast<std::size_t>(order);
+    return size - std::min(size, working_set.size());
+  };
+  std::size_t most = std::max(least, room_to(problem.n()));
+  if (room_to(GramModel::kLargestOrder) >= kLeastRoom)
+    most = std::min(most, room_to(GramModel::kLargestOrder));
+  most = std::min(most, violators.size());
+  const auto harder = [&](Index a, Index b) {
+    return std::make_pair(pull(a), a) > std::make_pair(pull(b), b);
+  };
+  const auto cut = violators.begin() + static_cast<std::ptrdiff_t>(most);
+  std::nth_element(violators.begin(), cut, violators.end(), harder);
+  std::sort(violators.begin(), cut, harder);
+  problem.X.visit([&](const auto& columns) {
+    const double per_product =
+        is_dense<std::decay_t<decltype(columns)>> ? 1.0 / cost::kGather : 1.0;
+    const double entries = kProductsPerLook / per_product * static_cast<double>(problem.n()) *
+                           static_cast<double>(problem.X.n_stored());
+    double taken = 0.0;
+    for (const Index j : working_set) taken += static_cast<double>(columns.size(j));
+    for (std::size_t k = 0; k < most; ++k) {
+      taken += static_cast<double>(columns.size(violators[k]));
+      if (k >= least && taken * taken > entries) break;
+      working_set.push_back(violators[k]);
+    }
+  });
+}
 
 }  // namespace detail
 
@@ -49,6 +86,7 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   if (coef_init) start_from(problem, *coef_init, intercept_init, at);
 
   detail::Workspace space(n);
+  space.single = options.single;
   if (penalty.any_unpenalised()) space.curvature.resize(static_cast<std::size_t>(n));
   std::vector<Index> all(static_cast<std::size_t>(p));
   std::iota(all.begin(), all.end(), Index{0});
@@ -106,16 +144,7 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
                             : Status::not_certified;
       break;
     }
-    const auto room = static_cast<std::size_t>(
-        std::max<Index>(detail::kFirstWorkingSet, static_cast<Index>(working_set.size())));
-    if (violators.size() > room) {
-      std::nth_element(violators.begin(), violators.begin() + static_cast<std::ptrdiff_t>(room),
-                       violators.end(), [&](Index a, Index b) {
-                         return std::make_pair(pull(a), a) > std::make_pair(pull(b), b);
-                       });
-      violators.resize(room);
-    }
-    working_set.insert(working_set.end(), violators.begin(), violators.end());
+    detail::take_hardest(problem, pull, violators, working_set);
     std::sort(working_set.begin(), working_set.end());
 
     // Without a bound yet there is no gap to take a part of.
@@ -123,9 +152,9 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
     const double aim = wanted * (options.spare_digits && problem.X.n_stored() <= detail::kSmall
                                      ? detail::kSpareDigits
                                      : 1.0);
-    inner = detail::solve_on(problem, working_set, aim, options.max_iter, poll, space, at,
+    inner = detail::solve_on(problem, working_set, gap, aim, options.max_iter, poll, space, at,
                              solution.n_iter);
-    refresh_margins(problem, at);
+    if (!problem.loss.quadratic()) refresh_margins(problem, at);
     settle_intercept(problem, at);
   }
   solution.coef = std::move(at.coef);

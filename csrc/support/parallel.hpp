@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <exception>
@@ -69,19 +70,52 @@ void parallel_chunks(Index n, Index grain, int n_threads, const Body& body) {
 #endif
 }
 
-// Σ_i term(i) for i in [0, n), chunk by chunk: the rounding error grows with the chunk's length
-// and the number of chunks, not with n, and is the same for every number of threads.
-template <class Term>
-double ordered_sum(Index n, const Term& term) {
+// K sums over i in [0, n) at once, term(i) being an array of K terms: chunk by chunk, so that the
+// rounding error grows with the chunk's length and the number of chunks, not with n, and is the
+// same for every number of threads. Eight partial sums hide the latency of the additions.
+template <std::size_t K, class Term>
+std::array<double, K> ordered_sums(Index n, int n_threads, const Term& term) {
   constexpr Index grain = 4096;
-  double total = 0.0;
-  for (Index begin = 0; begin < n; begin += grain) {
-    const Index end = std::min(n, begin + grain);
-    double part = 0.0;
-    for (Index i = begin; i < end; ++i) part += term(i);
-    total += part;
+  constexpr std::size_t lanes = 8;
+  const auto sum_chunk = [&](Index begin, Index end) {
+    std::array<std::array<double, lanes>, K> part{};
+    Index i = begin;
+    for (; i + static_cast<Index>(lanes) <= end; i += static_cast<Index>(lanes))
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        const std::array<double, K> terms = term(i + static_cast<Index>(lane));
+        for (std::size_t k = 0; k < K; ++k) part[k][lane] += terms[k];
+      }
+    std::array<double, K> sums;
+    for (std::size_t k = 0; k < K; ++k)
+      sums[k] = ((part[k][0] + part[k][4]) + (part[k][2] + part[k][6])) +
+                ((part[k][1] + part[k][5]) + (part[k][3] + part[k][7]));
+    for (; i < end; ++i) {
+      const std::array<double, K> terms = term(i);
+      for (std::size_t k = 0; k < K; ++k) sums[k] += terms[k];
+    }
+    return sums;
+  };
+  std::array<double, K> total{};
+  const auto add = [&](const std::array<double, K>& sums) {
+    for (std::size_t k = 0; k < K; ++k) total[k] += sums[k];
+  };
+  if (n_threads == 1 || n <= grain) {
+    for (Index begin = 0; begin < n; begin += grain)
+      add(sum_chunk(begin, std::min(n, begin + grain)));
+    return total;
   }
+  std::vector<std::array<double, K>> chunks(static_cast<std::size_t>((n - 1) / grain + 1));
+  parallel_chunks(n, grain, n_threads, [&](Index begin, Index end) {
+    chunks[static_cast<std::size_t>(begin / grain)] = sum_chunk(begin, end);
+  });
+  for (const auto& sums : chunks) add(sums);
   return total;
+}
+
+// Σ_i term(i)
+template <class Term>
+double ordered_sum(Index n, const Term& term, int n_threads = 1) {
+  return ordered_sums<1>(n, n_threads, [&](Index i) { return std::array<double, 1>{term(i)}; })[0];
 }
 
 }  // namespace sparsecross
