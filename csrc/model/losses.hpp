@@ -10,6 +10,7 @@
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <tuple>
 #include <vector>
 
 #include "model/pointwise.hpp"
@@ -80,23 +81,26 @@ class SampleLoss final : public Loss {
   bool quadratic() const override { return Pointwise::quadratic; }
   bool smooth() const override { return Pointwise::smooth; }
   double saturated() const override {
-    return weighted_sum([&](Index i) { return pointwise_.saturated(y_[i]); });
+    return sum([this](Index i) { return c(i) > 0.0 ? c(i) * pointwise_.saturated(y_[i]) : 0.0; });
   }
   double uniform_curvature() const override {
     return Pointwise::quadratic && !weights_ ? scale_ : 0.0;
   }
 
   double value(const double* margins, double shift) const override {
-    return weighted_sum([&](Index i) { return pointwise_.value(y_[i], m(margins, i) + shift); });
+    return weighted_sum(margins, shift,
+                        [this](double y, double m) { return pointwise_.value(y, m); });
   }
   void residual(const double* margins, double* out) const override {
-    weighted(out, [&](Index i) { return pointwise_.negative_gradient(y_[i], m(margins, i)); });
+    weighted(margins, out,
+             [this](double y, double m) { return pointwise_.negative_gradient(y, m); });
   }
   void curvature(const double* margins, double* out) const override {
-    weighted(out, [&](Index i) { return pointwise_.curvature(y_[i], m(margins, i)); });
+    weighted(margins, out, [this](double y, double m) { return pointwise_.curvature(y, m); });
   }
   void second_derivative(const double* margins, double* out) const override {
-    weighted(out, [&](Index i) { return pointwise_.second_derivative(y_[i], m(margins, i)); });
+    weighted(margins, out,
+             [this](double y, double m) { return pointwise_.second_derivative(y, m); });
   }
   void largest_curvature(double* out) const override {
     for (Index i = 0; i < n_; ++i)
@@ -104,11 +108,11 @@ class SampleLoss final : public Loss {
   }
   // With v = m + o, f*(-θ) = sup -θ m - c ℓ(m + o) = θ o + (c ℓ)*(-θ).
   double dual(const double* theta, double scale) const override {
-    return sum([&](Index i) {
-      const double weight = c(i), t = scale * theta[i];
-      if (!(weight > 0.0)) return 0.0;
-      const double each = weight * pointwise_.dual(y_[i], t / weight);
-      return offset_ ? each - t * offset_[i] : each;
+    return on_samples([&](auto weight, auto offset) {
+      return sum([=](Index i) {
+        const double c = weight(i), t = scale * theta[i];
+        return c > 0.0 ? c * pointwise_.dual(y_[i], t / c) - t * offset(i) : 0.0;
+      });
     });
   }
   ScaledDual best_dual(const double* theta, double extra, double limit) const override {
@@ -119,10 +123,11 @@ class SampleLoss final : public Loss {
       const double t = std::min(1.0, limit);
       return {t, dual(theta, t)};
     } else {
-      const auto [linear, square] = ordered_sums<2>(n_, n_threads_, [&](Index i) {
-        const double weight = c(i), t = theta[i];
-        return std::array<double, 2>{t * (offset_ ? y_[i] - offset_[i] : y_[i]),
-                                     weight > 0.0 ? t * t / weight : 0.0};
+      const auto [linear, square] = on_samples([&](auto weight, auto offset) {
+        return ordered_sums<2>(n_, n_threads_, [=](Index i) {
+          const double c = weight(i), t = theta[i];
+          return std::array<double, 2>{t * (y_[i] - offset(i)), c > 0.0 ? t * t / c : 0.0};
+        });
       });
       if (!std::isfinite(linear) || !std::isfinite(square)) return {0.0, 0.0};
       const double own = pointwise_.dual_curvature() * square, bend = own + extra;
@@ -154,29 +159,47 @@ class SampleLoss final : public Loss {
   double sum(const Term& term) const {
     return ordered_sum(n_, term, n_threads_);
   }
-  // A sample without weight has no say, be its loss infinite.
+  // f(c, o), both functions of i: a loop is compiled for each of what may be absent, so that it has
+  // no branch.
+  template <class F>
+  auto on_samples(const F& f) const {
+    const auto with_offset = [&](auto weight) {
+      if (offset_) return f(weight, [o = offset_](Index i) { return o[i]; });
+      return f(weight, [](Index) { return 0.0; });
+    };
+    if (weights_) return with_offset([w = weights_, s = scale_](Index i) { return w[i] * s; });
+    return with_offset([s = scale_](Index) { return s; });
+  }
+  // Σ c term(y, m + o + shift). A sample without weight has no say, be its loss infinite.
   template <class Term>
-  double weighted_sum(const Term& term) const {
-    if (!weights_) return scale_ * sum(term);
-    return sum([&](Index i) { return c(i) > 0.0 ? c(i) * term(i) : 0.0; });
+  double weighted_sum(const double* margins, double shift, const Term& term) const {
+    return on_samples([&](auto weight, auto offset) {
+      return sum([=](Index i) {
+        const double c = weight(i), each = term(y_[i], margins[i] + offset(i) + shift);
+        return c > 0.0 ? c * each : 0.0;
+      });
+    });
   }
   template <class Term>
-  void weighted(double* out, const Term& term) const {
-    parallel_chunks(n_, 4096, n_threads_, [&](Index begin, Index end) {
-      if (weights_) {
-        for (Index i = begin; i < end; ++i) out[i] = c(i) > 0.0 ? c(i) * term(i) : 0.0;
-      } else {
-        for (Index i = begin; i < end; ++i) out[i] = scale_ * term(i);
-      }
+  void weighted(const double* margins, double* out, const Term& term) const {
+    on_samples([&](auto weight, auto offset) {
+      parallel_chunks(n_, 4096, n_threads_, [=](Index begin, Index end) {
+        widely([=, y = y_] {
+          for (Index i = begin; i < end; ++i) {
+            const double c = weight(i), each = term(y[i], margins[i] + offset(i));
+            out[i] = c > 0.0 ? c * each : 0.0;
+          }
+        });
+      });
     });
   }
 
   // Σ c (y - m) / Σ c, twice: the second time for the digits that the first has lost.
   double mean_residual(const double* margins) const {
-    const double total = weighted_sum([](Index) { return 1.0; });
+    const double total = sum([this](Index i) { return c(i); });
     double shift = 0.0;
     for (int k = 0; k < 2; ++k)
-      shift += weighted_sum([&](Index i) { return y_[i] - (m(margins, i) + shift); }) / total;
+      shift += weighted_sum(margins, shift, [](double y, double m) { return y - m; }) / total;
     return std::isfinite(shift) ? shift : 0.0;
   }
 
@@ -185,17 +208,23 @@ class SampleLoss final : public Loss {
   // jumps may lead to steps that shrink the bracket little), and one that trusts a vanishing
   // curvature by a reach that grows.
   double newton_shift(const double* margins) const {
-    const auto slope = [&](double shift) {
-      return weighted_sum(
-          [&](Index i) { return pointwise_.negative_gradient(y_[i], m(margins, i) + shift); });
+    const auto slope_and_bend = [&](double shift) {
+      return on_samples([&](auto weight, auto offset) {
+        return ordered_sums<2>(n_, n_threads_, [=](Index i) {
+          const double c = weight(i), y = y_[i], at = margins[i] + offset(i) + shift;
+          const double slope = pointwise_.negative_gradient(y, at);
+          const double bend = pointwise_.curvature(y, at);
+          return std::array<double, 2>{c > 0.0 ? c * slope : 0.0, c > 0.0 ? c * bend : 0.0};
+        });
+      });
     };
     const double unit = pointwise_.unit();  // within which the curvature stays what it is
     double low = -detail::kInfinity, high = detail::kInfinity, reach = unit;
-    double shift = 0.0, at = slope(shift), best = shift, least = std::abs(at);
+    double shift = 0.0, best = shift;
+    auto [at, bend] = slope_and_bend(shift);
+    double least = std::abs(at);
     for (int k = 0; k < 200 && at != 0.0; ++k) {
       (at > 0.0 ? low : high) = shift;
-      const double bend =
-          weighted_sum([&](Index i) { return pointwise_.curvature(y_[i], m(margins, i) + shift); });
       double step = bend > 0.0 ? at / bend : std::copysign(detail::kInfinity, at);
       if (std::abs(step) > reach) {
         step = std::copysign(reach, at);
@@ -208,7 +237,7 @@ class SampleLoss final : public Loss {
       const double moved = std::abs(next - shift);
       if (!std::isfinite(next) || moved == 0.0) break;
       shift = next;
-      at = slope(shift);
+      std::tie(at, bend) = std::tuple_cat(slope_and_bend(shift));
       const double small = 1e-8 * std::min(unit, 1.0) + 1e-14 * std::abs(shift);
       if (std::abs(at) < least) {
         best = shift;
@@ -226,8 +255,9 @@ class SampleLoss final : public Loss {
     double largest = -detail::kInfinity;
     for (Index i = 0; i < n_; ++i)
       if (c(i) > 0.0) largest = std::max(largest, m(margins, i));
-    const double total = weighted_sum([&](Index i) { return y_[i]; });
-    const double fitted = weighted_sum([&](Index i) { return std::exp(m(margins, i) - largest); });
+    const double total = sum([this](Index i) { return c(i) > 0.0 ? c(i) * y_[i] : 0.0; });
+    const double fitted =
+        weighted_sum(margins, -largest, [](double, double m) { return std::exp(m); });
     const double shift = std::log(total) - std::log(fitted) - largest;
     return std::isfinite(shift) ? shift : 0.0;
   }
@@ -241,7 +271,7 @@ class SampleLoss final : public Loss {
       const double at = residual(a), other = residual(b);
       return at < other || (at == other && a < b);
     });
-    const double half = 0.5 * weighted_sum([](Index) { return 1.0; });
+    const double half = 0.5 * sum([this](Index i) { return c(i); });
     double below = 0.0;
     for (std::size_t k = 0; k < order.size(); ++k) {
       below += c(order[k]);

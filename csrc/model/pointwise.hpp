@@ -18,6 +18,8 @@
 #include <cmath>
 #include <limits>
 
+#include "support/exponential.hpp"
+
 namespace sparsecross {
 
 namespace detail {
@@ -51,16 +53,15 @@ struct LogisticLoss {
   double unit() const { return 1.0; }
   double saturated(double) const { return 0.0; }
   double value(double y, double m) const {
-    const double v = y * m;
-    return v > 0.0 ? std::log1p(std::exp(-v)) : std::log1p(std::exp(v)) - v;
+    return log1p_of_part(exp_of_negative(-std::abs(m))) + std::max(0.0, -y * m);
   }
   double negative_gradient(double y, double m) const {
-    const double v = y * m, e = std::exp(-std::abs(v));
-    return y * (v > 0.0 ? e : 1.0) / (1.0 + e);
+    const double e = exp_of_negative(-std::abs(m));
+    return y * (y * m > 0.0 ? e : 1.0) / (1.0 + e);
   }
   double largest_curvature() const { return 0.25; }
   double second_derivative(double, double m) const {
-    const double e = std::exp(-std::abs(m));
+    const double e = exp_of_negative(-std::abs(m));
     return e / ((1.0 + e) * (1.0 + e));
   }
   // Far on the wrong side ℓ'' vanishes while ℓ' does not: a step by their ratio would leap. The

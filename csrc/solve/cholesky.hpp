@@ -55,7 +55,7 @@ template <int kWidth>
 }
 
 // v = (L Lᵀ)⁻¹ v for L of n_tiles x n_tiles tiles, the lower ones.
-[[gnu::always_inline]] inline void substitute_by(const float* factor, Index n_tiles, float* v) {
+inline void substitute(const float* factor, Index n_tiles, float* v) {
   const auto tile = [&](Index i, Index j) {
     return factor + (i * (i + 1) / 2 + j) * kTile * kTile;
   };
@@ -106,25 +106,13 @@ template <int kWidth>
                                                           Index stride) {
   subtract_product_by<8>(a, b, c, stride);
 }
-[[gnu::target("avx2")]] inline void substitute_avx2(const float* factor, Index n_tiles, float* v) {
-  substitute_by(factor, n_tiles, v);
-}
-inline bool wide() {
-  static const bool avx2 = __builtin_cpu_supports("avx2");
-  return avx2;
-}
 inline void subtract_product(const float* a, const float* b, float* c, Index stride = kTile) {
-  wide() ? subtract_product_avx2(a, b, c, stride) : subtract_product_by<4>(a, b, c, stride);
-}
-inline void substitute(const float* factor, Index n_tiles, float* v) {
-  wide() ? substitute_avx2(factor, n_tiles, v) : substitute_by(factor, n_tiles, v);
+  static const bool avx2 = __builtin_cpu_supports("avx2");
+  avx2 ? subtract_product_avx2(a, b, c, stride) : subtract_product_by<4>(a, b, c, stride);
 }
 #else
 inline void subtract_product(const float* a, const float* b, float* c, Index stride = kTile) {
   subtract_product_by<4>(a, b, c, stride);
-}
-inline void substitute(const float* factor, Index n_tiles, float* v) {
-  substitute_by(factor, n_tiles, v);
 }
 #endif
 
@@ -172,7 +160,7 @@ class CholeskyFactor {
     float* v = work_.data();
     for (Index i = 0; i < m_; ++i) v[i] = static_cast<float>(x[i]);
     std::fill(v + m_, v + padded(), 0.0f);
-    tiles::substitute(tiles_.data(), n_tiles_of(m_), v);
+    widely([&] { tiles::substitute(tiles_.data(), n_tiles_of(m_), v); });
     for (Index i = 0; i < m_; ++i) x[i] = static_cast<double>(v[i]);
   }
 

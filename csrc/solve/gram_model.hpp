@@ -22,46 +22,26 @@ namespace sparsecross {
 // Operations on a row of A.
 namespace rows {
 
-[[gnu::always_inline]] inline void subtract_multiple(const float* row, double factor, Index n,
-                                                     double* out) {
-  for (Index i = 0; i < n; ++i) out[i] -= factor * static_cast<double>(row[i]);
-}
-[[gnu::always_inline]] inline double dot_product(const float* row, const double* v, Index n) {
-  constexpr Index lanes = 8;
-  double part[lanes] = {};
-  Index i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (Index k = 0; k < lanes; ++k) part[k] += static_cast<double>(row[i + k]) * v[i + k];
-  double total =
-      ((part[0] + part[4]) + (part[2] + part[6])) + ((part[1] + part[5]) + (part[3] + part[7]));
-  for (; i < n; ++i) total += static_cast<double>(row[i]) * v[i];
-  return total;
+// out -= factor * row
+inline void subtract(const float* row, double factor, Index n, double* out) {
+  widely([&] {
+    for (Index i = 0; i < n; ++i) out[i] -= factor * static_cast<double>(row[i]);
+  });
 }
 
-#if defined(__x86_64__)
-[[gnu::target("avx2")]] inline void subtract_avx2(const float* row, double factor, Index n,
-                                                  double* out) {
-  subtract_multiple(row, factor, n, out);
-}
-[[gnu::target("avx2")]] inline double dot_avx2(const float* row, const double* v, Index n) {
-  return dot_product(row, v, n);
-}
-inline bool wide() {
-  static const bool avx2 = __builtin_cpu_supports("avx2");
-  return avx2;
-}
-inline void subtract(const float* row, double factor, Index n, double* out) {
-  wide() ? subtract_avx2(row, factor, n, out) : subtract_multiple(row, factor, n, out);
-}
 inline double dot(const float* row, const double* v, Index n) {
-  return wide() ? dot_avx2(row, v, n) : dot_product(row, v, n);
+  return widely([&] {
+    constexpr Index lanes = 8;
+    double part[lanes] = {};
+    Index i = 0;
+    for (; i + lanes <= n; i += lanes)
+      for (Index k = 0; k < lanes; ++k) part[k] += static_cast<double>(row[i + k]) * v[i + k];
+    double total =
+        ((part[0] + part[4]) + (part[2] + part[6])) + ((part[1] + part[5]) + (part[3] + part[7]));
+    for (; i < n; ++i) total += static_cast<double>(row[i]) * v[i];
+    return total;
+  });
 }
-#else
-inline void subtract(const float* row, double factor, Index n, double* out) {
-  subtract_multiple(row, factor, n, out);
-}
-inline double dot(const float* row, const double* v, Index n) { return dot_product(row, v, n); }
-#endif
 
 }  // namespace rows
 

@@ -22,7 +22,7 @@ namespace detail {
 constexpr int kSweepsPerStep = 10;
 constexpr double kModelReduction = 1e-2;  // of the forces, in its own coordinates
 constexpr double kUphill = 1e-13;         // of the objective, relative: what rounding may add to it
-constexpr double kSingle = 0.5;           // what a step of single precision may leave of the gap
+constexpr double kSingle = 0.9;           // what a step of single precision may leave of the gap
 constexpr double kMostExpected = 30.0;    // sweeps
 constexpr double kTrusted = 1e-4;    // reduction of the gap that single precision is trusted with
 constexpr int kPatience = 10;        // with the damping, which grows tenfold at each useless step
@@ -213,11 +213,11 @@ inline Inner solve_on(const Problem& problem, const std::vector<Index>& working_
 
     expand(problem, at, damping, model);
     if (!quadratic || !measured) measure_columns(problem, working_set, model);
+    if (!quadratic) space.gram.forget();  // its products are of other curvatures
     for (std::size_t k = 0; k < working_set.size(); ++k)
       before[k] = at.coef[static_cast<std::size_t>(working_set[k])];
     const GramModel::Accuracy accuracy{primal, strictness * target / primal,
                                        quadratic ? 0.0 : kModelReduction};
-    if (!quadratic) space.gram.forget();
     inner = minimise_model(problem, working_set, accuracy, single, quadratic ? 1 : 3, max_iter,
                            poll, space, at.coef, n_iter);
     if (inner == Inner::reached) strictness *= 0.1;

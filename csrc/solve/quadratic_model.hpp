@@ -94,15 +94,16 @@ inline void measure_columns(const Problem& problem, const std::vector<Index>& wo
               if (centre) {
                 sum = columns.sum(j, [h](Index i, double x) { return h(i) * x; });
                 const double mean = sum / model.total;
-                // h of the samples that the column does not store; rounding where it stores all.
-                const double absent =
-                    columns.size(j) == problem.n()
-                        ? 0.0
-                        : std::max(0.0, model.total -
-                                            columns.sum(j, [h](Index i, double) { return h(i); }));
-                bend = columns.sum(j, [h, mean](Index i, double x) {
-                  return h(i) * (x - mean) * (x - mean);
-                }) + mean * mean * absent;
+                bend = square - mean * sum;
+                if (bend < 0.01 * square) {  // digits have cancelled: sum squares of what is left
+                  // h of the samples that the column does not store; rounding where it stores all.
+                  const double stored = columns.sum(j, [h](Index i, double) { return h(i); });
+                  const double absent =
+                      columns.size(j) == problem.n() ? 0.0 : std::max(0.0, model.total - stored);
+                  bend = columns.sum(j, [h, mean](Index i, double x) {
+                    return h(i) * (x - mean) * (x - mean);
+                  }) + mean * mean * absent;
+                }
                 // A column whose mean is beyond 3e7 times its deviation counts as constant, the
                 // intercept's: x_jᵀr̃ - e H_j would be rounding, and the sweeps would diverge.
                 if (bend <= 1e-15 * square) bend = 0.0;

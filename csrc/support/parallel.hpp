@@ -14,6 +14,8 @@
 #include <mutex>
 #include <vector>
 
+#include "support/wide.hpp"
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -78,22 +80,24 @@ std::array<double, K> ordered_sums(Index n, int n_threads, const Term& term) {
   constexpr Index grain = 4096;
   constexpr std::size_t lanes = 8;
   const auto sum_chunk = [&](Index begin, Index end) {
-    std::array<std::array<double, lanes>, K> part{};
-    Index i = begin;
-    for (; i + static_cast<Index>(lanes) <= end; i += static_cast<Index>(lanes))
-      for (std::size_t lane = 0; lane < lanes; ++lane) {
-        const std::array<double, K> terms = term(i + static_cast<Index>(lane));
-        for (std::size_t k = 0; k < K; ++k) part[k][lane] += terms[k];
+    return widely([&] {
+      std::array<std::array<double, lanes>, K> part{};
+      Index i = begin;
+      for (; i + static_cast<Index>(lanes) <= end; i += static_cast<Index>(lanes))
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+          const std::array<double, K> terms = term(i + static_cast<Index>(lane));
+          for (std::size_t k = 0; k < K; ++k) part[k][lane] += terms[k];
+        }
+      std::array<double, K> sums;
+      for (std::size_t k = 0; k < K; ++k)
+        sums[k] = ((part[k][0] + part[k][4]) + (part[k][2] + part[k][6])) +
+                  ((part[k][1] + part[k][5]) + (part[k][3] + part[k][7]));
+      for (; i < end; ++i) {
+        const std::array<double, K> terms = term(i);
+        for (std::size_t k = 0; k < K; ++k) sums[k] += terms[k];
       }
-    std::array<double, K> sums;
-    for (std::size_t k = 0; k < K; ++k)
-      sums[k] = ((part[k][0] + part[k][4]) + (part[k][2] + part[k][6])) +
-                ((part[k][1] + part[k][5]) + (part[k][3] + part[k][7]));
-    for (; i < end; ++i) {
-      const std::array<double, K> terms = term(i);
-      for (std::size_t k = 0; k < K; ++k) sums[k] += terms[k];
-    }
-    return sums;
+      return sums;
+    });
   };
   std::array<double, K> total{};
   const auto add = [&](const std::array<double, K>& sums) {

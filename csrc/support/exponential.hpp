@@ -1,0 +1,62 @@
+// exp and log1p where a logistic loss needs them, without branches and calls, so that loops over
+// samples are vectorised. Both are within 2 units in the last place of the exact value.
+// Sources: Cody & Waite 1980 (reduction of the argument); Abramowitz & Stegun 1964, 4.1.27.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace sparsecross {
+
+// exp(x) for x <= 0; below -708, where it would lose digits, exp(-708).
+inline double exp_of_negative(double x) {
+  constexpr double log2_e = 1.4426950408889634, ln2_high = 6.93145751953125e-1,
+                   ln2_low = 1.42860682030941723212e-6;
+  constexpr double to_integer = 6755399441055744.0;  // 1.5 · 2⁵²: the sum's last bit counts ones
+  x = x < -708.0 ? -708.0 : x;
+  const double shifted = x * log2_e + to_integer, n = shifted - to_integer;
+  const double r = (x - n * ln2_high) - n * ln2_low;  // |r| <= ln 2 / 2
+  double p = 1.0 / 6227020800.0;
+  p = p * r + 1.0 / 479001600.0;
+  p = p * r + 1.0 / 39916800.0;
+  p = p * r + 1.0 / 3628800.0;
+  p = p * r + 1.0 / 362880.0;
+  p = p * r + 1.0 / 40320.0;
+  p = p * r + 1.0 / 5040.0;
+  p = p * r + 1.0 / 720.0;
+  p = p * r + 1.0 / 120.0;
+  p = p * r + 1.0 / 24.0;
+  p = p * r + 1.0 / 6.0;
+  p = p * r + 0.5;
+  p = (p * r) * r + r;
+  std::uint64_t bits;
+  std::memcpy(&bits, &shifted, sizeof bits);
+  bits = (bits + 1023) << 52;  // 2ⁿ
+  double power;
+  std::memcpy(&power, &bits, sizeof power);
+  return power + power * p;
+}
+
+// log(1 + e) for 0 <= e <= 1, by 2 artanh(e / (2 + e)).
+inline double log1p_of_part(double e) {
+  const double s = e / (2.0 + e), z = s * s;
+  double p = 1.0 / 33.0;
+  p = p * z + 1.0 / 31.0;
+  p = p * z + 1.0 / 29.0;
+  p = p * z + 1.0 / 27.0;
+  p = p * z + 1.0 / 25.0;
+  p = p * z + 1.0 / 23.0;
+  p = p * z + 1.0 / 21.0;
+  p = p * z + 1.0 / 19.0;
+  p = p * z + 1.0 / 17.0;
+  p = p * z + 1.0 / 15.0;
+  p = p * z + 1.0 / 13.0;
+  p = p * z + 1.0 / 11.0;
+  p = p * z + 1.0 / 9.0;
+  p = p * z + 1.0 / 7.0;
+  p = p * z + 1.0 / 5.0;
+  p = p * z + 1.0 / 3.0;
+  return 2.0 * s + 2.0 * s * (z * p);
+}
+
+}  // namespace sparsecross
