@@ -229,7 +229,7 @@ def test_a_warm_start_and_running_out():
 
 
 def test_threads_change_no_bit():
-    X, y = data(11, n=300, p=600)
+    X, y = data(11, n=400, p=600)  # enough entries for threads
     one, two = (
         sx.SparseLogisticRegression(0.005, multi_class="multinomial", n_threads=k).fit(X, y)
         for k in (1, 2)

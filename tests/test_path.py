@@ -122,7 +122,7 @@ def test_points_are_single_solutions(loss, stored):
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_number_of_threads_changes_nothing(loss):
-    problem = make(11, loss, n=300, p=200, content="sparse")
+    problem = make(11, loss, n=1000, p=250)  # enough entries for threads
     one, two = (path(problem, n_alphas=8, n_threads=k) for k in (1, 2))
     assert (one.coefs != two.coefs).nnz == 0
     np.testing.assert_array_equal(one.intercepts, two.intercepts)

@@ -657,10 +657,12 @@ def test_targets_beyond_double_precision_are_refused():
 @pytest.mark.parametrize("loss", LOSSES)
 def test_threads_change_no_bit(loss, intercept):
     rng = np.random.default_rng(33)
-    X = sp.random_array((1500, 3000), density=0.01, format="csc", rng=rng)
-    y = problems.targets(rng, X.toarray(), loss)
     kinked = loss == "absolute"  # takes many smooth problems
-    alpha = (0.3 if kinked else 0.05) * sx.alpha_max(X, y, loss=loss)
+    # Enough entries and rows for passes and for sums over samples to be shared.
+    shape = (20_000, 300) if kinked else (140_000, 100)
+    X = sp.random_array(shape, density=0.05, format="csc", rng=rng)
+    y = problems.targets(rng, X.toarray(), loss)
+    alpha = (0.5 if kinked else 0.05) * sx.alpha_max(X, y, loss=loss)
     tol = 1e-3 if kinked else 1e-6
     for stored in (X, X.tocsr()):
         one, two = (

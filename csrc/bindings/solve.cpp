@@ -50,9 +50,29 @@ class BoundProblem {
     if (offset_) check_length(*offset_, X.design.n_rows(), "offset");
     if (column_scale_) check_length(*column_scale_, X.design.n_cols(), "column_scale");
   }
+  // The same problem at another strength of the penalty.
+  BoundProblem(const BoundProblem& other, double l1, double l2)
+      : y_(other.y_),
+        sample_weight_(other.sample_weight_),
+        penalty_factor_(other.penalty_factor_),
+        offset_(other.offset_),
+        column_scale_(other.column_scale_),
+        penalty_(l1, l2, data_or_null(penalty_factor_), other.penalty_.positive(),
+                 data_or_null(column_scale_)),
+        loss_(other.loss_),
+        problem_{other.problem_.X, *loss_, penalty_, other.problem_.fit_intercept,
+                 other.problem_.n_threads},
+        kept_(other.kept_) {}
   BoundProblem(const BoundProblem&) = delete;
 
   const Problem& get() const { return problem_; }
+
+  // What the last fit at any strength has left for the next: products of columns, a factor. Who
+  // takes it has it alone. With the GIL only.
+  std::unique_ptr<detail::Workspace> take_workspace() const {
+    return *kept_ ? std::move(*kept_) : std::make_unique<detail::Workspace>(problem_.n());
+  }
+  void keep(std::unique_ptr<detail::Workspace> space) const { *kept_ = std::move(space); }
 
  private:
   template <class Pointwise>
@@ -78,8 +98,10 @@ class BoundProblem {
   Array<double> y_;
   OptionalArray sample_weight_, penalty_factor_, offset_, column_scale_;
   Penalty penalty_;
-  std::unique_ptr<Loss> loss_;
+  std::shared_ptr<const Loss> loss_;
   Problem problem_;
+  std::shared_ptr<std::unique_ptr<detail::Workspace>> kept_ =
+      std::make_shared<std::unique_ptr<detail::Workspace>>();
 };
 
 // A tuple (n_iter, working_set, n_active, primal, dual, seconds, restarts).
@@ -149,12 +171,14 @@ BoundSolution solve(const BoundProblem& problem, double tol, Index max_iter,
   if (!on_round.is_none())
     tell = [&](const Round& round, const Point& at) { poll.tell(on_round, round, at); };
   BoundSolution result;
+  auto space = problem.take_workspace();  // lost where an exception may have left it half made
   {
     const py::gil_scoped_release released;  // `problem` holds all arrays
     result.solution = sparsecross::solve(
         problem.get(), {tol, max_iter, method}, coef_init ? &start : nullptr, intercept_init,
-        [&poll] { return poll(); }, tell);
+        [&poll] { return poll(); }, tell, space.get());
   }
+  problem.keep(std::move(space));
   result.interruption = poll.interruption;
   return result;
 }
@@ -314,6 +338,12 @@ void register_solve(py::module_& module) {
            py::arg("n_threads"), py::arg("offset").noconvert() = py::none(),
            py::arg("column_scale").noconvert() = py::none(), py::arg("delta") = 1.35,
            py::keep_alive<1, 2>())
+      .def(
+          "at",
+          [](const BoundProblem& problem, double l1, double l2) {
+            return std::make_unique<BoundProblem>(problem, l1, l2);
+          },
+          py::arg("l1"), py::arg("l2"), py::keep_alive<0, 1>())
       .def("solve", &solve, py::arg("tol"), py::arg("max_iter"),
            py::arg("coef_init").noconvert() = py::none(), py::arg("intercept_init") = 0.0,
            py::arg("solver") = "cd", py::arg("on_round") = py::none())

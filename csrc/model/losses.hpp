@@ -111,18 +111,20 @@ class SampleLoss final : public Loss {
     return on_samples([&](auto weight, auto offset) {
       return sum([=](Index i) {
         const double c = weight(i), t = scale * theta[i];
-        return c > 0.0 ? c * pointwise_.dual(y_[i], t / c) - t * offset(i) : 0.0;
+        const double each = c * pointwise_.dual(y_[i], t / c) - t * offset(i);
+        return c > 0.0 ? each : 0.0;
       });
     });
   }
   ScaledDual best_dual(const double* theta, double extra, double limit) const override {
-    if constexpr (Pointwise::bounded_dual)
-      for (Index i = 0; i < n_; ++i)
-        if (c(i) > 0.0) limit = std::min(limit, pointwise_.furthest(y_[i], theta[i] / c(i)));
     if constexpr (!Pointwise::quadratic_dual) {
-      const double t = std::min(1.0, limit);
-      return {t, dual(theta, t)};
+      // Residuals lie in the domain: only points that were moved need another look.
+      const double t = std::min(1.0, limit), value = dual(theta, t);
+      if (std::isfinite(value)) return {t, value};
+      const double within = inside(theta, t);
+      return {within, dual(theta, within)};
     } else {
+      if constexpr (Pointwise::bounded_dual) limit = inside(theta, limit);
       const auto [linear, square] = on_samples([&](auto weight, auto offset) {
         return ordered_sums<2>(n_, n_threads_, [=](Index i) {
           const double c = weight(i), t = theta[i];
@@ -154,6 +156,12 @@ class SampleLoss final : public Loss {
   double c(Index i) const { return weights_ ? weights_[i] * scale_ : scale_; }
   double m(const double* margins, Index i) const {
     return offset_ ? margins[i] + offset_[i] : margins[i];
+  }
+  // The largest scale up to `limit` that keeps θ in the domain.
+  double inside(const double* theta, double limit) const {
+    for (Index i = 0; i < n_; ++i)
+      if (c(i) > 0.0) limit = std::min(limit, pointwise_.furthest(y_[i], theta[i] / c(i)));
+    return limit;
   }
   template <class Term>
   double sum(const Term& term) const {

@@ -70,13 +70,14 @@ struct LogisticLoss {
     const double bend = second_derivative(y, m);
     return y * m < 0.0 ? std::max(bend, 0.025 / (1.0 + std::abs(m))) : bend;
   }
-  // The binary entropy of u y, which must lie in [0, 1].
+  // The binary entropy of u y, which must lie in [0, 1]: by the part that is at most ½, which is
+  // exact where the other is not.
   double dual(double y, double u) const {
-    const double q = u * y;
-    if (q < -detail::kDomainRounding || q > 1.0 + detail::kDomainRounding)
-      return -detail::kInfinity;
-    if (q <= 0.0 || q >= 1.0) return 0.0;
-    return -q * std::log(q) - (1.0 - q) * std::log1p(-q);
+    const double q = u * y, part = std::min(q, 1.0 - q);
+    const double entropy =
+        -part * log_of_part(part) - (1.0 - part) * log1p_of_part(-std::max(part, 0.0));
+    const double outside = part < -detail::kDomainRounding ? -detail::kInfinity : 0.0;
+    return part > 1e-300 ? entropy : outside;
   }
   double furthest(double y, double u) const {
     return u * y > 0.0 ? 1.0 / (u * y) : detail::kInfinity;

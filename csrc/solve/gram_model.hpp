@@ -55,6 +55,13 @@ class GramModel {
     slot_of_.clear();
   }
 
+  // Gives the memory back.
+  void release() {
+    forget();
+    square_.reset();
+    stride_ = 0;
+  }
+
   // Multiply-adds on tiles that `prepare` would take; infinite where the set is too large.
   double cost_to_prepare(const Problem& problem, const std::vector<Index>& working_set) {
     if (static_cast<Index>(working_set.size()) > kLargestOrder)

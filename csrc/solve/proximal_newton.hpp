@@ -137,6 +137,7 @@ inline Inner minimise_model(const Problem& problem, const std::vector<Index>& wo
   const double products = space.gram.cost_to_prepare(problem, working_set);
   const double saving = price - GramModel::cost_of_sweep(working_set.size());
   const bool use_gram = may_gram && saving > 0.0 && std::isfinite(products);
+  if (!std::isfinite(products)) space.gram.release();  // a large factor takes its memory
   const Index before = n_iter;
   double first = 0.0, fell = std::numeric_limits<double>::infinity();
   double expected = space.sweeps;

@@ -30,9 +30,10 @@ namespace sparsecross {
 // Smooth losses, by the method that the options name.
 inline Solution solve_smooth(const Problem& problem, const Options& options,
                              const std::vector<double>* coef_init, double intercept_init,
-                             const Poll& poll, const OnRound& on_round = {}) {
+                             const Poll& poll, const OnRound& on_round = {},
+                             detail::Workspace* kept = nullptr) {
   if (options.method == Method::cd)
-    return solve_working_set(problem, options, coef_init, intercept_init, poll, on_round);
+    return solve_working_set(problem, options, coef_init, intercept_init, poll, on_round, kept);
   return solve_proximal_gradient(problem, options, options.method == Method::fista, coef_init,
                                  intercept_init, poll, on_round);
 }
@@ -169,9 +170,9 @@ inline KinkedNull kinked_null(const Problem& problem, const Poll& poll) {
 // The entry for every loss; parameters as of solve_smooth. Kinks are for coordinate descent.
 inline Solution solve(const Problem& problem, const Options& options,
                       const std::vector<double>* coef_init, double intercept_init, const Poll& poll,
-                      const OnRound& on_round = {}) {
+                      const OnRound& on_round = {}, detail::Workspace* kept = nullptr) {
   if (problem.loss.smooth())
-    return solve_smooth(problem, options, coef_init, intercept_init, poll, on_round);
+    return solve_smooth(problem, options, coef_init, intercept_init, poll, on_round, kept);
 
   const KinkedNull null = kinked_null(problem, poll);
   const double scale = objective_scale(problem, null.model), target = options.tol * scale;

@@ -1,13 +1,15 @@
 // The outer loop: solve on few columns, look at all, add those that pull hardest.
 //
 // Problem: problem.hpp, to a relative duality gap of `tol`.
-// Given:   a start (coef of length p, intercept).
+// Given:   a start (coef of length p, intercept); from another strength of the penalty on the same
+//          problem, if there was one, its workspace.
 // Result:  a Solution whose gap is proved over all columns.
 // Cost:    a round is one pass over X (shared among the threads), and sweeps and Newton steps over
 //          the working set. Memory, beside the result: at most 7 vectors of length n (margins, dual
 //          point, and the workspace) and 6 of length p (start, correlations, and lists of columns);
-//          of a Newton step 2 of length n, 8 bytes an entry of the support's columns while its
-//          Hessian is made, and a factor of at most 48 MiB.
+//          products of the set's columns, at most 36 MB, and 8 bytes an entry of new columns while
+//          they are made; a factor of half their size. Where the set is too large for products:
+//          3 vectors of length n and a factor of at most 48 MiB instead.
 // Sources: Massias, Gramfort & Salmon 2018, "Celer" (working sets with dual certificates);
 //          Bertrand et al. 2022, "Beyond L1: skglm" (growth by the support's size);
 //          Johnson & Guestrin 2015, "Blitz".
@@ -15,6 +17,7 @@
 
 #include <chrono>
 #include <numeric>
+#include <optional>
 
 #include "model/certificate.hpp"
 #include "solve/null_model.hpp"
@@ -71,7 +74,8 @@ void take_hardest(const Problem& problem, const Pull& pull, std::vector<Index>& 
 
 inline Solution solve_working_set(const Problem& problem, const Options& options,
                                   const std::vector<double>* coef_init, double intercept_init,
-                                  const Poll& poll, const OnRound& on_round = {}) {
+                                  const Poll& poll, const OnRound& on_round = {},
+                                  detail::Workspace* kept = nullptr) {
   using Clock = std::chrono::steady_clock;
   const auto started = Clock::now();
   const Index n = problem.n(), p = problem.p();
@@ -85,7 +89,8 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   const double target = options.tol * solution.scale;
   if (coef_init) start_from(problem, *coef_init, intercept_init, at);
 
-  detail::Workspace space(n);
+  std::optional<detail::Workspace> own;
+  detail::Workspace& space = kept ? *kept : own.emplace(n);
   space.single = options.single;
   if (penalty.any_unpenalised()) space.curvature.resize(static_cast<std::size_t>(n));
   std::vector<Index> all(static_cast<std::size_t>(p));

@@ -178,6 +178,7 @@ class Problem:
         column_scale: NDArray[np.float64] | None = None,
         delta: float = 1.35,
     ) -> None: ...
+    def at(self, l1: float, l2: float) -> Problem: ...
     def solve(
         self,
         tol: float,

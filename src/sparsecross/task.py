@@ -135,14 +135,15 @@ class Task(PenalisedTask):
             target = target - self.offset
         return target - self._centre if self._centre else target
 
-    def _problem(self, l1: float, l2: float) -> _solvers.Problem:
+    @cached_property
+    def _bound(self) -> _solvers.Problem:
         return _solvers.Problem(
             self.design,
             self.loss,
             self._target,
             self.sample_weight,
-            l1,
-            l2,
+            1.0,
+            0.0,
             self.penalty_factor,
             self.positive,
             self.fit_intercept,
@@ -151,6 +152,10 @@ class Task(PenalisedTask):
             self.column_scale,
             self.delta,
         )
+
+    def _problem(self, l1: float, l2: float) -> _solvers.Problem:
+        """The problem at these strengths; fits at several of them share what they work out."""
+        return self._bound.at(l1, l2)
 
     @cached_property
     def null_loss(self) -> float:
