@@ -165,7 +165,7 @@ class SampleLoss final : public Loss {
   }
   template <class Term>
   double sum(const Term& term) const {
-    return ordered_sum(n_, term, n_threads_);
+    return ordered_sum<Pointwise::transcendental>(n_, term, n_threads_);
   }
   // f(c, o), both functions of i: a loop is compiled for each of what may be absent, so that it has
   // no branch.
@@ -192,7 +192,7 @@ class SampleLoss final : public Loss {
   void weighted(const double* margins, double* out, const Term& term) const {
     on_samples([&](auto weight, auto offset) {
       parallel_chunks(n_, 4096, n_threads_, [=](Index begin, Index end) {
-        widely([=, y = y_] {
+        widely<Pointwise::transcendental>([=, y = y_] {
           for (Index i = begin; i < end; ++i) {
             const double c = weight(i), each = term(y[i], margins[i] + offset(i));
             out[i] = c > 0.0 ? c * each : 0.0;
@@ -218,7 +218,7 @@ class SampleLoss final : public Loss {
   double newton_shift(const double* margins) const {
     const auto slope_and_bend = [&](double shift) {
       return on_samples([&](auto weight, auto offset) {
-        return ordered_sums<2>(n_, n_threads_, [=](Index i) {
+        return ordered_sums<2, Pointwise::transcendental>(n_, n_threads_, [=](Index i) {
           const double c = weight(i), y = y_[i], at = margins[i] + offset(i) + shift;
           const double slope = pointwise_.negative_gradient(y, at);
           const double bend = pointwise_.curvature(y, at);

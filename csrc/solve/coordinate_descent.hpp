@@ -11,8 +11,7 @@
 namespace sparsecross {
 
 struct Sweep {
-  Index entered_or_left = 0;  // weights that became 0 or ceased to be
-  double decrease = 0.0;      // the objective fell by at least this much
+  double decrease = 0.0;  // the objective fell by at least this much
   double violation =
       0.0;  // max |step| sqrt(curvature): the largest move, in units of the objective
 };
@@ -37,7 +36,6 @@ inline Sweep sweep(const Problem& problem, const std::vector<Index>& working_set
         }
         const double step = next - w;
         if (step == 0.0) continue;
-        result.entered_or_left += (w == 0.0) != (next == 0.0);
         w = next;
         columns.each(j, [r, h, step](Index i, double x) { r[i] -= step * h(i) * x; });
         if (problem.fit_intercept) model.shift -= step * sum / model.total;

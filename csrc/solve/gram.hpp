@@ -33,19 +33,28 @@ struct ScaledColumns {
   }
 };
 
-// A sink of `products`: the tiles that a factorisation begins with.
-class FactorSink {
+// Where products go, by columns of the lower triangle.
+class ProductSink {
+ public:
+  virtual ~ProductSink() = default;
+  // Elements (k, q) of column q for k in [first, last).
+  virtual void set(Index q, Index first, Index last, const double* column) const = 0;
+  virtual void clear_tile(Index i, Index j) const = 0;
+  // Tile (i, j) += a bᵀ; -a is given.
+  virtual void add(Index i, Index j, const float* minus_a, const float* b) const = 0;
+};
+
+// The tiles that a factorisation begins with.
+class FactorSink final : public ProductSink {
  public:
   explicit FactorSink(CholeskyFactor& factor) : factor_(factor) {}
-  // Elements (k, q) of column q for k in [first, last), at their tile's column.
-  void set(Index q, Index first, Index last, const double* column) const {
+  void set(Index q, Index first, Index last, const double* column) const override {
     for (Index k = first; k < last; ++k) factor_.at(k, q) = static_cast<float>(column[k]);
   }
-  void clear_tile(Index i, Index j) const {
+  void clear_tile(Index i, Index j) const override {
     std::fill_n(factor_.tile(i, j), tiles::kTile * tiles::kTile, 0.0f);
   }
-  // Tile (i, j) += a bᵀ; -a is given.
-  void add(Index i, Index j, const float* minus_a, const float* b) const {
+  void add(Index i, Index j, const float* minus_a, const float* b) const override {
     tiles::subtract_product(minus_a, b, factor_.tile(i, j));
   }
 
@@ -53,18 +62,18 @@ class FactorSink {
   CholeskyFactor& factor_;
 };
 
-// A sink of `products`: a square of whole tiles, by columns.
-class SquareSink {
+// A square of whole tiles, by columns.
+class SquareSink final : public ProductSink {
  public:
   SquareSink(float* square, Index stride) : square_(square), stride_(stride) {}
-  void set(Index q, Index first, Index last, const double* column) const {
+  void set(Index q, Index first, Index last, const double* column) const override {
     for (Index k = first; k < last; ++k) square_[q * stride_ + k] = static_cast<float>(column[k]);
   }
-  void clear_tile(Index i, Index j) const {
+  void clear_tile(Index i, Index j) const override {
     for (Index c = 0; c < tiles::kTile; ++c)
       std::fill_n(corner(i, j) + c * stride_, tiles::kTile, 0.0f);
   }
-  void add(Index i, Index j, const float* minus_a, const float* b) const {
+  void add(Index i, Index j, const float* minus_a, const float* b) const override {
     tiles::subtract_product(minus_a, b, corner(i, j), stride_);
   }
 
@@ -111,9 +120,9 @@ ByRows by_rows(const Columns& columns, Index n, const ScaledColumns& list, Index
   return rows;
 }
 
-template <class Columns, class Curvature, class Sink>
+template <class Columns, class Curvature>
 void sparse_products(const Columns& columns, Curvature h, const Problem& problem, double total,
-                     const ScaledColumns& list, Index first_new, const Sink& sink) {
+                     const ScaledColumns& list, Index first_new, const ProductSink& sink) {
   const ByRows rows = by_rows(columns, problem.n(), list, first_new);
   const Index m = list.size();
   parallel_chunks(m, 16, problem.n_threads, [&](Index begin, Index end) {
@@ -141,9 +150,9 @@ void sparse_products(const Columns& columns, Curvature h, const Problem& problem
   });
 }
 
-template <class Columns, class Curvature, class Sink>
+template <class Columns, class Curvature>
 void dense_products(const Columns& columns, Curvature h, const Problem& problem,
-                    const ScaledColumns& list, Index first_new, const Sink& sink) {
+                    const ScaledColumns& list, Index first_new, const ProductSink& sink) {
   constexpr Index width = tiles::kTile, tiles_of_rows = 4, area = width * width;
   const Index n = problem.n(), m = list.size(), n_tiles = CholeskyFactor::n_tiles_of(m);
   const Index first_tile = first_new / width;
@@ -188,9 +197,8 @@ void dense_products(const Columns& columns, Curvature h, const Problem& problem,
 }  // namespace detail
 
 // The elements of new rows to the sink; where X is dense, of all rows of the tile they begin in.
-template <class Sink>
-void products(const Problem& problem, const QuadraticModel& model, const ScaledColumns& list,
-              Index first_new, const Sink& sink) {
+inline void products(const Problem& problem, const QuadraticModel& model, const ScaledColumns& list,
+                     Index first_new, const ProductSink& sink) {
   problem.X.visit([&](const auto& columns) {
     visit_curvature(model, [&](auto h) {
       if constexpr (is_dense<std::decay_t<decltype(columns)>>) {

@@ -75,7 +75,7 @@ class NewtonStep {
     system.gradient(b_);
     for (int trial = 0; trial < kTrials; ++trial) {
       solve_system(system, poll);
-      const double t = best_length(system);
+      const double t = best_length();
       // A step that is cut short had trusted directions that the columns do not span; what was too
       // little once is not tried again soon.
       if (t < 0.5) {
@@ -253,7 +253,7 @@ class NewtonStep {
 
   // The t in [0, 1] at which b·(t d) - ½ (t d)ᵀ(A + diag(l2))(t d) is largest: both ends of the
   // step lie in the orthant of the signs, where the model is this parabola.
-  double best_length(const NewtonSystem&) const {
+  double best_length() const {
     const double slope = dot(b_, step_);
     const double bend = slope - dot(residual_, step_) - damping_ * dot(step_, step_);
     if (!(slope > 0.0) || !std::isfinite(bend)) return 0.0;

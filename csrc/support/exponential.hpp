@@ -8,6 +8,20 @@
 
 namespace sparsecross {
 
+namespace detail {
+
+// 1 / first + z / (first + 2) + ... + zᵏ / last, by Horner's rule.
+template <int first, int last>
+constexpr double odd_series(double z) {
+  if constexpr (first == last) {
+    return 1.0 / last;
+  } else {
+    return odd_series<first + 2, last>(z) * z + 1.0 / first;
+  }
+}
+
+}  // namespace detail
+
 // exp(x) for x <= 0; below -708, where it would lose digits, exp(-708).
 inline double exp_of_negative(double x) {
   constexpr double log2_e = 1.4426950408889634, ln2_high = 6.93145751953125e-1,
@@ -40,23 +54,7 @@ inline double exp_of_negative(double x) {
 // log(1 + e) for -½ <= e <= 1, by 2 artanh(e / (2 + e)).
 inline double log1p_of_part(double e) {
   const double s = e / (2.0 + e), z = s * s;  // z <= 1/9
-  double p = 1.0 / 33.0;
-  p = p * z + 1.0 / 31.0;
-  p = p * z + 1.0 / 29.0;
-  p = p * z + 1.0 / 27.0;
-  p = p * z + 1.0 / 25.0;
-  p = p * z + 1.0 / 23.0;
-  p = p * z + 1.0 / 21.0;
-  p = p * z + 1.0 / 19.0;
-  p = p * z + 1.0 / 17.0;
-  p = p * z + 1.0 / 15.0;
-  p = p * z + 1.0 / 13.0;
-  p = p * z + 1.0 / 11.0;
-  p = p * z + 1.0 / 9.0;
-  p = p * z + 1.0 / 7.0;
-  p = p * z + 1.0 / 5.0;
-  p = p * z + 1.0 / 3.0;
-  return 2.0 * s + 2.0 * s * (z * p);
+  return 2.0 * s + 2.0 * s * (z * detail::odd_series<3, 33>(z));
 }
 
 // log(x) for x > 0 that is not subnormal: x = 2ⁿ m with m in [√½, √2], and log m as above.
@@ -75,17 +73,8 @@ inline double log_of_part(double x) {
   n = n - two_52 - (high ? 1022.0 : 1023.0);
   m = high ? 0.5 * m : m;
   const double s = (m - 1.0) / (m + 1.0), z = s * s;  // z <= 0.0295
-  double p = 1.0 / 21.0;
-  p = p * z + 1.0 / 19.0;
-  p = p * z + 1.0 / 17.0;
-  p = p * z + 1.0 / 15.0;
-  p = p * z + 1.0 / 13.0;
-  p = p * z + 1.0 / 11.0;
-  p = p * z + 1.0 / 9.0;
-  p = p * z + 1.0 / 7.0;
-  p = p * z + 1.0 / 5.0;
-  p = p * z + 1.0 / 3.0;
-  return n * ln2_high + (2.0 * s + (2.0 * s * (z * p) + n * ln2_low));
+  const double log_m = 2.0 * s * (z * detail::odd_series<3, 21>(z));
+  return n * ln2_high + (2.0 * s + (log_m + n * ln2_low));
 }
 
 }  // namespace sparsecross

@@ -74,13 +74,14 @@ void parallel_chunks(Index n, Index grain, int n_threads, const Body& body) {
 
 // K sums over i in [0, n) at once, term(i) being an array of K terms: chunk by chunk, so that the
 // rounding error grows with the chunk's length and the number of chunks, not with n, and is the
-// same for every number of threads. Eight partial sums hide the latency of the additions.
-template <std::size_t K, class Term>
+// same for every number of threads. Eight partial sums hide the latency of the additions; terms
+// that are costly are worth to be compiled `wide`.
+template <std::size_t K, bool wide = false, class Term>
 std::array<double, K> ordered_sums(Index n, int n_threads, const Term& term) {
   constexpr Index grain = 4096;
   constexpr std::size_t lanes = 8;
   const auto sum_chunk = [&](Index begin, Index end) {
-    return widely([&] {
+    return widely<wide>([&] {
       std::array<std::array<double, lanes>, K> part{};
       Index i = begin;
       for (; i + static_cast<Index>(lanes) <= end; i += static_cast<Index>(lanes))
@@ -117,9 +118,10 @@ std::array<double, K> ordered_sums(Index n, int n_threads, const Term& term) {
 }
 
 // Σ_i term(i)
-template <class Term>
+template <bool wide = false, class Term>
 double ordered_sum(Index n, const Term& term, int n_threads = 1) {
-  return ordered_sums<1>(n, n_threads, [&](Index i) { return std::array<double, 1>{term(i)}; })[0];
+  return ordered_sums<1, wide>(n, n_threads,
+                               [&](Index i) { return std::array<double, 1>{term(i)}; })[0];
 }
 
 }  // namespace sparsecross

@@ -11,15 +11,18 @@ template <class F>
 }
 }  // namespace detail
 
-// f(), with its loops compiled twice: for the vectors that every processor has, and for AVX2's.
-// Products and sums are not fused, so that both give the same bits.
-template <class F>
-[[gnu::flatten]] inline auto widely(const F& f) {
-  static const bool avx2 = __builtin_cpu_supports("avx2");
-  return avx2 ? detail::call_avx2(f) : f();
+// f(), with its loops compiled twice where it is worth the space: for the vectors that every
+// processor has, and for AVX2's. Products and sums are not fused, so that both give the same bits.
+template <bool worth = true, class F>
+inline auto widely(const F& f) {
+  if constexpr (worth) {
+    static const bool avx2 = __builtin_cpu_supports("avx2");
+    if (avx2) return detail::call_avx2(f);
+  }
+  return f();
 }
 #else
-template <class F>
+template <bool worth = true, class F>
 inline auto widely(const F& f) {
   return f();
 }
