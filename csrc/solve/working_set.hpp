@@ -127,8 +127,7 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
     }
     if (solution.status != Status::not_run) break;
 
-    // The support, the unpenalised columns, and the violators that pull hardest: as many as double
-    // the support, so that the rounds are few and the set stays small.
+    // The support, the unpenalised columns, and the violators that pull hardest.
     working_set.clear();
     std::vector<Index> violators;
     const auto pull = [&](Index j) {
