@@ -390,8 +390,6 @@ def test_bad_arguments_of_the_functions():
     ):
         with pytest.raises(ValueError, match=message):
             sx.solve(X, y, **options, **more)
-    with pytest.raises(ValueError, match="'loss' parameter of certify"):
-        sx.certify(X, y, np.zeros(12), **options)
     path = sx.path(X, y, loss="multinomial", n_alphas=2)
     with pytest.raises(ValueError, match="k must be a class, a number from 0 to 2, got 3"):
         path.of_class(3)

@@ -10,6 +10,7 @@ PYBIND11_MODULE(_solvers, module) {
 #endif
   register_matrix(module);
   register_solve(module);
+  register_multinomial(module);
   register_serve(module);
   register_cross(module);
   register_objects(module);

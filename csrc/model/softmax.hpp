@@ -19,6 +19,15 @@ namespace sparsecross {
 
 using ByClass = std::vector<std::vector<double>>;
 
+// The classes one after the other, each value times `factor`.
+inline std::vector<double> stacked(const ByClass& values, double factor = 1.0) {
+  std::vector<double> all;
+  all.reserve(values.size() * values.front().size());
+  for (const auto& each : values)
+    for (const double v : each) all.push_back(factor * v);
+  return all;
+}
+
 class SoftmaxLoss {
  public:
   // `labels` (n) in 0 .. n_classes - 1; `weights` (n, summing to n) may be null. Seen, not owned.
@@ -55,16 +64,30 @@ class SoftmaxLoss {
     return largest + std::log(sum);
   }
 
-  void probabilities(const ByClass& margins, ByClass& out) const {
+  void log_probabilities(const ByClass& margins, ByClass& out) const {
     for (std::size_t i = 0; i < static_cast<std::size_t>(n_); ++i) {
       const double total = log_sum(margins, i, n_classes_);
-      for (std::size_t k = 0; k < n_classes_; ++k) out[k][i] = std::exp(margins[k][i] - total);
+      for (std::size_t k = 0; k < n_classes_; ++k) out[k][i] = margins[k][i] - total;
     }
   }
+  void probabilities(const ByClass& margins, ByClass& out) const {
+    log_probabilities(margins, out);
+    for (auto& each : out)
+      for (double& v : each) v = std::exp(v);
+  }
 
-  // Σ_i c_i p_ik, and the same of the labels
+  // Σ_i c_i p_ik of a class; its logarithm from log p_ik; and the same of the labels
   double mass(const std::vector<double>& p) const {
     return ordered_sum(n_, [&](Index i) { return c(i) * p[static_cast<std::size_t>(i)]; });
+  }
+  double log_mass(const std::vector<double>& log_p) const {
+    double largest = -std::numeric_limits<double>::infinity();
+    for (Index i = 0; i < n_; ++i)
+      if (c(i) > 0.0) largest = std::max(largest, log_p[static_cast<std::size_t>(i)]);
+    return largest + std::log(ordered_sum(n_, [&](Index i) {
+             return c(i) > 0.0 ? c(i) * std::exp(log_p[static_cast<std::size_t>(i)] - largest)
+                               : 0.0;
+           }));
   }
   double frequency(std::size_t k) const {
     return ordered_sum(n_, [&](Index i) { return is(i, k) ? c(i) : 0.0; });

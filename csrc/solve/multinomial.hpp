@@ -1,11 +1,6 @@
 // Multinomial logistic regression, class by class.
 //
-// Problem: min over W (K x p) and b (K) of
-//
-//     Σ_i c_i [log Σ_k exp(m_ik) - m_i,y_i] + Σ_jk ω_j (l1 σ_j |w_kj| + ½ l2 (σ_j w_kj)²),
-//     m_ik = x_i·w_k + b_k,
-//
-//   to a relative duality gap of `tol` over all classes.
+// Problem: multinomial_certificate.hpp, to a relative duality gap of `tol` over all classes.
 // Given:   labels, a start (W and b).
 // Result:  a Solution whose coef and dual_point hold the classes one after the other, and K
 //          intercepts.
@@ -14,37 +9,15 @@
 //          is separable, so such a cycle stops only at the optimum (Tseng 2001). A column's weights
 //          may all be shifted alike without a change of the loss: after each cycle they take the
 //          shift that the penalty likes best, which single classes would reach in many small steps.
-// Bound:   θ = residual (softmax.hpp), which Σ_i θ_ik = 0 asks to be balanced, scaled by t <= 1 so
-//          that |x_jᵀθ_k| <= ω_j l1; unpenalised columns ask for x_jᵀθ_k = 0 besides: θ is
-//          projected class by class, what a class takes coming from the last, and there is no bound
-//          where that leaves the domain.
 // Cost:    a cycle is K binary solves and K passes over X; memory 3 n K beside the result.
 // Sources: Friedman, Hastie & Tibshirani 2010, section 4; Tseng 2001, "Convergence of a block
 //          coordinate descent method for nondifferentiable minimization".
 #pragma once
 
-#include "model/softmax.hpp"
+#include "model/multinomial_certificate.hpp"
 #include "solve/working_set.hpp"
 
 namespace sparsecross {
-
-struct MultinomialProblem {
-  const Design& X;
-  const SoftmaxLoss& loss;
-  const Penalty& penalty;
-  bool fit_intercept;
-  int n_threads;
-
-  Index n() const { return X.n_rows(); }
-  Index p() const { return X.n_cols(); }
-  std::size_t n_classes() const { return loss.n_classes(); }
-};
-
-struct MultinomialPoint {
-  ByClass coef;                   // K x p
-  std::vector<double> intercept;  // K
-  ByClass margins;                // K x n
-};
 
 struct MultinomialSolution {
   Solution solution;
@@ -55,47 +28,6 @@ namespace detail {
 
 constexpr double kLeastShare = 1e-9;
 constexpr Index kSweepsPerClass = 200;  // of one class before the next has its turn
-
-inline MultinomialPoint zero_point(const MultinomialProblem& problem) {
-  const std::size_t K = problem.n_classes();
-  MultinomialPoint at;
-  at.coef.assign(K, std::vector<double>(static_cast<std::size_t>(problem.p()), 0.0));
-  at.intercept.assign(K, 0.0);
-  at.margins.assign(K, std::vector<double>(static_cast<std::size_t>(problem.n()), 0.0));
-  return at;
-}
-
-inline void shift_class(MultinomialPoint& at, std::size_t k, double shift) {
-  at.intercept[k] += shift;
-  for (double& m : at.margins[k]) m += shift;
-}
-
-// Intercepts of which the probabilities have the labels' frequencies: each round multiplies the
-// odds of a class by the ratio (iterative proportional fitting), which never raises the loss.
-inline void settle_intercepts(const MultinomialProblem& problem, MultinomialPoint& at,
-                              ByClass& work) {
-  if (!problem.fit_intercept) return;
-  for (int round = 0; round < 20; ++round) {
-    problem.loss.probabilities(at.margins, work);
-    double off = 0.0;
-    for (std::size_t k = 0; k < problem.n_classes(); ++k) {
-      const double want = problem.loss.frequency(k), have = problem.loss.mass(work[k]);
-      if (!(want > 0.0 && have > 0.0)) continue;
-      off = std::max(off, std::abs(have - want));
-      shift_class(at, k, std::log(want / have));
-    }
-    if (off <= 1e-14) return;
-  }
-}
-
-inline double penalty_of(const MultinomialProblem& problem, const MultinomialPoint& at) {
-  double total = 0.0;
-  for (const auto& w : at.coef)
-    total += ordered_sum(problem.p(), [&](Index j) {
-      return problem.penalty.value(j, w[static_cast<std::size_t>(j)]);
-    });
-  return total;
-}
 
 // The shift a that minimises Σ_k penalty(w_k - a): between two neighbouring weights a parabola or a
 // line. `w` is sorted here.
@@ -146,65 +78,6 @@ inline void shift_columns(const MultinomialProblem& problem, MultinomialPoint& a
     for (std::size_t i = 0; i < margins.size(); ++i) margins[i] += moved[i];
 }
 
-// The bound that follows from the probabilities at `at`; θ (K x n) before scaling.
-inline DualBound multinomial_bound(const MultinomialProblem& problem, const MultinomialPoint& at,
-                                   const Poll& poll, ByClass& theta) {
-  const Penalty& penalty = problem.penalty;
-  const std::size_t K = problem.n_classes();
-  const auto n = static_cast<std::size_t>(problem.n());
-  problem.loss.probabilities(at.margins, theta);
-  std::vector<Index> free;
-  if (penalty.any_unpenalised())
-    for (Index j = 0; j < problem.p(); ++j)
-      if (penalty.unpenalised(j)) free.push_back(j);
-  if (free.empty()) {
-    if (problem.fit_intercept) problem.loss.balance(theta);
-    problem.loss.to_residual(theta);
-  } else {
-    const ByClass p = theta;
-    problem.loss.to_residual(theta);
-    const std::vector<double> y(n, 0.0);
-    const SampleLoss<SquaredLoss> none(SquaredLoss(), y.data(), nullptr, nullptr, problem.n(),
-                                       problem.n_threads);
-    const Problem columns{problem.X, none, penalty, problem.fit_intercept, problem.n_threads};
-    std::vector<double> metric(n);
-    std::fill(theta[K - 1].begin(), theta[K - 1].end(), 0.0);
-    for (std::size_t k = 0; k + 1 < K; ++k) {
-      for (std::size_t i = 0; i < n; ++i)
-        metric[i] = problem.loss.c(static_cast<Index>(i)) * p[k][i] * p[K - 1][i];
-      if (!project_out(columns, free, metric, poll, theta[k])) return {};
-      for (std::size_t i = 0; i < n; ++i) theta[K - 1][i] -= theta[k][i];
-    }
-  }
-
-  double limit = 1.0, conjugate = 0.0, extra = 0.0;
-  std::vector<double> z(static_cast<std::size_t>(problem.p()));
-  for (std::size_t k = 0; k < K; ++k) {
-    transposed_product(problem.X, theta[k].data(), z.data(), problem.n_threads);
-    for (Index j = 0; j < problem.p(); ++j) {
-      if (penalty.excluded(j) || penalty.unpenalised(j)) continue;
-      const double zj = z[static_cast<std::size_t>(j)];
-      const double w = at.coef[k][static_cast<std::size_t>(j)];
-      const double l1 = penalty.l1(j), l2 = penalty.l2(j);
-      const double size = penalty.counted(zj - l2 * w);
-      if (size > 0.0) limit = std::min(limit, l1 / size);
-      if (penalty.has_l2()) {
-        const double beyond = std::max(0.0, penalty.counted(zj) - l1);
-        conjugate += beyond * beyond / (2.0 * l2);
-        extra += l2 * w * w;
-      }
-    }
-  }
-  DualBound bound;
-  bound.scale = limit;
-  bound.dual = problem.loss.dual(theta, limit) - 0.5 * limit * limit * extra;
-  if (penalty.has_l2()) {
-    const double direct = problem.loss.dual(theta, 1.0) - conjugate;
-    if (direct > bound.dual) bound = {direct, 1.0};
-  }
-  return bound;
-}
-
 // One turn of class k; returns the sweeps it took.
 inline Solution solve_class(const MultinomialProblem& problem, std::size_t k, double tol,
                             Index max_iter, const Poll& poll, MultinomialPoint& at) {
@@ -221,32 +94,31 @@ inline Solution solve_class(const MultinomialProblem& problem, std::size_t k, do
                                      at.intercept[k], poll);
   at.coef[k] = found.coef;
   at.intercept[k] = found.intercept;
-  product(problem.X, at.coef[k].data(), at.margins[k].data(), problem.n_threads);
-  for (double& m : at.margins[k]) m += at.intercept[k];
+  refresh_margins(problem, k, at);
   return found;
 }
 
-// Cycles to an absolute gap of `target`. `unit` is the objective at zero weights.
-inline Solution cycle(const MultinomialProblem& problem, double target, double unit, Index max_iter,
-                      const Poll& poll, MultinomialPoint& at) {
-  using Clock = std::chrono::steady_clock;
-  const auto started = Clock::now();
+using Clock = std::chrono::steady_clock;
+
+// Cycles from `at`. `unit` is the objective at zero weights, of which the gap is to be a part.
+inline Solution cycle(const MultinomialProblem& problem, const Options& options, double unit,
+                      Clock::time_point started, const Poll& poll, MultinomialPoint& at) {
   const std::size_t K = problem.n_classes();
-  const auto n = static_cast<std::size_t>(problem.n());
+  const double target = options.tol * unit;
+  const Index max_iter = options.max_iter;
   Solution solution;
-  ByClass theta(K, std::vector<double>(n));
+  solution.scale = unit;
+  ByClass theta = at.margins;
   Progress progress;
   Index working_set = 0;
   double share = 0.1;  // of the gap, which the classes' own may be
   for (;;) {
-    const double primal = problem.loss.value(at.margins) + penalty_of(problem, at);
-    const DualBound bound = multinomial_bound(problem, at, poll, theta);
+    const double primal = primal_value(problem, at);
+    const DualBound bound = dual_bound(problem, at, poll, theta);
     solution.primal = primal;
     if (bound.dual > solution.dual) {
       solution.dual = bound.dual;
-      solution.dual_point.clear();
-      for (const auto& each : theta)
-        for (const double v : each) solution.dual_point.push_back(bound.scale * v);
+      solution.dual_point = stacked(theta, bound.scale);
     }
     Index n_active = 0;
     for (const auto& w : at.coef)
@@ -280,7 +152,7 @@ inline Solution cycle(const MultinomialProblem& problem, double target, double u
       if (found.status == Status::interrupted) break;
     }
     shift_columns(problem, at);
-    settle_intercepts(problem, at, theta);
+    settle_intercepts(problem, poll, at, theta);
   }
 }
 
@@ -294,9 +166,9 @@ struct MultinomialNull {
 
 // All penalised weights 0, the intercepts and the unpenalised columns at their best.
 inline MultinomialNull multinomial_null(const MultinomialProblem& problem, const Poll& poll) {
-  MultinomialNull null{detail::zero_point(problem), 0.0};
+  MultinomialNull null{zero_point(problem), 0.0};
   ByClass work = null.at.margins;
-  detail::settle_intercepts(problem, null.at, work);
+  settle_intercepts(problem, poll, null.at, work);
   null.lower = problem.loss.value(null.at.margins);
   std::vector<double> factor(static_cast<std::size_t>(problem.p()),
                              std::numeric_limits<double>::infinity());
@@ -311,7 +183,8 @@ inline MultinomialNull multinomial_null(const MultinomialProblem& problem, const
   const Penalty free(1.0, 0.0, factor.data(), problem.penalty.positive());
   const MultinomialProblem part{problem.X, problem.loss, free, problem.fit_intercept,
                                 problem.n_threads};
-  const Solution found = detail::cycle(part, 1e-9 * null.lower, null.lower, 10000, poll, null.at);
+  const Solution found =
+      detail::cycle(part, {1e-9, 10000}, null.lower, detail::Clock::now(), poll, null.at);
   null.lower = found.dual;
   null.interrupted = found.status == Status::interrupted;
   return null;
@@ -341,30 +214,26 @@ inline MultinomialSolution solve_multinomial(const MultinomialProblem& problem,
                                              const Options& options, const ByClass* coef_init,
                                              const std::vector<double>* intercept_init,
                                              const Poll& poll) {
+  const auto started = detail::Clock::now();
   MultinomialNull null = multinomial_null(problem, poll);
   const double scale = multinomial_scale(null);
   MultinomialPoint at = std::move(null.at);
   if (coef_init && !null.interrupted) {
-    MultinomialPoint start = detail::zero_point(problem);
+    MultinomialPoint start = zero_point(problem);
+    if (problem.fit_intercept) start.intercept = *intercept_init;
     for (std::size_t k = 0; k < problem.n_classes(); ++k) {
       start.coef[k] = (*coef_init)[k];
       for (Index j = 0; j < problem.p(); ++j) {
         double& w = start.coef[k][static_cast<std::size_t>(j)];
         if (problem.penalty.excluded(j) || (problem.penalty.positive() && w < 0.0)) w = 0.0;
       }
-      product(problem.X, start.coef[k].data(), start.margins[k].data(), problem.n_threads);
-      if (problem.fit_intercept) detail::shift_class(start, k, (*intercept_init)[k]);
+      refresh_margins(problem, k, start);
     }
-    const auto objective = [&](const MultinomialPoint& point) {
-      return problem.loss.value(point.margins) + detail::penalty_of(problem, point);
-    };
-    if (objective(start) < objective(at)) at = std::move(start);
+    if (primal_value(problem, start) < primal_value(problem, at)) at = std::move(start);
   }
   MultinomialSolution result;
-  result.solution = detail::cycle(problem, options.tol * scale, scale, options.max_iter, poll, at);
-  result.solution.scale = scale;
-  for (const auto& w : at.coef)
-    result.solution.coef.insert(result.solution.coef.end(), w.begin(), w.end());
+  result.solution = detail::cycle(problem, options, scale, started, poll, at);
+  result.solution.coef = stacked(at.coef);
   result.intercepts = std::move(at.intercept);
   return result;
 }

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,19 +39,10 @@ class MultinomialTask(PenalisedTask):
     n_threads: int | None
     standardize: bool
 
-    saturated: ClassVar[float] = 0.0
-
     @property
     def coef_shape(self) -> tuple[int, ...]:
         """The shape of the weights."""
         return (self.n_classes, self.design.shape[1])
-
-    @cached_property
-    def null_loss(self) -> float:
-        """The loss with all penalised weights 0 and the rest at their best."""
-        # Solvers begin there and make it their unit; they are asked for no more than that.
-        found, _ = self._problem(1.0, 0.0).solve(1.0, 1)
-        return found.scale
 
     def margins(self, coef: Floats, intercept: Any) -> Floats:
         """XWᵀ + b of every row and class."""

@@ -11,13 +11,12 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from . import _solvers
 from ._inputs import as_start
 from .solution import Certificate, Solution, SolverName
-from .stating import ANY_LOSS, AnyLossName, as_any_task, as_intercept, as_task, check_finite
-from .task import DEFAULT_DELTA, RULES, LossName
+from .stating import ANY_LOSS, AnyLossName, as_any_task, as_intercept
+from .task import DEFAULT_DELTA, RULES
 
 
 def _check(function: str, **parameters: Any) -> None:
-    rules = RULES if function == "certify" else {**RULES, "loss": ANY_LOSS}
-    validate_parameter_constraints(rules, parameters, caller_name=function)
+    validate_parameter_constraints({**RULES, "loss": ANY_LOSS}, parameters, caller_name=function)
 
 
 def solve(
@@ -224,9 +223,9 @@ def certify(
     X: Any,
     y: Any,
     coef: Any,
-    intercept: float = 0.0,
+    intercept: Any = 0.0,
     *,
-    loss: LossName = "squared",
+    loss: AnyLossName = "squared",
     alpha: float,
     l1_ratio: float = 1.0,
     fit_intercept: bool = True,
@@ -242,10 +241,10 @@ def certify(
 
     Parameters
     ----------
-    coef : array-like of shape (n_features,)
-        The weights to judge.
-    intercept : float, default=0.0
-        Their intercept.
+    coef : array-like of shape (n_features,) or (n_classes, n_features)
+        The weights to judge; of the multinomial loss those of each class.
+    intercept : float or array-like of shape (n_classes,), default=0.0
+        Their intercept, or intercepts.
     X, y, loss, alpha, l1_ratio, fit_intercept, positive, standardize, delta, penalty_factor, \
 sample_weight, offset, n_threads
         The problem, as in :func:`solve`.
@@ -265,6 +264,15 @@ sample_weight, offset, n_threads
     -----
     The bound is made from the residuals of the weights. For ``loss="absolute"`` those of samples
     that are fitted exactly say nothing, and the bound may be loose; :func:`solve` knows more.
+
+    Examples
+    --------
+    >>> import sparsecross as sx
+    >>> X, y = [[1.0], [2.0], [3.0]], [0, 1, 2]
+    >>> problem = {"loss": "multinomial", "alpha": 0.1}
+    >>> found = sx.solve(X, y, **problem)
+    >>> sx.certify(X, y, found.coef, found.intercept, **problem).relative_gap <= 1e-4
+    True
     """
     _check(
         "certify",
@@ -277,8 +285,7 @@ sample_weight, offset, n_threads
         delta=delta,
         n_threads=n_threads,
     )
-    check_finite(intercept, "intercept")
-    task = as_task(
+    task = as_any_task(
         X,
         y,
         loss,
@@ -297,16 +304,17 @@ sample_weight, offset, n_threads
     if task.penalty_factor is not None:
         excluded = np.isinf(task.penalty_factor) & (weights != 0)
         if excluded.any():
-            at = int(np.flatnonzero(excluded)[0])
+            at = int(np.argwhere(excluded)[0][-1])
             raise ValueError(f"coef must be 0 where penalty_factor is infinite, not so at {at}.")
     if task.column_scale is not None:
         constant = (task.column_scale == 0) & (weights != 0)
         if constant.any():
-            at = int(np.flatnonzero(constant)[0])
+            at = int(np.argwhere(constant)[0][-1])
             raise ValueError(
                 f"coef must be 0 for constant columns with standardize=True, not so at {at}."
             )
-    return task.certify(weights, float(intercept), alpha, l1_ratio)
+    given = as_intercept(intercept, task.coef_shape, "intercept")
+    return task.certify(weights, given, alpha, l1_ratio)
 
 
 def soft_threshold(z: npt.ArrayLike, t: npt.ArrayLike) -> Any:

@@ -162,19 +162,13 @@ def as_labels(y: Any, n_samples: int) -> npt.NDArray[np.int64]:
     return numbers.astype(np.int64)
 
 
-def as_intercept(intercept: Any, coef_shape: tuple[int, ...]) -> Any:
-    """Return an intercept to start from: finite, one number or one for each class."""
+def as_intercept(intercept: Any, coef_shape: tuple[int, ...], name: str = "intercept_init") -> Any:
+    """Return an intercept as given: finite, one number or one for each class."""
     given: Floats = np.asarray(intercept, np.float64)
     if given.shape not in ((), coef_shape[:-1]):
         raise ValueError(
-            f"intercept_init must be one number or of shape {coef_shape[:-1]}, got shape "
-            f"{given.shape}."
+            f"{name} must be one number or of shape {coef_shape[:-1]}, got shape {given.shape}."
         )
-    check_finite(given, "intercept_init")
+    if not np.isfinite(given).all():
+        raise ValueError(f"{name} must be finite, got {given}.")
     return given[()]
-
-
-def check_finite(value: Any, name: str) -> None:
-    """Refuse NaN and infinity."""
-    if not np.isfinite(value).all():
-        raise ValueError(f"{name} must be finite, got {value}.")

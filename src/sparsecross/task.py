@@ -48,9 +48,30 @@ class PenalisedTask:
     n_threads: int | None
     standardize: bool
 
+    @property
+    def coef_shape(self) -> tuple[int, ...]:
+        """The shape of the weights."""
+        raise NotImplementedError
+
     def _problem(self, l1: float, l2: float) -> Any:
         """State the problem at one strength to the compiled solvers."""
         raise NotImplementedError
+
+    @property
+    def saturated(self) -> float:
+        """Psat, the loss of perfect margins."""
+        return 0.0
+
+    @property
+    def _centre(self) -> float:
+        """What is taken off the targets, and so off the intercepts that compiled solvers see."""
+        return 0.0
+
+    @cached_property
+    def null_loss(self) -> float:
+        """The loss with all penalised weights 0 and the rest at their best, less Psat."""
+        scale: float = self._problem(1.0, 0.0).scale()
+        return scale
 
     @cached_property
     def column_scale(self) -> Floats | None:
@@ -86,6 +107,16 @@ class PenalisedTask:
     def default_alpha(self, l1_ratio: float = 1.0) -> float:
         """Return alpha_max / 100, or 1 where nothing correlates and every strength is alike."""
         return self.alpha_max(l1_ratio) / DEFAULT_ALPHA_RATIO or 1.0
+
+    def certify(self, coef: Floats, intercept: Any, alpha: float, l1_ratio: float) -> Certificate:
+        """Bound the distance of these weights from the optimum."""
+        problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
+        intercepts = np.broadcast_to(intercept, self.coef_shape[:-1]) - self._centre
+        primal, dual = problem.certify(np.ravel(coef), intercepts)
+        gap = 0.0 if primal <= dual else primal - dual
+        return Certificate(
+            primal + self.saturated, dual + self.saturated, gap, gap / problem.scale()
+        )
 
 
 @dataclass(frozen=True)
@@ -158,11 +189,6 @@ class Task(PenalisedTask):
         return self._bound.at(l1, l2)
 
     @cached_property
-    def null_loss(self) -> float:
-        """The loss with all penalised weights 0 and the rest at their best, less Psat."""
-        return self._problem(1.0, 0.0).scale()
-
-    @cached_property
     def saturated(self) -> float:
         """Psat, the loss of perfect margins."""
         return self._problem(1.0, 0.0).saturated()
@@ -218,11 +244,3 @@ class Task(PenalisedTask):
             solver=used,
             interruption=found.interruption,
         )
-
-    def certify(self, coef: Floats, intercept: float, alpha: float, l1_ratio: float) -> Certificate:
-        """Bound the distance of these weights from the optimum."""
-        problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
-        primal, dual = problem.certify(coef, intercept - self._centre)
-        gap = 0.0 if primal <= dual else primal - dual
-        saturated = problem.saturated()
-        return Certificate(primal + saturated, dual + saturated, gap, gap / problem.scale())
