@@ -100,16 +100,59 @@ def test_callbacks_of_several_problems_and_of_folds():
     assert recorder.events[-1] == ("teardown", "fit")
 
 
-def test_callbacks_of_several_classes_at_once():
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_callbacks_of_several_classes_at_once(fit_intercept):
+    X, labels = data([0.3, 0.6])
+    options = {"multi_class": "multinomial", "fit_intercept": fit_intercept, "tol": 1e-6}
     recorder = Recorder()
-    model = sx.SparseLogisticRegression(0.05, multi_class="multinomial").set_callbacks(recorder)
-    model.fit(*data([0.3, 0.6]))
-    events = [("setup", "fit"), ("begin", "fit"), ("end", "fit"), ("teardown", "fit")]
-    assert recorder.events == events
+    model = sx.SparseLogisticRegression(0.02, **options).set_callbacks(recorder).fit(X, labels)
+    looks = len(model.history_)
+    assert looks > 2
+    assert recorder.count("begin", "look") == recorder.count("end", "look") == looks
+    assert recorder.count("begin", "problem") == 0  # all classes are one problem
+    for fitted, look in zip(recorder.fitted, model.history_, strict=True):
+        assert np.count_nonzero(fitted.coef_) == look.n_active
+        loss = -np.mean(fitted.predict_log_proba(X)[np.arange(100), labels])
+        assert loss + 0.02 * np.abs(fitted.coef_).sum() == pytest.approx(look.primal, rel=1e-9)
+        assert fitted.intercept_.any() == fit_intercept
+    sweeps = [look.n_iter for look in model.history_]
+    assert sweeps[0] == 0
+    assert (np.diff(sweeps) >= 3).all()  # one of each class, at least
+    assert (np.diff([look.dual for look in model.history_]) >= 0).all()
+    assert (np.diff([look.seconds for look in model.history_]) >= 0).all()
+    assert (model.history_[0].n_active, model.history_[0].working_set) == (0, 0)
+    assert min(look.working_set for look in model.history_[1:]) > 0
+    silent = sx.SparseLogisticRegression(0.02, **options).fit(X, labels)
+    np.testing.assert_array_equal(model.coef_, silent.coef_)
+    np.testing.assert_array_equal(model.intercept_, silent.intercept_)
 
 
-def test_callbacks_are_torn_down_when_a_fit_fails():
-    X, y = data()
+def test_a_callback_ends_a_fit_of_several_classes():
+    X, labels = data([0.3, 0.6])
+    model = sx.SparseLogisticRegression(0.02, multi_class="multinomial", warm_start=True)
+    model.set_callbacks(Recorder(stop_after=2))
+    with pytest.warns(ConvergenceWarning, match=r"\(interrupted\): a callback ended it"):
+        model.fit(X, labels)
+    assert model.status_ is sx.Status.interrupted
+    assert len(model.history_) == 2
+    assert model.coef_.any()
+    reached = model.history_[-1].primal
+    model.set_callbacks().fit(X, labels)
+    assert model.history_[0].primal == pytest.approx(reached, rel=1e-12)
+    assert model.status_ is sx.Status.converged
+
+
+FITS = {
+    "one margin": lambda: (sx.Lasso(0.01), *data()),
+    "several": lambda: (
+        sx.SparseLogisticRegression(0.02, multi_class="multinomial"), *data([0.3, 0.6])
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FITS)
+def test_callbacks_are_torn_down_when_a_fit_fails(case):
+    model, X, y = FITS[case]()
 
     class Broken(Recorder):
         def on_fit_task_begin(self, estimator, context):
@@ -118,7 +161,7 @@ def test_callbacks_are_torn_down_when_a_fit_fails():
                 raise RuntimeError("the callback broke")
 
     recorder = Broken()
-    model = sx.Lasso(0.01).set_callbacks(recorder)
+    model.set_callbacks(recorder)
     with pytest.raises(RuntimeError, match="the callback broke"):
         model.fit(X, y)
     assert recorder.events[-1] == ("teardown", "fit")

@@ -50,6 +50,8 @@ WIDE = "X = rng.standard_normal((2000, 8000)); y = X[:, 0] + rng.standard_normal
 FITS = {
     "lasso": f"{WIDE}; model = sx.Lasso(1e-5); labels = y",
     "logistic": "model = sx.SparseLogisticRegression(1e-9); labels = y > 0",
+    "multinomial": "model = sx.SparseLogisticRegression(1e-9, multi_class='multinomial');"
+    " labels = np.digitize(y, [-5.0, 5.0])",
     "null model": "model = sx.Lasso(1e-9, penalty_factor=np.zeros(300)); labels = y",
     "projection": "X = rng.standard_normal((1500, 2500)); labels = X[:, 0] > rng.random(1500);"
     " model = sx.SparseLogisticRegression(0.0)",
@@ -86,12 +88,12 @@ def test_an_interrupt_ends_a_fit_within_a_second(case):
     process.send_signal(signal.SIGINT)
     caught, usable = finished(process).split()
     assert 0 <= float(caught) - sent < 1.0
-    if case in ("lasso", "logistic"):
+    if case in ("lasso", "logistic", "multinomial"):
         assert usable == "True"
 
 
 @linux
-@pytest.mark.parametrize("case", ["lasso", "logistic"])
+@pytest.mark.parametrize("case", ["lasso", "logistic", "multinomial"])
 def test_an_interrupted_fit_is_a_warm_start(case):
     process = python(f"""{LONG}
     import os, signal, threading

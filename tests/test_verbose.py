@@ -25,9 +25,14 @@ def number(text):
     return int(text.replace(",", ""))
 
 
-@pytest.mark.parametrize("model", [sx.Lasso(0.01), sx.ElasticNet(0.01), sx.Lasso(None, tol=1e-8)])
+JOINT = sx.SparseLogisticRegression(0.02, multi_class="multinomial")
+
+
+@pytest.mark.parametrize(
+    "model", [sx.Lasso(0.01), sx.ElasticNet(0.01), sx.Lasso(None, tol=1e-8), JOINT]
+)
 def test_verbose_prints_a_line_for_each_look(model, capsys):
-    X, y = data()
+    X, y = data([0.3, 0.6] if model is JOINT else None)
     model.set_params(verbose=True).fit(X, y + 100)
     lines = [LINE.fullmatch(line) for line in capsys.readouterr().out.splitlines()]
     assert len(lines) == len(model.history_) > 1

@@ -63,17 +63,24 @@ std::vector<double> intercepts_of(const MultinomialProblem& problem, const Array
 std::pair<BoundSolution, Array<double>> solve_classes(const BoundMultinomial& problem, double tol,
                                                       Index max_iter,
                                                       const OptionalArray& coef_init,
-                                                      const OptionalArray& intercept_init) {
+                                                      const OptionalArray& intercept_init,
+                                                      const py::object& on_round) {
   ByClass start;
   std::vector<double> intercepts(problem.get().n_classes(), 0.0);
   if (coef_init) start = by_class(problem.get(), *coef_init, "coef_init");
   if (intercept_init) intercepts = intercepts_of(problem.get(), *intercept_init, "intercept_init");
   SignalPoll poll;
+  OnMultinomialRound tell;
+  if (!on_round.is_none())
+    tell = [&](const Round& round, const MultinomialPoint& at) {
+      poll.tell(on_round, round, stacked(at.coef), at.intercept);
+    };
   MultinomialSolution found;
   {
     const py::gil_scoped_release released;
-    found = solve_multinomial(problem.get(), {tol, max_iter}, coef_init ? &start : nullptr,
-                              &intercepts, [&poll] { return poll(); });
+    found = solve_multinomial(
+        problem.get(), {tol, max_iter}, coef_init ? &start : nullptr, &intercepts,
+        [&poll] { return poll(); }, tell);
   }
   return {BoundSolution{std::move(found.solution), poll.interruption},
           as_array(std::move(found.intercepts))};
@@ -101,7 +108,7 @@ void register_multinomial(py::module_& module) {
            py::keep_alive<1, 2>())
       .def("solve", &solve_classes, py::arg("tol"), py::arg("max_iter"),
            py::arg("coef_init").noconvert() = py::none(),
-           py::arg("intercept_init").noconvert() = py::none())
+           py::arg("intercept_init").noconvert() = py::none(), py::arg("on_round") = py::none())
       .def("largest_strength",
            [](const BoundMultinomial& problem) {
              return interruptible(

@@ -32,10 +32,12 @@ inline py::tuple as_tuple(const Round& r) {
 // Looks for signals at most every 50 ms: taking the GIL each sweep would starve other threads.
 class SignalPoll {
  public:
-  // Calls on_round(round, coef, intercept), where coef is a view that lives as long as the call.
-  // True ends the solve, and so does an exception, which is kept as that of a signal handler is.
+  // Calls on_round(round, coef, intercept), where coef is a view that lives as long as the call and
+  // intercept a number, or a list of one for each class. True ends the solve, and so does an
+  // exception, which is kept as that of a signal handler is.
+  template <class Intercept>
   void tell(const py::object& on_round, const Round& round, const std::vector<double>& coef,
-            double intercept) {
+            const Intercept& intercept) {
     const py::gil_scoped_acquire held;
     try {
       py::array_t<double> view(static_cast<py::ssize_t>(coef.size()), coef.data(), py::none());

@@ -19,6 +19,9 @@
 
 namespace sparsecross {
 
+// Told of each look at all columns: the round, and the point it looked at.
+using OnMultinomialRound = std::function<void(const Round&, const MultinomialPoint&)>;
+
 struct MultinomialSolution {
   Solution solution;
   std::vector<double> intercepts;
@@ -102,7 +105,8 @@ using Clock = std::chrono::steady_clock;
 
 // Cycles from `at`. `unit` is the objective at zero weights, of which the gap is to be a part.
 inline Solution cycle(const MultinomialProblem& problem, const Options& options, double unit,
-                      Clock::time_point started, const Poll& poll, MultinomialPoint& at) {
+                      Clock::time_point started, const Poll& poll, MultinomialPoint& at,
+                      const OnMultinomialRound& on_round = {}) {
   const std::size_t K = problem.n_classes();
   const double target = options.tol * unit;
   const Index max_iter = options.max_iter;
@@ -125,6 +129,7 @@ inline Solution cycle(const MultinomialProblem& problem, const Options& options,
       for (const double v : w) n_active += v != 0.0;
     solution.history.push_back({solution.n_iter, working_set, n_active, primal, solution.dual,
                                 std::chrono::duration<double>(Clock::now() - started).count()});
+    if (on_round) on_round(solution.history.back(), at);
     const double gap = solution.gap();
     // Classes that are each at their best to within the accuracy asked for stay where they are.
     if (progress.look(primal, gap) > 0) share *= 0.1;
@@ -213,7 +218,8 @@ inline double multinomial_strength(const MultinomialProblem& problem, const Poll
 inline MultinomialSolution solve_multinomial(const MultinomialProblem& problem,
                                              const Options& options, const ByClass* coef_init,
                                              const std::vector<double>* intercept_init,
-                                             const Poll& poll) {
+                                             const Poll& poll,
+                                             const OnMultinomialRound& on_round = {}) {
   const auto started = detail::Clock::now();
   MultinomialNull null = multinomial_null(problem, poll);
   const double scale = multinomial_scale(null);
@@ -232,7 +238,7 @@ inline MultinomialSolution solve_multinomial(const MultinomialProblem& problem,
     if (primal_value(problem, start) < primal_value(problem, at)) at = std::move(start);
   }
   MultinomialSolution result;
-  result.solution = detail::cycle(problem, options, scale, started, poll, at);
+  result.solution = detail::cycle(problem, options, scale, started, poll, at, on_round);
   result.solution.coef = stacked(at.coef);
   result.intercepts = std::move(at.intercept);
   return result;

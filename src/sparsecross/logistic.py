@@ -192,8 +192,7 @@ class SparseLogisticRegression(OneStrength, LogisticClassifier):
         Weights by class, multiplied into `sample_weight`; as in scikit-learn.
     multi_class : {"ovr", "multinomial"}, default="ovr"
         What is fitted for more than two classes: each against the rest, or the multinomial model.
-        For two classes both are the one problem above. The multinomial solver does not tell
-        `verbose` and callbacks of its looks.
+        For two classes both are the one problem above.
     {parameters}
 
     Attributes

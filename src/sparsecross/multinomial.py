@@ -77,7 +77,7 @@ class MultinomialTask(PenalisedTask):
         intercept_init: Any = 0.0,
         on_look: OnLook | None = None,
     ) -> MultinomialSolution:
-        """Minimise the objective at this alpha; the solver does not tell `on_look` anything."""
+        """Minimise the objective at this alpha; `on_look` may end it by returning True."""
         if chosen(solver) != "cd":
             raise ValueError(
                 f"solver must be 'auto' or 'cd' for the multinomial model, got {solver!r}."
@@ -85,7 +85,7 @@ class MultinomialTask(PenalisedTask):
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
         start = None if coef_init is None else np.ravel(coef_init)
         intercepts = np.array(np.broadcast_to(intercept_init, self.n_classes), np.float64)
-        found, intercept = problem.solve(tol, max_iter, start, intercepts)
+        found, intercept = problem.solve(tol, max_iter, start, intercepts, self._as_told(on_look))
         coef = found.coef.reshape(self.n_classes, -1)
         point = found.dual_point
         return MultinomialSolution(

@@ -41,7 +41,7 @@ class Look(NamedTuple):
     round: Round
     scale: float  # the unit of relative gaps
     coef: Floats
-    intercept: float
+    intercept: Any
 
     @property
     def relative_gap(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral, Real
@@ -107,6 +108,24 @@ class PenalisedTask:
     def default_alpha(self, l1_ratio: float = 1.0) -> float:
         """Return alpha_max / 100, or 1 where nothing correlates and every strength is alike."""
         return self.alpha_max(l1_ratio) / DEFAULT_ALPHA_RATIO or 1.0
+
+    def _as_told(self, on_look: OnLook | None) -> Callable[..., bool | None] | None:
+        """Return what compiled solvers are to call at a look so that `on_look` hears of it."""
+        if on_look is None:
+            return None
+        scale = self.null_loss
+
+        def told(round_: tuple[Any, ...], coef: Floats, intercept: Any) -> bool | None:
+            return on_look(
+                Look(
+                    Round(*round_).above(self.saturated),
+                    scale,
+                    coef.reshape(self.coef_shape),
+                    np.add(intercept, self._centre),
+                )
+            )
+
+        return told
 
     def certify(self, coef: Floats, intercept: Any, alpha: float, l1_ratio: float) -> Certificate:
         """Bound the distance of these weights from the optimum."""
@@ -218,16 +237,14 @@ class Task(PenalisedTask):
                 f"solver must be 'auto' or 'cd' for loss={self.loss!r}, whose curvature has no "
                 f"bound, got {solver!r}."
             )
-        told = None
-        if on_look is not None:
-            scale, centre = self.null_loss, self._centre
-
-            def told(round_: tuple[Any, ...], coef: Floats, intercept: float) -> bool | None:
-                return on_look(
-                    Look(Round(*round_).above(saturated), scale, coef, intercept + centre)
-                )
-
-        found = problem.solve(tol, max_iter, coef_init, intercept_init - self._centre, used, told)
+        found = problem.solve(
+            tol,
+            max_iter,
+            coef_init,
+            intercept_init - self._centre,
+            used,
+            self._as_told(on_look),
+        )
         coef = found.coef
         return Solution(
             coef=coef,
