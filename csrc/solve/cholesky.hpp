@@ -1,13 +1,17 @@
 // Cholesky factorisation of a symmetric positive definite matrix, in single precision: made to
 // precondition, where a factor of half the bytes and twice the speed is worth more than its digits.
 //
-// Problem: A = L Lᵀ, A of order m; then x = A⁻¹ b.
+// Problem: A = L Lᵀ, A of order m; then x = A⁻¹ b, or the x that solves the equations of all other
+//          variables where some are held at 0.
 // Given:   the lower triangle of A, in tiles of 64 x 64 (column-major within a tile, tile (i, j)
 //          with i >= j at i (i + 1) / 2 + j). Rows beyond m are those of the identity.
 // Result:  the tiles replaced by those of L. A pivot that is not positive is set to a huge
 //          one, which takes its variable out of every solution (it comes back as 0).
 // Cost:    m³ / 3 multiply-adds, shared among the threads by tiles; m² for a solution; 2 m² bytes.
-// Sources: Golub & Van Loan 2013, algorithm 4.2.2 by blocks; Buttari et al. 2009 (tiles).
+//          To hold r variables: m² r / 2 multiply-adds and 4 m r bytes, and 2 m r for a solution.
+// Sources: Golub & Van Loan 2013, algorithm 4.2.2 by blocks; Buttari et al. 2009 (tiles); Gill,
+//          Murray, Saunders & Wright 1990, "A Schur-complement method for sparse quadratic
+//          programming" (a factor bordered by what has changed since).
 #pragma once
 
 #include <array>
@@ -54,11 +58,10 @@ template <int kWidth>
   }
 }
 
-// v = (L Lᵀ)⁻¹ v for L of n_tiles x n_tiles tiles, the lower ones.
-inline void substitute(const float* factor, Index n_tiles, float* v) {
-  const auto tile = [&](Index i, Index j) {
-    return factor + (i * (i + 1) / 2 + j) * kTile * kTile;
-  };
+// v = (L D Lᵀ)⁻¹ v for L of n_tiles x n_tiles tiles, of which tile(i, j) tells the lower ones, and
+// D the identity up to tile `n_positive`, minus that from there on.
+template <class Tile>
+void substitute(const Tile& tile, Index n_positive, Index n_tiles, float* v) {
   for (Index i = 0; i < n_tiles; ++i) {
     float* vi = v + i * kTile;
     std::array<float, kTile> sum{};  // a copy that stays in registers
@@ -78,6 +81,7 @@ inline void substitute(const float* factor, Index n_tiles, float* v) {
       for (Index r = c + 1; r < kTile; ++r) vi[r] -= t[c * kTile + r] * vi[c];
     }
   }
+  for (Index k = n_positive * kTile; k < n_tiles * kTile; ++k) v[k] = -v[k];
   for (Index i = n_tiles - 1; i >= 0; --i) {
     float* vi = v + i * kTile;
     const float* t = tile(i, i);
@@ -129,7 +133,9 @@ class CholeskyFactor {
 
   CholeskyFactor() = default;
   explicit CholeskyFactor(Index m)
-      : m_(m), tiles_(bytes_of(m) / sizeof(float), 0.0f), work_(padded(), 0.0f) {}
+      : m_(m), tiles_(bytes_of(m) / sizeof(float), 0.0f), work_(padded(m), 0.0f) {}
+
+  Index order() const { return m_; }
 
   // Element (i, j), i >= j; i and j in the same tile may be in any order.
   float& at(Index i, Index j) { return tile(i / kTile, j / kTile)[i % kTile + j % kTile * kTile]; }
@@ -155,17 +161,79 @@ class CholeskyFactor {
     }
   }
 
-  // x (m) = A⁻¹ x
+  // Holds variables at 0 that are not held yet, in all solutions from now on: A is bordered by the
+  // rows E of the identity that they stand for,
+  //
+  //     (A  Eᵀ)   (L    ) (I    ) (Lᵀ  Yᵀ)
+  //     (E  0 ) = (Y   C) (   -I) (    Cᵀ),     Y = E L⁻ᵀ,  C Cᵀ = Y Yᵀ.
+  void hold(const std::vector<Index>& variables, int n_threads) {
+    if (variables.empty()) return;
+    const Index base = n_tiles_of(m_), first = base + n_border_;
+    n_border_ += n_tiles_of(static_cast<Index>(variables.size()));
+    const Index last = base + n_border_;
+    border_.resize(static_cast<std::size_t>(n_border_ * base + n_border_ * (n_border_ + 1) / 2) *
+                   kTile * kTile);
+    work_.resize(static_cast<std::size_t>(last * kTile));
+    for (Index k = 0; k < static_cast<Index>(variables.size()); ++k) {
+      const Index j = variables[static_cast<std::size_t>(k)];
+      border(first + k / kTile, j / kTile)[k % kTile + j % kTile * kTile] = 1.0f;
+    }
+    parallel_chunks(last - first, 1, n_threads, [&](Index q, Index) {
+      for (Index k = 0; k < base; ++k) {
+        for (Index l = 0; l < k; ++l)
+          tiles::subtract_product(border(first + q, l), tile(k, l), border(first + q, k));
+        divide_tile(tile(k, k), border(first + q, k));
+      }
+    });
+    for (Index i = first; i < last; ++i)
+      for (Index k = base; k <= i; ++k) {
+        float* const corner = border(i, k);
+        for (Index l = 0; l < base; ++l)
+          tiles::subtract_product(border(i, l), border(k, l), corner);
+        for (Index e = 0; e < kTile * kTile; ++e) corner[e] = -corner[e];
+        for (Index l = base; l < k; ++l)
+          tiles::subtract_product(border(i, l), border(k, l), corner);
+        if (k < i) {
+          divide_tile(border(k, k), corner);
+          continue;
+        }
+        // Rows that stand for no variable.
+        for (Index e = static_cast<Index>(variables.size()) - (i - first) * kTile; e < kTile; ++e)
+          corner[e + e * kTile] = 1.0f;
+        factorise_tile(corner);
+      }
+  }
+
+  // Lets all variables go again.
+  void let_go() {
+    n_border_ = 0;
+    border_.clear();
+  }
+
+  // x (m) = A⁻¹ x, but for variables that are held: those become 0.
   void solve(double* x) {
     float* v = work_.data();
     for (Index i = 0; i < m_; ++i) v[i] = static_cast<float>(x[i]);
-    std::fill(v + m_, v + padded(), 0.0f);
-    widely([&] { tiles::substitute(tiles_.data(), n_tiles_of(m_), v); });
+    std::fill(v + m_, v + work_.size(), 0.0f);
+    const Index base = n_tiles_of(m_);
+    widely([&] {
+      tiles::substitute(
+          [this, base](Index i, Index j) -> const float* {
+            return i < base ? tile(i, j) : border(i, j);
+          },
+          base, base + n_border_, v);
+    });
     for (Index i = 0; i < m_; ++i) x[i] = static_cast<double>(v[i]);
   }
 
  private:
-  std::size_t padded() const { return static_cast<std::size_t>(n_tiles_of(m_) * kTile); }
+  static std::size_t padded(Index m) { return static_cast<std::size_t>(n_tiles_of(m) * kTile); }
+
+  // Tile (i, j) of the border, i counted on from the tiles of A.
+  float* border(Index i, Index j) {
+    const Index base = n_tiles_of(m_), q = i - base;
+    return border_.data() + (q * base + q * (q + 1) / 2 + j) * kTile * kTile;
+  }
 
   // The lower triangle of a tile on the diagonal, in place.
   static void factorise_tile(float* t) {
@@ -197,8 +265,8 @@ class CholeskyFactor {
     }
   }
 
-  Index m_ = 0;
-  std::vector<float> tiles_, work_;
+  Index m_ = 0, n_border_ = 0;
+  std::vector<float> tiles_, border_, work_;
 };
 
 }  // namespace sparsecross

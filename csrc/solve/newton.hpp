@@ -7,16 +7,18 @@
 // Result:  the system moved along d as far as lowers the model most, at most by d; in d, weights
 //          that would change their sign stop at 0 and the others are solved for anew.
 // Method:  conjugate gradients with the system's own products, preconditioned by a Cholesky factor
-//          of A in single precision that is made anew only when old ones, for other supports and
-//          curvatures, have cost more rounds than it costs itself. Where S is too large for a
-//          factor, its heaviest columns get one.
-// Cost:    a round is a product with A and m² for the factor; the factor is m³ / 3.
+//          of A in single precision, in which columns that have left or were stopped are held at
+//          0. It is made anew only when old ones, for other supports and curvatures, have cost more
+//          rounds than it costs itself. Where S is too large for a factor, its heaviest columns get
+//          one.
+// Cost:    a round is a product with A and m² for the factor; the factor is m³ / 3, and m² / 2 more
+//          for a column that is held.
 // Sources: Nocedal & Wright 2006, sections 5.1 and 16.7 (projected steps); Byrd et al. 2012 (steps
 //          on the orthant of a sign pattern); Li, Sun & Toh 2018 (second order on the support
 //          pays).
 #pragma once
 
-#include <numeric>
+#include <limits>
 #include <unordered_map>
 
 #include "solve/cholesky.hpp"
@@ -64,7 +66,7 @@ class NewtonStep {
   bool pays(const NewtonSystem& system, double cost_of_sweep, double rate) {
     if (!(rate > 0.0) || system.size() == 0) return false;
     if (sweeps_to_two_digits(rate) * cost_of_sweep >
-        reluctance_ * (cost_of_factor(system) + 15.0 * cost_of_round(system)))
+        reluctance_ * (cost_of_factor(system) + kExpected * cost_of_round(system)))
       return true;
     reluctance_ = std::max(1.0, 0.9 * reluctance_);
     return false;
@@ -99,6 +101,8 @@ class NewtonStep {
  private:
   static constexpr std::size_t kFactorBytes = std::size_t{48} << 20;
   static constexpr int kTrials = 3, kPasses = 5, kRounds = 40;
+  static constexpr Index kMostHeld = 4;     // the share of a factor's columns, inverse
+  static constexpr double kExpected = 6.0;  // rounds
   static constexpr double kAccuracy = 1e-4, kFinalAccuracy = 1e-12;  // of the squared residual
   static constexpr double kLeastDamping = 1e-6;
   static constexpr float kShift = 1e-5f;  // rounding in single precision must not make it singular
@@ -118,11 +122,13 @@ class NewtonStep {
     return f * f * f / 3.0 + system.cost_of_matrix();
   }
 
+  // Of the columns that are not stopped.
   void make_factor(const NewtonSystem& system) {
-    std::vector<Index> positions(static_cast<std::size_t>(system.size()));
-    std::iota(positions.begin(), positions.end(), Index{0});
-    const Index limit = std::min(system.size(), largest_order());
-    if (limit < system.size()) {
+    std::vector<Index> positions;
+    for (Index k = 0; k < system.size(); ++k)
+      if (!stopped_[static_cast<std::size_t>(k)]) positions.push_back(k);
+    const Index limit = std::min(static_cast<Index>(positions.size()), largest_order());
+    if (limit < static_cast<Index>(positions.size())) {
       std::nth_element(
           positions.begin(), positions.begin() + limit, positions.end(), [&](Index a, Index b) {
             return std::make_pair(system.norm(a), a) > std::make_pair(system.norm(b), b);
@@ -144,12 +150,33 @@ class NewtonStep {
     place(system);
   }
 
-  // slot_[k]: where column k stands in the factor, -1 where it has no place.
+  // slot_[k]: where column k stands in the factor, -1 where it has no place. Columns of the factor
+  // that are not among those of the system are held; where they are many, the factor is too old.
   void place(const NewtonSystem& system) {
-    slot_.resize(static_cast<std::size_t>(system.size()));
+    slot_.assign(static_cast<std::size_t>(system.size()), -1);
+    std::vector<char> present(place_of_.size(), false);
     for (Index k = 0; k < system.size(); ++k) {
       const auto found = place_of_.find(system.column(k));
-      slot_[static_cast<std::size_t>(k)] = found == place_of_.end() ? -1 : found->second;
+      if (found == place_of_.end()) continue;
+      slot_[static_cast<std::size_t>(k)] = found->second;
+      present[static_cast<std::size_t>(found->second)] = true;
+    }
+    factor_.let_go();
+    n_held_ = 0;
+    std::vector<Index> absent;
+    for (std::size_t f = 0; f < present.size(); ++f)
+      if (!present[f]) absent.push_back(static_cast<Index>(f));
+    hold(absent, system.n_threads());
+  }
+
+  // Beyond a share of held columns the factor is no longer worth its border.
+  void hold(const std::vector<Index>& slots, int n_threads) {
+    n_held_ += static_cast<Index>(slots.size());
+    if (n_held_ > factor_.order() / kMostHeld) {
+      spent_ = std::numeric_limits<double>::infinity();
+      fresh_ = false;
+    } else {
+      factor_.hold(slots, n_threads);
     }
   }
 
@@ -169,11 +196,11 @@ class NewtonStep {
   // 0 in turn, and the others solved for anew.
   void solve_system(NewtonSystem& system, const Poll& poll) {
     const auto size = static_cast<std::size_t>(system.size());
+    stopped_.assign(size, false);
     place(system);
     step_.assign(size, 0.0);
     for (auto* v : {&image_, &scaled_, &direction_}) v->resize(size);
     residual_ = b_;
-    stopped_.assign(size, false);
     fresh_ = false;
     first_ = 0.0;
     for (int pass = 0; pass < kPasses; ++pass) {
@@ -188,6 +215,7 @@ class NewtonStep {
   // Stops the weights that the step would take across 0. False where there are none.
   bool stop_at_zero(NewtonSystem& system) {
     bool any = false;
+    std::vector<Index> slots;
     for (std::size_t k = 0; k < step_.size(); ++k) {
       const double w = system.weight(static_cast<Index>(k));
       const bool crosses = !stopped_[k] && w != 0.0 && (w > 0.0) != (w + step_[k] > 0.0) &&
@@ -196,10 +224,12 @@ class NewtonStep {
       if (!crosses) continue;
       any = true;
       stopped_[k] = true;
+      if (slot_[k] >= 0) slots.push_back(slot_[k]);
     }
     if (any) {
       apply(system);
       advance(1.0);
+      hold(slots, system.n_threads());
     }
     return any;
   }
@@ -271,6 +301,7 @@ class NewtonStep {
   std::vector<Index> slot_;
   std::vector<double> b_, step_, residual_, scaled_, direction_, image_, embedded_;
   std::vector<char> stopped_;
+  Index n_held_ = 0;    // columns of the factor
   double spent_ = 0.0;  // on rounds with an old factor or none
   double damping_ = kLeastDamping, too_little_ = 0.0;
   double reluctance_ = 1.0;
