@@ -40,9 +40,9 @@ class Loss {
   virtual double value(const double* margins, double shift = 0.0) const = 0;
   // out_i = -f_i'(m_i)
   virtual void residual(const double* margins, double* out) const = 0;
-  // out_i = what a quadratic model takes for f_i''(m_i): no less than that, and positive wherever
-  // the residual is not 0 (but for rounding)
-  virtual void curvature(const double* margins, double* out) const = 0;
+  // The residual, and what a quadratic model takes for f_i''(m_i): no less than that, and positive
+  // wherever the residual is not 0 (but for rounding).
+  virtual void expansion(const double* margins, double* residual, double* curvature) const = 0;
   // out_i = f_i''(m_i): how freely component i of a dual point may move
   virtual void second_derivative(const double* margins, double* out) const = 0;
   // out_i = sup_m f_i''(m), infinite where there is no bound.
@@ -95,8 +95,20 @@ class SampleLoss final : public Loss {
     weighted(margins, out,
              [this](double y, double m) { return pointwise_.negative_gradient(y, m); });
   }
-  void curvature(const double* margins, double* out) const override {
-    weighted(margins, out, [this](double y, double m) { return pointwise_.curvature(y, m); });
+  void expansion(const double* margins, double* residual, double* curvature) const override {
+    on_samples([&](auto weight, auto offset) {
+      parallel_chunks(n_, 4096, n_threads_, [=](Index begin, Index end) {
+        widely<Pointwise::transcendental>([=, y = y_, pointwise = pointwise_] {
+          for (Index i = begin; i < end; ++i) {
+            const double c = weight(i), m = margins[i] + offset(i);
+            const double slope = pointwise.negative_gradient(y[i], m);
+            const double bend = pointwise.curvature(y[i], m);
+            residual[i] = c > 0.0 ? c * slope : 0.0;
+            curvature[i] = c > 0.0 ? c * bend : 0.0;
+          }
+        });
+      });
+    });
   }
   void second_derivative(const double* margins, double* out) const override {
     weighted(margins, out,
@@ -240,11 +252,14 @@ class SampleLoss final : public Loss {
       }
       double next = shift + step;
       const bool inside = low < next && next < high;
-      if (!inside || (!Pointwise::quadratic && k % 4 == 3 && std::isfinite(high - low)))
-        next = 0.5 * (low + high);
+      const bool halve =
+          !inside || (!Pointwise::quadratic && k % 4 == 3 && std::isfinite(high - low));
+      if (halve) next = 0.5 * (low + high);
       const double moved = std::abs(next - shift);
       if (!std::isfinite(next) || moved == 0.0) break;
       shift = next;
+      // Newton's steps shrink quadratically: what is left after this one is rounding.
+      if (!halve && moved <= 1e-8 * unit) return shift;
       std::tie(at, bend) = std::tuple_cat(slope_and_bend(shift));
       const double small = 1e-8 * std::min(unit, 1.0) + 1e-14 * std::abs(shift);
       if (std::abs(at) < least) {
@@ -253,7 +268,6 @@ class SampleLoss final : public Loss {
       } else if (inside && moved <= small) {
         break;  // a small Newton step that gains nothing: rounding is all that is left
       }
-      if (moved <= 1e-7 * small) break;
     }
     return best;
   }

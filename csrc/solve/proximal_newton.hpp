@@ -24,7 +24,8 @@ constexpr double kModelReduction = 1e-2;  // of the forces, in its own coordinat
 constexpr double kUphill = 1e-13;         // of the objective, relative: what rounding may add to it
 constexpr double kSingle = 0.9;           // what a step of single precision may leave of the gap
 constexpr double kMostExpected = 30.0;    // sweeps
-constexpr double kTrusted = 1e-4;    // reduction of the gap that single precision is trusted with
+constexpr double kTrusted = 1e-4;    // reduction of the gap that is left to the next look to prove
+constexpr double kSmallFall = 0.5;   // of the aim: a step that lowers the objective by less ends it
 constexpr int kPatience = 10;        // with the damping, which grows tenfold at each useless step
 constexpr double kRounding = 1e-15;  // of the objective, relative
 
@@ -50,7 +51,7 @@ class Progress {
 // Vectors that the rounds share.
 struct Workspace {
   explicit Workspace(Index n) : theta(static_cast<std::size_t>(n)) {}
-  std::vector<double> theta, curvature, direction;
+  std::vector<double> theta, curvature, direction, residual;
   std::vector<double> z;
   QuadraticModel model;
   GramModel gram;
@@ -63,10 +64,11 @@ enum class Inner { reached, stalled, out_of_sweeps, interrupted };
 
 // w + t d and its margins for the largest t in 1, ½, ¼, ... that lowers the objective enough, or
 // the old point where none does (Armijo with σ = 0.01; Yuan et al. 2012, section 4). `before` are
-// the old weights of the set, `at` holds w + d and the old margins.
+// the old weights of the set, `start` the objective there, space.residual the residual; `at` holds
+// w + d and the old margins.
 inline bool search_along(const Problem& problem, const std::vector<Index>& working_set,
-                         const std::vector<double>& before, double shift, Workspace& space,
-                         Point& at) {
+                         const std::vector<double>& before, double start, double shift,
+                         Workspace& space, Point& at) {
   auto& direction = space.direction;
   direction.assign(static_cast<std::size_t>(problem.n()), shift);
   problem.X.visit([&](const auto& columns) {
@@ -85,15 +87,10 @@ inline bool search_along(const Problem& problem, const std::vector<Index>& worki
       return problem.penalty.value(j, before[at_k] + t * (w - before[at_k]));
     });
   };
-  // space.theta is free here: it takes the residual first, then the margins that are tried.
-  problem.loss.residual(at.margins.data(), space.theta.data());
-  const double slope = -ordered_sum(problem.n(), [&](Index i) {
-    return space.theta[static_cast<std::size_t>(i)] * direction[static_cast<std::size_t>(i)];
-  });
-  const double penalty_before = penalty_at(0.0);
+  const double slope = -ordered_sum(problem.n(), [r = space.residual.data(), d = direction.data()](
+                                                     Index i) { return r[i] * d[i]; });
   // Negative but for rounding: near the optimum only the arithmetic's noise is left of it.
-  const double expected = std::min(0.0, slope + penalty_at(1.0) - penalty_before);
-  const double start = problem.loss.value(at.margins.data()) + penalty_before;
+  const double expected = std::min(0.0, slope + penalty_at(1.0) - penalty_at(0.0));
   const auto move_to = [&](double t) {
     for (std::size_t k = 0; k < working_set.size(); ++k) {
       double& w = at.coef[static_cast<std::size_t>(working_set[k])];
@@ -101,7 +98,7 @@ inline bool search_along(const Problem& problem, const std::vector<Index>& worki
     }
   };
   double t = 1.0;
-  for (int halving = 0; halving < 40; ++halving, t *= 0.5) {
+  for (int halving = 0; halving < 40; ++halving, t *= 0.5) {  // space.theta is free here
     for (std::size_t i = 0; i < direction.size(); ++i)
       space.theta[i] = at.margins[i] + t * direction[i];
     if (problem.loss.value(space.theta.data()) + penalty_at(t) <=
@@ -183,13 +180,14 @@ inline Inner minimise_model(const Problem& problem, const std::vector<Index>& wo
   return inner;
 }
 
-// Minimises over the working set until the gap there, at first at most `gap`, is at most `target`
-// (with a quadratic loss: is likely to be); leaves fresh margins.
+// Minimises over the working set until the gap there, at first at most `gap`, is (or is likely to
+// be) at most `target`; leaves fresh margins. The gap of a small set is a poor measure of what is
+// left, as residuals obey no column before they obey all: once Newton's steps fall off, so has it.
 inline Inner solve_on(const Problem& problem, const std::vector<Index>& working_set, double gap,
                       double target, Index max_iter, const Poll& poll, Workspace& space, Point& at,
                       Index& n_iter) {
   QuadraticModel& model = space.model;
-  const bool quadratic = problem.loss.quadratic(), trusted = quadratic && target >= kTrusted * gap;
+  const bool quadratic = problem.loss.quadratic(), trusted = target >= kTrusted * gap;
   std::vector<double> before(working_set.size());
   const auto restore = [&] {
     for (std::size_t k = 0; k < working_set.size(); ++k)
@@ -198,10 +196,15 @@ inline Inner solve_on(const Problem& problem, const std::vector<Index>& working_
   Progress progress;
   double damping = 0.0;     // the least curvature of a sample, of the largest one
   double strictness = 0.3;  // forces off by a part of the penalty cost twice that of the objective
-  bool single = space.single;
+  bool single = space.single, moved = false;
   Inner inner = Inner::out_of_sweeps;
+  double last_primal = std::numeric_limits<double>::infinity();
   for (bool measured = false;; measured = true) {
-    const double primal = primal_value(problem, at);
+    const double primal = primal_value(problem, working_set, at), fall = last_primal - primal;
+    last_primal = primal;
+    if (trusted && moved && inner == Inner::reached && fall <= kSmallFall * target &&
+        fall > kUphill * primal)
+      return inner;
     if (measured || !std::isfinite(gap)) {
       const double last = gap;
       gap = primal -
@@ -214,7 +217,10 @@ inline Inner solve_on(const Problem& problem, const std::vector<Index>& working_
 
     expand(problem, at, damping, model);
     if (!quadratic || !measured) measure_columns(problem, working_set, model);
-    if (!quadratic) space.gram.forget();  // its products are of other curvatures
+    if (!quadratic) {
+      space.gram.forget();  // its products are of other curvatures
+      space.residual = model.residual;
+    }
     for (std::size_t k = 0; k < working_set.size(); ++k)
       before[k] = at.coef[static_cast<std::size_t>(working_set[k])];
     const GramModel::Accuracy accuracy{primal, strictness * target / primal,
@@ -224,23 +230,24 @@ inline Inner solve_on(const Problem& problem, const std::vector<Index>& working_
     if (inner == Inner::reached) strictness *= 0.1;
     if (quadratic) {
       at.intercept += model.shift;
-      refresh_margins(problem, at);
-      if (inner == Inner::reached && !(primal_value(problem, at) <= primal * (1.0 + kUphill))) {
+      refresh_margins(problem, working_set, at);
+      if (inner == Inner::reached &&
+          !(primal_value(problem, working_set, at) <= primal * (1.0 + kUphill))) {
         // Nearly collinear columns: single precision has seen valleys where there are none.
         single = false;
         restore();
         at.intercept -= model.shift;
-        refresh_margins(problem, at);
+        refresh_margins(problem, working_set, at);
       } else if (inner == Inner::interrupted || (inner == Inner::reached && trusted)) {
         return inner;
       }
     } else if (inner == Inner::interrupted) {  // an unfinished direction has had no line search
       restore();
-      refresh_margins(problem, at);
+      refresh_margins(problem, working_set, at);
       return inner;
     } else {
       // A step that was of no use had trusted curvatures that hold nowhere but here.
-      const bool moved = search_along(problem, working_set, before, model.shift, space, at);
+      moved = search_along(problem, working_set, before, primal, model.shift, space, at);
       damping = moved ? 0.1 * damping : std::max(10.0 * damping, 1e-6);
       settle_intercept(problem, at);
     }

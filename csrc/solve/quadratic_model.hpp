@@ -55,11 +55,12 @@ decltype(auto) visit_curvature(const QuadraticModel& model, Visitor&& visitor) {
 inline void expand(const Problem& problem, const Point& at, double damping, QuadraticModel& model) {
   const Index n = problem.n();
   model.residual.resize(static_cast<std::size_t>(n));
-  problem.loss.residual(at.margins.data(), model.residual.data());
   model.uniform = problem.loss.uniform_curvature();
-  if (model.uniform == 0.0) {
+  if (model.uniform > 0.0) {
+    problem.loss.residual(at.margins.data(), model.residual.data());
+  } else {
     model.curvature.resize(static_cast<std::size_t>(n));
-    problem.loss.curvature(at.margins.data(), model.curvature.data());
+    problem.loss.expansion(at.margins.data(), model.residual.data(), model.curvature.data());
     if (damping > 0.0) {
       const double least = std::min(damping, 1.0) *
                            *std::max_element(model.curvature.begin(), model.curvature.end());
