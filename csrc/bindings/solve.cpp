@@ -54,12 +54,12 @@ class BoundProblem {
 
   const Problem& get() const { return problem_; }
 
-  // What the last fit at any strength has left for the next: products of columns, a factor. Who
-  // takes it has it alone. With the GIL only.
-  std::unique_ptr<detail::Workspace> take_workspace() const {
-    return *kept_ ? std::move(*kept_) : std::make_unique<detail::Workspace>(problem_.n());
+  // What the last fit at any strength has left for the next. Who takes it has it alone. With the
+  // GIL only.
+  std::unique_ptr<Kept> take_kept() const {
+    return *kept_ ? std::move(*kept_) : std::make_unique<Kept>(problem_.n());
   }
-  void keep(std::unique_ptr<detail::Workspace> space) const { *kept_ = std::move(space); }
+  void keep(std::unique_ptr<Kept> kept) const { *kept_ = std::move(kept); }
 
  private:
   template <class Pointwise>
@@ -87,8 +87,7 @@ class BoundProblem {
   Penalty penalty_;
   std::shared_ptr<const Loss> loss_;
   Problem problem_;
-  std::shared_ptr<std::unique_ptr<detail::Workspace>> kept_ =
-      std::make_shared<std::unique_ptr<detail::Workspace>>();
+  std::shared_ptr<std::unique_ptr<Kept>> kept_ = std::make_shared<std::unique_ptr<Kept>>();
 };
 
 Method method_of(const std::string& solver) {
@@ -112,14 +111,14 @@ BoundSolution solve(const BoundProblem& problem, double tol, Index max_iter,
       poll.tell(on_round, round, at.coef, at.intercept);
     };
   BoundSolution result;
-  auto space = problem.take_workspace();  // lost where an exception may have left it half made
+  auto kept = problem.take_kept();  // lost where an exception may have left it half made
   {
     const py::gil_scoped_release released;  // `problem` holds all arrays
     result.solution = sparsecross::solve(
         problem.get(), {tol, max_iter, method}, coef_init ? &start : nullptr, intercept_init,
-        [&poll] { return poll(); }, tell, space.get());
+        [&poll] { return poll(); }, tell, kept.get());
   }
-  problem.keep(std::move(space));
+  problem.keep(std::move(kept));
   result.interruption = poll.interruption;
   return result;
 }
@@ -209,7 +208,7 @@ void register_solve(py::module_& module) {
       .def("scale",
            [](const BoundProblem& problem) {
              return interruptible(
-                 [&](const Poll& poll) { return objective_scale(problem.get(), poll); });
+                 [&](const Poll& poll) { return null_objective(problem.get(), poll); });
            })
       .def("saturated", [](const BoundProblem& problem) { return problem.get().loss.saturated(); })
       .def("certify", &certify_point, py::arg("coef").noconvert(), py::arg("intercept"));

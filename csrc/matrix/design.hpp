@@ -88,4 +88,19 @@ inline void product(const Design& X, const double* w, double* out, int n_threads
   });
 }
 
+// out (n) = X_S w_S for w (p), X sliced by columns, S some of them in increasing order: the same
+// bits as `product` where all other weights are 0.
+// Cost: one pass over the columns of non-zero weight, one thread.
+inline void product(const Design& X, const std::vector<Index>& columns, const double* w,
+                    double* out) {
+  assert(X.sliced_by() == Axis::columns);
+  X.visit([&](const auto& slices) {
+    std::fill(out, out + slices.length(), 0.0);
+    for (const Index j : columns) {
+      const double weight = w[j];
+      if (weight != 0.0) slices.each(j, [&](Index i, double x) { out[i] += x * weight; });
+    }
+  });
+}
+
 }  // namespace sparsecross

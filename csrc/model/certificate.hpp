@@ -13,6 +13,7 @@
 #pragma once
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include "model/problem.hpp"
@@ -125,45 +126,27 @@ inline bool project_out(const Problem& problem, const std::vector<Index>& unpena
   });
 }
 
-// What a dual point proves. `dual` is minus infinity where no feasible point was found.
-struct DualBound {
-  double dual = -std::numeric_limits<double>::infinity();
-  double scale = 1.0;  // the dual point is scale * θ
+// A dual point before it is scaled.
+struct DualPoint {
+  bool feasible;   // whether what asks for equality is obeyed; else it proves nothing
+  bool projected;  // off unpenalised columns: it may be rounding noise
 };
 
-// Problem: a lower bound of the optimum of the problem restricted to `columns`.
-// Given:   a point with fresh margins and a settled intercept; `columns`, increasing, holding the
-//          support and every unpenalised column; work space θ (n) and curvature (n, used only with
-//          unpenalised columns).
-// Result:  the bound; θ (n) before scaling; z_k = x_jᵀθ for j = columns[k].
-// Cost:    one pass over the columns, shared among the threads, and a few over n.
-inline DualBound dual_bound(const Problem& problem, const Point& at,
-                            const std::vector<Index>& columns, const Poll& poll,
-                            std::vector<double>& theta, std::vector<double>& curvature,
-                            std::vector<double>& z) {
-  const Penalty& penalty = problem.penalty;
-  const auto correlate = [&] {
-    z.resize(columns.size());
-    problem.X.visit([&](const auto& slices) {
-      parallel_chunks(static_cast<Index>(columns.size()), 256, problem.n_threads,
-                      [&](Index begin, Index end) {
-                        const double* t = theta.data();
-                        for (Index k = begin; k < end; ++k)
-                          z[static_cast<std::size_t>(k)] =
-                              slices.sum(columns[static_cast<std::size_t>(k)],
-                                         [t](Index i, double x) { return x * t[i]; });
-                      });
-    });
-  };
-
+// Problem: θ with Σ θ = 0 where there is an intercept, and x_jᵀθ = 0 for unpenalised columns, near
+//          the residual.
+// Given:   a point with fresh margins and a settled intercept; the unpenalised columns; work space
+//          (n), used only where there are such.
+// Result:  θ (n).
+// Cost:    a few passes over n; with unpenalised columns, project_out.
+inline DualPoint dual_point(const Problem& problem, const Point& at,
+                            const std::vector<Index>& unpenalised, const Poll& poll,
+                            std::vector<double>& theta, std::vector<double>& curvature) {
   problem.loss.residual(at.margins.data(), theta.data());
-  // Unpenalised columns ask for z = 0; where positive and at 0, for z <= 0 only (slack).
+  // They ask for z = 0; where positive and at 0, for z <= 0 only (slack).
   std::vector<Index> tight, slack;
-  if (penalty.any_unpenalised())
-    for (const Index j : columns)
-      if (penalty.unpenalised(j))
-        (!penalty.positive() || at.coef[static_cast<std::size_t>(j)] > 0.0 ? tight : slack)
-            .push_back(j);
+  for (const Index j : unpenalised)
+    (!problem.penalty.positive() || at.coef[static_cast<std::size_t>(j)] > 0.0 ? tight : slack)
+        .push_back(j);
   bool feasible = true;
   for (bool grown = true; grown && feasible;) {
     if (!tight.empty()) {
@@ -184,35 +167,97 @@ inline DualBound dual_bound(const Problem& problem, const Point& at,
     tight.insert(tight.end(), obeyed, slack.end());
     slack.erase(obeyed, slack.end());
   }
-  correlate();
-  if (!feasible) return {};
+  return {feasible, !tight.empty()};
+}
 
-  // The limit of t, plain or augmented. A projected θ may be rounding noise, which a scale without
-  // limit would blow up to a point that is not feasible.
-  double limit = tight.empty() ? std::numeric_limits<double>::infinity() : 10.0;
-  double conjugate = 0.0, extra = 0.0;
-  const bool has_l2 = penalty.has_l2();
-  for (std::size_t k = 0; k < columns.size(); ++k) {
-    const Index j = columns[k];
-    if (penalty.excluded(j) || penalty.unpenalised(j)) continue;
-    const double w = at.coef[static_cast<std::size_t>(j)], l1 = penalty.l1(j), l2 = penalty.l2(j);
-    const double size = penalty.counted(z[k] - l2 * w);
+// z_k = x_jᵀθ for j = columns[k].
+inline void correlate(const Problem& problem, const std::vector<Index>& columns,
+                      const std::vector<double>& theta, std::vector<double>& z) {
+  z.resize(columns.size());
+  problem.X.visit([&](const auto& slices) {
+    parallel_chunks(
+        static_cast<Index>(columns.size()), 256, problem.n_threads, [&](Index begin, Index end) {
+          const double* t = theta.data();
+          for (Index k = begin; k < end; ++k)
+            z[static_cast<std::size_t>(k)] = slices.sum(
+                columns[static_cast<std::size_t>(k)], [t](Index i, double x) { return x * t[i]; });
+        });
+  });
+}
+
+// What a dual point proves. `dual` is minus infinity where no feasible point was found.
+struct DualBound {
+  double dual = -std::numeric_limits<double>::infinity();
+  double scale = 1.0;  // the dual point is scale * θ
+};
+
+// What penalised columns leave of the multiples of θ, summed up column by column.
+struct DualRoom {
+  double limit;            // multiples up to this one obey them, plain or augmented
+  double conjugate = 0.0;  // Σ g_j*(x_jᵀθ), where the penalty has an L2 part
+  double extra = 0.0;      // Σ ω_j l2 w_j²: the rows that the L2 part augments X by
+
+  void take(const Penalty& penalty, Index j, double w, double z) {
+    if (penalty.excluded(j) || penalty.unpenalised(j)) return;
+    const double l1 = penalty.l1(j), l2 = penalty.l2(j), size = penalty.counted(z - l2 * w);
     if (size > 0.0) limit = std::min(limit, l1 / size);
-    if (has_l2) {
-      const double beyond = std::max(0.0, penalty.counted(z[k]) - l1);
-      conjugate += beyond * beyond / (2.0 * l2);
-      extra += l2 * w * w;
-    }
+    if (!penalty.has_l2()) return;
+    const double beyond = std::max(0.0, penalty.counted(z) - l1);
+    conjugate += beyond * beyond / (2.0 * l2);
+    extra += l2 * w * w;
   }
+};
+
+// Problem: the best bound by a multiple of θ, no longer than `limit`.
+// Given:   z_k = x_jᵀθ for j = columns[k], among which are all that carry a weight, and all that a
+//          multiple of θ up to `limit` might not obey.
+// Result:  the bound, and the multiple.
+// Cost:    a pass over the columns' numbers, a few over n.
+inline DualBound bound_along(const Problem& problem, const Point& at, DualPoint point, double limit,
+                             const std::vector<Index>& columns, const std::vector<double>& theta,
+                             const std::vector<double>& z) {
+  if (!point.feasible) return {};
+  // A scale without limit would blow noise up to a point that is not feasible.
+  DualRoom room{point.projected ? std::min(limit, 10.0) : limit};
+  for (std::size_t k = 0; k < columns.size(); ++k)
+    room.take(problem.penalty, columns[k], at.coef[static_cast<std::size_t>(columns[k])], z[k]);
+  // Weights whose squares overflow prove nothing.
+  if (!std::isfinite(room.extra)) room.limit = room.extra = 0.0;
   DualBound bound;
-  const ScaledDual best = problem.loss.best_dual(theta.data(), extra, limit);
+  const ScaledDual best = problem.loss.best_dual(theta.data(), room.extra, room.limit);
   bound.scale = best.scale;
-  bound.dual = best.dual - 0.5 * best.scale * best.scale * extra;
-  if (has_l2) {
-    const double direct = problem.loss.dual(theta.data(), 1.0) - conjugate;
+  bound.dual = best.dual - 0.5 * best.scale * best.scale * room.extra;
+  if (problem.penalty.has_l2()) {
+    const double direct = problem.loss.dual(theta.data(), 1.0) - room.conjugate;
     if (direct > bound.dual) bound = {direct, 1.0};
   }
   return bound;
+}
+
+// Those of the columns that are unpenalised.
+inline std::vector<Index> unpenalised_of(const Penalty& penalty,
+                                         const std::vector<Index>& columns) {
+  std::vector<Index> found;
+  if (penalty.any_unpenalised())
+    std::copy_if(columns.begin(), columns.end(), std::back_inserter(found),
+                 [&](Index j) { return penalty.unpenalised(j); });
+  return found;
+}
+
+// Problem: a lower bound of the optimum of the problem restricted to `columns`.
+// Given:   as for dual_point; `columns`, increasing, holding the support and every unpenalised
+//          column.
+// Result:  the bound; θ (n) before scaling; z_k = x_jᵀθ for j = columns[k].
+// Cost:    one pass over the columns, shared among the threads, and a few over n.
+inline DualBound dual_bound(const Problem& problem, const Point& at,
+                            const std::vector<Index>& columns, const Poll& poll,
+                            std::vector<double>& theta, std::vector<double>& curvature,
+                            std::vector<double>& z) {
+  const DualPoint point =
+      dual_point(problem, at, unpenalised_of(problem.penalty, columns), poll, theta, curvature);
+  correlate(problem, columns, theta, z);
+  return bound_along(problem, at, point, std::numeric_limits<double>::infinity(), columns, theta,
+                     z);
 }
 
 struct Certificate {
@@ -223,8 +268,13 @@ struct Certificate {
 // intercept is settled before the residual is taken, which moves the bound and not the value.
 inline Certificate certify_smooth(const Problem& problem, Point at, const Poll& poll) {
   at.margins.resize(static_cast<std::size_t>(problem.n()));
-  refresh_margins(problem, at);
-  const double primal = primal_value(problem, at);
+  const std::vector<Index> support = support_of(at.coef);
+  refresh_margins(problem, support, at);
+  const double primal = primal_value(problem, support, at);
+  if (std::isnan(primal)) {  // infinite margins of both signs
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    return {infinity, -infinity};
+  }
   settle_intercept(problem, at);
   std::vector<Index> all(static_cast<std::size_t>(problem.p()));
   std::iota(all.begin(), all.end(), Index{0});

@@ -119,31 +119,21 @@ inline bool feasible_residual(const MultinomialProblem& problem, const Multinomi
 inline DualBound dual_bound(const MultinomialProblem& problem, const MultinomialPoint& at,
                             const Poll& poll, ByClass& theta) {
   if (!feasible_residual(problem, at, poll, theta)) return {};
-  const Penalty& penalty = problem.penalty;
-  double limit = 1.0, conjugate = 0.0, extra = 0.0;
+  DualRoom room{1.0};
   std::vector<double> z(static_cast<std::size_t>(problem.p()));
   for (std::size_t k = 0; k < problem.n_classes(); ++k) {
     transposed_product(problem.X, theta[k].data(), z.data(), problem.n_threads);
-    for (Index j = 0; j < problem.p(); ++j) {
-      if (penalty.excluded(j) || penalty.unpenalised(j)) continue;
-      const double zj = z[static_cast<std::size_t>(j)];
-      const double w = at.coef[k][static_cast<std::size_t>(j)];
-      const double l1 = penalty.l1(j), l2 = penalty.l2(j);
-      const double size = penalty.counted(zj - l2 * w);
-      if (size > 0.0) limit = std::min(limit, l1 / size);
-      if (penalty.has_l2()) {
-        const double beyond = std::max(0.0, penalty.counted(zj) - l1);
-        conjugate += beyond * beyond / (2.0 * l2);
-        extra += l2 * w * w;
-      }
-    }
+    for (Index j = 0; j < problem.p(); ++j)
+      room.take(problem.penalty, j, at.coef[k][static_cast<std::size_t>(j)],
+                z[static_cast<std::size_t>(j)]);
   }
   DualBound bound;
   const auto prove = [&](double dual, double scale) {
     if (dual > bound.dual) bound = {dual, scale};  // NaN proves nothing
   };
-  prove(problem.loss.dual(theta, limit) - 0.5 * limit * limit * extra, limit);
-  if (penalty.has_l2()) prove(problem.loss.dual(theta, 1.0) - conjugate, 1.0);
+  const double t = room.limit;
+  prove(problem.loss.dual(theta, t) - 0.5 * t * t * room.extra, t);
+  if (problem.penalty.has_l2()) prove(problem.loss.dual(theta, 1.0) - room.conjugate, 1.0);
   return bound;
 }
 

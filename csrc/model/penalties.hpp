@@ -32,6 +32,8 @@ class Penalty {
     return !excluded(j) && (factor(j) == 0.0 || (l1_ == 0.0 && l2_ == 0.0));
   }
   bool any_unpenalised() const { return factor_ != nullptr || (l1_ == 0.0 && l2_ == 0.0); }
+  // Whether all columns have the same penalty.
+  bool uniform() const { return !factor_ && !scale_; }
   bool positive() const { return positive_; }
   bool has_l2() const { return l2_ > 0.0; }
   double l1(Index j) const { return l1_ == 0.0 ? 0.0 : l1_ * factor(j) * scale(j); }

@@ -6,6 +6,8 @@
 // margins (losses.hpp).
 #pragma once
 
+#include <algorithm>
+
 #include "matrix/design.hpp"
 #include "model/losses.hpp"
 #include "model/penalties.hpp"
@@ -30,9 +32,23 @@ struct Point {
   std::vector<double> margins;  // Xw + b (n)
 };
 
+// The columns of non-zero weight, in increasing order. What follows asks for a list that holds
+// them, so that nothing needs to be looked for among all columns.
+inline std::vector<Index> support_of(const std::vector<double>& coef) {
+  std::vector<Index> support;
+  for (std::size_t j = 0; j < coef.size(); ++j)
+    if (coef[j] != 0.0) support.push_back(static_cast<Index>(j));
+  return support;
+}
+
+inline Index count_active(const std::vector<Index>& columns, const std::vector<double>& coef) {
+  return std::count_if(columns.begin(), columns.end(),
+                       [&](Index j) { return coef[static_cast<std::size_t>(j)] != 0.0; });
+}
+
 // margins = Xw + b, made anew so that rounding does not pile up over the sweeps.
-inline void refresh_margins(const Problem& problem, Point& at) {
-  product(problem.X, at.coef.data(), at.margins.data(), problem.n_threads);
+inline void refresh_margins(const Problem& problem, const std::vector<Index>& columns, Point& at) {
+  product(problem.X, columns, at.coef.data(), at.margins.data());
   for (double& m : at.margins) m += at.intercept;
 }
 
@@ -44,14 +60,17 @@ inline void settle_intercept(const Problem& problem, Point& at) {
   for (double& m : at.margins) m += shift;
 }
 
-inline double penalty_value(const Problem& problem, const std::vector<double>& coef) {
-  return ordered_sum(problem.p(), [&](Index j) {
+inline double penalty_value(const Problem& problem, const std::vector<Index>& columns,
+                            const std::vector<double>& coef) {
+  return ordered_sum(static_cast<Index>(columns.size()), [&](Index k) {
+    const Index j = columns[static_cast<std::size_t>(k)];
     return problem.penalty.value(j, coef[static_cast<std::size_t>(j)]);
   });
 }
 
-inline double primal_value(const Problem& problem, const Point& at) {
-  return problem.loss.value(at.margins.data()) + penalty_value(problem, at.coef);
+inline double primal_value(const Problem& problem, const std::vector<Index>& columns,
+                           const Point& at) {
+  return problem.loss.value(at.margins.data()) + penalty_value(problem, columns, at.coef);
 }
 
 }  // namespace sparsecross

@@ -11,50 +11,54 @@ namespace sparsecross {
 // All penalised weights 0, the intercept and the unpenalised columns at their best.
 struct NullModel {
   Point at;
-  double lower;      // a proved lower bound of the objective there
+  double value;      // the objective there: the loss, as nothing is penalised
+  double scale;      // P0 - Psat, the unit of relative gaps
   bool interrupted;  // the user stopped it on the way
 };
+
+// The unit of relative gaps: the objective of the null model, in excess of perfect margins as all
+// values of a Loss are. Its proved lower bound is taken, so that no relative gap is called smaller
+// than it is. Where y is constant P0 is rounding, and the floor stands for it.
+// std::domain_error where P0 is beyond double precision.
+inline double objective_scale(const Problem& problem, double value, double lower) {
+  if (!std::isfinite(value))
+    throw std::domain_error("the loss at zero weights must be finite, got " +
+                            std::to_string(value) + ": y is too large, scale it down");
+  const std::vector<double> zero(static_cast<std::size_t>(problem.n()), 0.0);
+  return std::max({lower, std::numeric_limits<double>::epsilon() * problem.loss.value(zero.data()),
+                   std::numeric_limits<double>::min()});
+}
+
+inline std::vector<Index> unpenalised_columns(const Problem& problem) {
+  std::vector<Index> found;
+  if (problem.penalty.any_unpenalised())
+    for (Index j = 0; j < problem.p(); ++j)
+      if (problem.penalty.unpenalised(j)) found.push_back(j);
+  return found;
+}
 
 inline NullModel null_model(const Problem& problem, const Poll& poll) {
   Point at;
   at.coef.assign(static_cast<std::size_t>(problem.p()), 0.0);
   at.margins.assign(static_cast<std::size_t>(problem.n()), 0.0);
   settle_intercept(problem, at);
-  std::vector<Index> unpenalised;
-  if (problem.penalty.any_unpenalised())
-    for (Index j = 0; j < problem.p(); ++j)
-      if (problem.penalty.unpenalised(j)) unpenalised.push_back(j);
+  double value = problem.loss.value(at.margins.data()), lower = value;
+  bool interrupted = false;
+  const std::vector<Index> unpenalised = unpenalised_columns(problem);
   if (!unpenalised.empty()) {
     detail::Workspace space(problem.n());
     space.curvature.resize(static_cast<std::size_t>(problem.n()));
-    const double target = 1e-14 * problem.loss.value(at.margins.data());
     Index n_iter = 0;
     const detail::Inner inner =
-        detail::solve_on(problem, unpenalised, std::numeric_limits<double>::infinity(), target,
-                         10000, poll, space, at, n_iter);
-    refresh_margins(problem, at);
+        detail::solve_on(problem, unpenalised, std::numeric_limits<double>::infinity(),
+                         1e-14 * value, 10000, poll, space, at, n_iter);
+    refresh_margins(problem, unpenalised, at);
     settle_intercept(problem, at);
-    const DualBound bound =
-        dual_bound(problem, at, unpenalised, poll, space.theta, space.curvature, space.z);
-    return {std::move(at), bound.dual, inner == detail::Inner::interrupted};
+    value = problem.loss.value(at.margins.data());
+    lower = dual_bound(problem, at, unpenalised, poll, space.theta, space.curvature, space.z).dual;
+    interrupted = inner == detail::Inner::interrupted;
   }
-  const double value = problem.loss.value(at.margins.data());
-  return {std::move(at), value, false};
-}
-
-// P0 - Psat, the unit of relative gaps: the objective of the null model, in excess of perfect
-// margins as all values of a Loss are. Its proved lower bound is taken, so that no relative gap is
-// called smaller than it is. Where y is constant P0 is rounding, and the floor stands for it.
-// std::domain_error where P0 is beyond double precision.
-inline double objective_scale(const Problem& problem, const NullModel& null) {
-  const std::vector<double> zero(static_cast<std::size_t>(problem.n()), 0.0);
-  const double at_null = problem.loss.value(null.at.margins.data());
-  if (!std::isfinite(at_null))
-    throw std::domain_error("the loss at zero weights must be finite, got " +
-                            std::to_string(at_null) + ": y is too large, scale it down");
-  return std::max({null.lower,
-                   std::numeric_limits<double>::epsilon() * problem.loss.value(zero.data()),
-                   std::numeric_limits<double>::min()});
+  return {std::move(at), value, objective_scale(problem, value, lower), interrupted};
 }
 
 // The smallest strength of the L1 penalty, of strength 1 (l1 = 1) in the problem, that θ obeys:

@@ -38,7 +38,10 @@ inline bool gather_columns(const Problem& problem, const Point& at, Columns& col
   h.resize(static_cast<std::size_t>(problem.n()));
   problem.loss.largest_curvature(h.data());
   const bool bounded = std::all_of(h.begin(), h.end(), [](double v) { return std::isfinite(v); });
-  if (!bounded) problem.loss.curvature(at.margins.data(), h.data());
+  if (!bounded) {
+    std::vector<double> residual(h.size());
+    problem.loss.expansion(at.margins.data(), residual.data(), h.data());
+  }
   model.total = ordered_sum(problem.n(), [&h](Index i) { return h[static_cast<std::size_t>(i)]; });
   measure_columns(problem, columns.index, model);
   columns.bend = std::move(model.column_curvature);
@@ -137,11 +140,10 @@ inline Solution solve_proximal_gradient(const Problem& problem, const Options& o
   Solution solution;
 
   NullModel null = null_model(problem, poll);
-  solution.scale = objective_scale(problem, null);
+  solution.scale = null.scale;
   bool interrupted = null.interrupted;
-  Point at = std::move(null.at);
   const double target = options.tol * solution.scale;
-  if (coef_init) start_from(problem, *coef_init, intercept_init, at);
+  Point at = coef_init ? start_from(problem, *coef_init, intercept_init, null) : std::move(null.at);
 
   Columns columns;
   const bool screens = detail::gather_columns(problem, at, columns);
@@ -160,7 +162,7 @@ inline Solution solve_proximal_gradient(const Problem& problem, const Options& o
   std::vector<double> theta(static_cast<std::size_t>(n)), curvature, z;
   if (problem.penalty.any_unpenalised()) curvature.resize(static_cast<std::size_t>(n));
 
-  double objective = primal_value(problem, at);
+  double objective = primal_value(problem, support_of(at.coef), at);
   double t = 1.0, momentum = 0.0;  // t_k and β of Beck & Teboulle, eq. 4.2 and 4.3
   bool judged = false;             // whether the last step was long enough to judge L by
   Index restarts = 0, per_look = detail::kIterationsPerLook, since_look = per_look;
@@ -178,7 +180,7 @@ inline Solution solve_proximal_gradient(const Problem& problem, const Options& o
       since_look = 0;
       for (std::size_t k = 0; k < columns.index.size(); ++k)
         at.coef[static_cast<std::size_t>(columns.index[k])] = columns.now[k];
-      solution.primal = primal_value(problem, at);
+      solution.primal = primal_value(problem, columns.index, at);
       const DualBound bound = dual_bound(problem, at, all, poll, theta, curvature, z);
       if (bound.dual > solution.dual) {
         solution.dual = bound.dual;

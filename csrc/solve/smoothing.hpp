@@ -30,8 +30,7 @@ namespace sparsecross {
 // Smooth losses, by the method that the options name.
 inline Solution solve_smooth(const Problem& problem, const Options& options,
                              const std::vector<double>* coef_init, double intercept_init,
-                             const Poll& poll, const OnRound& on_round = {},
-                             detail::Workspace* kept = nullptr) {
+                             const Poll& poll, const OnRound& on_round = {}, Kept* kept = nullptr) {
   if (options.method == Method::cd)
     return solve_working_set(problem, options, coef_init, intercept_init, poll, on_round, kept);
   return solve_proximal_gradient(problem, options, options.method == Method::fista, coef_init,
@@ -42,6 +41,7 @@ namespace detail {
 
 constexpr double kQuartered = 0.25;
 constexpr double kLeastDelta = 1e-13;  // of the first
+constexpr int kMostFailures = 10;  // in a row: near the end of precision smaller ones still help
 
 inline Problem with_loss(const Problem& problem, const Loss& loss) {
   return {problem.X, loss, problem.penalty, problem.fit_intercept, problem.n_threads};
@@ -82,8 +82,9 @@ inline Solution approach(const Problem& problem, double target, double unit, Ind
     at.coef = std::move(found.coef);
     at.intercept = found.intercept;
     at.margins.resize(static_cast<std::size_t>(problem.n()));
-    refresh_margins(problem, at);
-    const double primal = primal_value(problem, at);
+    const std::vector<Index> support = support_of(at.coef);
+    refresh_margins(problem, support, at);
+    const double primal = primal_value(problem, support, at);
     const double dual = found.dual_point.empty()
                             ? -std::numeric_limits<double>::infinity()
                             : lifted(problem, *loss, found.dual, found.dual_point, 1.0);
@@ -110,7 +111,7 @@ inline Solution approach(const Problem& problem, double target, double unit, Ind
       best.status = Status::converged;
     } else if (best.n_iter >= max_iter) {
       best.status = Status::max_iter;
-    } else if (cost > 0.5 * target && delta > least && failures < 3) {
+    } else if (cost > 0.5 * target && delta > least && failures < kMostFailures) {
       delta *= kQuartered;
     } else if (!close && failures == 0) {
       close = true;
@@ -137,30 +138,30 @@ inline KinkedNull kinked_null(const Problem& problem, const Poll& poll) {
   at.coef.assign(p, 0.0);
   at.margins.assign(n, 0.0);
   settle_intercept(problem, at);
-  const double value = problem.loss.value(at.margins.data());
-  null.model.lower = value;
+  null.model.value = problem.loss.value(at.margins.data());
   null.model.interrupted = false;
 
   std::vector<double> factor(p, std::numeric_limits<double>::infinity());
   bool any = false;
-  if (problem.penalty.any_unpenalised())
-    for (Index j = 0; j < problem.p(); ++j)
-      if (problem.penalty.unpenalised(j)) {
-        factor[static_cast<std::size_t>(j)] = 0.0;
-        any = true;
-      }
-  if (any && value > 0.0) {
+  for (const Index j : unpenalised_columns(problem)) {
+    factor[static_cast<std::size_t>(j)] = 0.0;
+    any = true;
+  }
+  if (any && null.model.value > 0.0) {
     const Penalty free(1.0, 0.0, factor.data(), problem.penalty.positive());
     const Problem part{problem.X, problem.loss, free, problem.fit_intercept, problem.n_threads};
-    Solution found = detail::approach(part, 1e-9 * value, value, 10000, at, poll);
+    Solution found =
+        detail::approach(part, 1e-9 * null.model.value, null.model.value, 10000, at, poll);
     null.model.interrupted = found.status == Status::interrupted;
-    null.model.lower = found.dual;
     at.coef = std::move(found.coef);
     at.intercept = found.intercept;
-    refresh_margins(problem, at);
+    refresh_margins(problem, support_of(at.coef), at);
+    null.model.value = problem.loss.value(at.margins.data());
+    null.model.scale = objective_scale(problem, null.model.value, found.dual);
     null.theta = std::move(found.dual_point);
     return null;
   }
+  null.model.scale = objective_scale(problem, null.model.value, null.model.value);
   null.theta.resize(n);
   problem.loss.residual(at.margins.data(), null.theta.data());
   if (problem.fit_intercept) balance_with_kinks(problem, at, null.theta);
@@ -170,30 +171,30 @@ inline KinkedNull kinked_null(const Problem& problem, const Poll& poll) {
 // The entry for every loss; parameters as of solve_smooth. Kinks are for coordinate descent.
 inline Solution solve(const Problem& problem, const Options& options,
                       const std::vector<double>* coef_init, double intercept_init, const Poll& poll,
-                      const OnRound& on_round = {}, detail::Workspace* kept = nullptr) {
+                      const OnRound& on_round = {}, Kept* kept = nullptr) {
   if (problem.loss.smooth())
     return solve_smooth(problem, options, coef_init, intercept_init, poll, on_round, kept);
 
   const KinkedNull null = kinked_null(problem, poll);
-  const double scale = objective_scale(problem, null.model), target = options.tol * scale;
+  const double scale = null.model.scale, target = options.tol * scale;
   const Point& zero = null.model.at;
   Solution solution;
   solution.scale = scale;
   solution.coef = zero.coef;
   solution.intercept = zero.intercept;
-  solution.primal = primal_value(problem, zero);
+  const std::vector<Index> support = support_of(zero.coef);
+  solution.primal = primal_value(problem, support, zero);
   std::vector<Index> all(static_cast<std::size_t>(problem.p()));
   std::iota(all.begin(), all.end(), Index{0});
   std::vector<double> theta(zero.margins.size()), curvature(zero.margins.size()), z;
   const DualBound bound = dual_bound(problem, zero, all, poll, theta, curvature, z);
-  Index n_active = 0;
-  for (const double w : zero.coef) n_active += w != 0.0;
   if (bound.dual > solution.dual) {
     solution.dual = bound.dual;
     solution.dual_point = std::move(theta);
     for (double& t : solution.dual_point) t *= bound.scale;
   }
-  solution.history.push_back({0, 0, n_active, solution.primal, solution.dual, 0.0});
+  solution.history.push_back(
+      {0, 0, static_cast<Index>(support.size()), solution.primal, solution.dual, 0.0});
   if (on_round) on_round(solution.history.back(), zero);
   if (null.model.interrupted || (poll && poll())) {
     solution.status = Status::interrupted;
@@ -213,10 +214,10 @@ inline Solution solve(const Problem& problem, const Options& options,
   return found;
 }
 
-// P0 - Psat for every loss (objective_scale).
-inline double objective_scale(const Problem& problem, const Poll& poll) {
-  return objective_scale(problem, problem.loss.smooth() ? null_model(problem, poll)
-                                                        : kinked_null(problem, poll).model);
+// P0 - Psat for every loss.
+inline double null_objective(const Problem& problem, const Poll& poll) {
+  return problem.loss.smooth() ? null_model(problem, poll).scale
+                               : kinked_null(problem, poll).model.scale;
 }
 
 // The smallest strength of the L1 penalty at which every penalised weight is 0, for a penalty of
@@ -234,11 +235,13 @@ inline double largest_strength(const Problem& problem, const Poll& poll) {
 inline Certificate certify(const Problem& problem, Point at, const Poll& poll) {
   if (problem.loss.smooth()) return certify_smooth(problem, std::move(at), poll);
   at.margins.resize(static_cast<std::size_t>(problem.n()));
-  refresh_margins(problem, at);
+  const std::vector<Index> support = support_of(at.coef);
+  refresh_margins(problem, support, at);
   std::vector<Index> all(static_cast<std::size_t>(problem.p()));
   std::iota(all.begin(), all.end(), Index{0});
   std::vector<double> theta(at.margins.size()), curvature(at.margins.size()), z;
-  Certificate certificate{primal_value(problem, at), -std::numeric_limits<double>::infinity()};
+  Certificate certificate{primal_value(problem, support, at),
+                          -std::numeric_limits<double>::infinity()};
   const double first = detail::first_delta(problem);
   if (!(first > 0.0)) return {certificate.primal, 0.0};
   for (double delta = first; delta > 1e-9 * first && !(poll && poll());

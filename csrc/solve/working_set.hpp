@@ -2,25 +2,28 @@
 //
 // Problem: problem.hpp, to a relative duality gap of `tol`.
 // Given:   a start (coef of length p, intercept); from another strength of the penalty on the same
-//          problem, if there was one, its workspace.
+//          problem, if there was one, what it has kept.
 // Result:  a Solution whose gap is proved over all columns.
-// Cost:    a round is one pass over X (shared among the threads), and sweeps and Newton steps over
-//          the working set. Memory, beside the result: at most 7 vectors of length n (margins, dual
-//          point, and the workspace) and 6 of length p (start, correlations, and lists of columns);
-//          products of the set's columns, at most 36 MB, and 8 bytes an entry of new columns while
-//          they are made; a factor of half their size. Where the set is too large for products:
-//          3 vectors of length n and a factor of at most 48 MiB instead.
+// Cost:    a round is one pass over the columns that are not known to obey (shared among the
+//          threads), and sweeps and Newton steps over the working set. Memory, beside the result:
+//          at most 10 vectors of length n (margins, dual points, the null model's, and the
+//          workspace) and 8 of length p (start, null model, correlations, what is known of them,
+//          and lists of columns); products of the set's columns, at most 36 MB, and 8 bytes an
+//          entry of new columns while they are made; a factor of half their size, and half as much
+//          again where columns are held. Where the set is too large for products: 3 vectors of
+//          length n and a factor of at most 48 MiB, and half as much again, instead.
 // Sources: Massias, Gramfort & Salmon 2018, "Celer" (working sets with dual certificates);
 //          Bertrand et al. 2022, "Beyond L1: skglm" (growth by the support's size);
 //          Johnson & Guestrin 2015, "Blitz".
 #pragma once
 
 #include <chrono>
-#include <numeric>
 #include <optional>
+#include <tuple>
 
 #include "model/certificate.hpp"
 #include "solve/null_model.hpp"
+#include "solve/screening.hpp"
 #include "solve/solution.hpp"
 #include "solve/start.hpp"
 
@@ -34,12 +37,17 @@ constexpr double kProductsPerLook = 2.0;  // multiply-adds, for each entry of X
 constexpr Index kSmall = 20000;
 constexpr double kSpareDigits = 1e-10;
 
+// A column of weight 0, and how far its correlation is beyond the penalty.
+struct Violator {
+  double pull;
+  Index column;
+};
+
 // Adds violators to the set, those of the greatest pull first: as many as double it, so that the
 // rounds are few; and more, up to the number of rows, while the products of its columns (gram.hpp,
 // were the entries spread evenly over the rows) take about as long as a look at all columns.
-template <class Pull>
-void take_hardest(const Problem& problem, const Pull& pull, std::vector<Index>& violators,
-                  std::vector<Index>& working_set) {
+inline void take_hardest(const Problem& problem, std::vector<Violator>& violators,
+                         std::vector<Index>& working_set) {
   const std::size_t least = std::max(kLeastRoom, working_set.size());
   const auto room_to = [&](Index order) {
     const auto size = static_cast<std::size_t>(order);
@@ -49,8 +57,8 @@ void take_hardest(const Problem& problem, const Pull& pull, std::vector<Index>& 
   if (room_to(GramModel::kLargestOrder) >= kLeastRoom)
     most = std::min(most, room_to(GramModel::kLargestOrder));
   most = std::min(most, violators.size());
-  const auto harder = [&](Index a, Index b) {
-    return std::make_pair(pull(a), a) > std::make_pair(pull(b), b);
+  const auto harder = [](const Violator& a, const Violator& b) {
+    return std::tie(a.pull, a.column) > std::tie(b.pull, b.column);
   };
   const auto cut = violators.begin() + static_cast<std::ptrdiff_t>(most);
   std::nth_element(violators.begin(), cut, violators.end(), harder);
@@ -63,46 +71,64 @@ void take_hardest(const Problem& problem, const Pull& pull, std::vector<Index>& 
     double taken = 0.0;
     for (const Index j : working_set) taken += static_cast<double>(columns.size(j));
     for (std::size_t k = 0; k < most; ++k) {
-      taken += static_cast<double>(columns.size(violators[k]));
+      const Index j = violators[k].column;
+      taken += static_cast<double>(columns.size(j));
       if (k >= least && taken * taken > entries) break;
-      working_set.push_back(violators[k]);
+      working_set.push_back(j);
     }
   });
 }
 
 }  // namespace detail
 
+// What a solve leaves for the next one, at another strength of the penalty on the same problem.
+struct Kept {
+  explicit Kept(Index n) : space(n) {}
+  detail::Workspace space;
+  Screening screening;
+  std::optional<NullModel> origin;
+};
+
 inline Solution solve_working_set(const Problem& problem, const Options& options,
                                   const std::vector<double>* coef_init, double intercept_init,
                                   const Poll& poll, const OnRound& on_round = {},
-                                  detail::Workspace* kept = nullptr) {
+                                  Kept* kept = nullptr) {
   using Clock = std::chrono::steady_clock;
   const auto started = Clock::now();
-  const Index n = problem.n(), p = problem.p();
+  const Index n = problem.n();
   const Penalty& penalty = problem.penalty;
   Solution solution;
 
-  NullModel null = null_model(problem, poll);
-  solution.scale = objective_scale(problem, null);
-  detail::Inner inner = null.interrupted ? detail::Inner::interrupted : detail::Inner::reached;
-  Point at = std::move(null.at);
+  std::optional<Kept> own;
+  auto& [space, screening, origin] = kept ? *kept : own.emplace(n);
+  const bool free = penalty.l1() == 0.0 && penalty.l2() == 0.0;  // another null model than the rest
+  if (!origin || free) origin = null_model(problem, poll);
+  solution.scale = origin->scale;
   const double target = options.tol * solution.scale;
-  if (coef_init) start_from(problem, *coef_init, intercept_init, at);
-
-  std::optional<detail::Workspace> own;
-  detail::Workspace& space = kept ? *kept : own.emplace(n);
+  detail::Inner inner = origin->interrupted ? detail::Inner::interrupted : detail::Inner::reached;
+  Point at = coef_init ? start_from(problem, *coef_init, intercept_init, *origin) : origin->at;
+  if (origin->interrupted || free) origin.reset();
   space.single = options.single;
   if (penalty.any_unpenalised()) space.curvature.resize(static_cast<std::size_t>(n));
-  std::vector<Index> all(static_cast<std::size_t>(p));
-  std::iota(all.begin(), all.end(), Index{0});
-  std::vector<Index> working_set;
+  const std::vector<Index> unpenalised = unpenalised_columns(problem);
+  const std::vector<Index> support = support_of(at.coef);
+  std::vector<Index> working_set;  // at all times with the support and the unpenalised columns
+  std::set_union(support.begin(), support.end(), unpenalised.begin(), unpenalised.end(),
+                 std::back_inserter(working_set));
+  Index n_chosen = 0;  // columns in the last working set
   detail::Progress progress;
 
   for (;;) {
     // What is proved so far, over all columns.
-    const double primal = primal_value(problem, at);
+    const double primal = primal_value(problem, working_set, at);
+    const DualPoint point =
+        dual_point(problem, at, unpenalised, poll, space.theta, space.curvature);
+    const std::vector<Index>& awake =
+        screening.awake(problem, working_set, space.theta, point.feasible);
+    correlate(problem, awake, space.theta, space.z);
+    screening.heard(problem, space.theta, space.z);
     const DualBound bound =
-        dual_bound(problem, at, all, poll, space.theta, space.curvature, space.z);
+        bound_along(problem, at, point, screening.limit(problem), awake, space.theta, space.z);
     if (bound.dual > solution.dual) {
       solution.dual = bound.dual;
       solution.dual_point.resize(space.theta.size());
@@ -110,9 +136,7 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
         solution.dual_point[i] = bound.scale * space.theta[i];
     }
     solution.primal = primal;
-    Index n_active = 0;
-    for (const double w : at.coef) n_active += w != 0.0;
-    solution.history.push_back({solution.n_iter, static_cast<Index>(working_set.size()), n_active,
+    solution.history.push_back({solution.n_iter, n_chosen, count_active(working_set, at.coef),
                                 primal, solution.dual,
                                 std::chrono::duration<double>(Clock::now() - started).count()});
     if (on_round) on_round(solution.history.back(), at);
@@ -129,17 +153,14 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
 
     // The support, the unpenalised columns, and the violators that pull hardest.
     working_set.clear();
-    std::vector<Index> violators;
-    const auto pull = [&](Index j) {
-      return penalty.violation(j, 0.0, space.z[static_cast<std::size_t>(j)]);
-    };
-    for (Index j = 0; j < p; ++j) {
+    std::vector<detail::Violator> violators;
+    for (std::size_t k = 0; k < awake.size(); ++k) {
+      const Index j = awake[k];
       if (penalty.excluded(j)) continue;
-      const double w = at.coef[static_cast<std::size_t>(j)];
-      if (w != 0.0 || penalty.unpenalised(j)) {
+      if (at.coef[static_cast<std::size_t>(j)] != 0.0 || penalty.unpenalised(j)) {
         working_set.push_back(j);
-      } else if (pull(j) > 0.0) {
-        violators.push_back(j);
+      } else if (const double pull = penalty.violation(j, 0.0, space.z[k]); pull > 0.0) {
+        violators.push_back({pull, j});
       }
     }
     if (stuck || (inner == detail::Inner::stalled && violators.empty())) {
@@ -148,8 +169,9 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
                             : Status::not_certified;
       break;
     }
-    detail::take_hardest(problem, pull, violators, working_set);
+    detail::take_hardest(problem, violators, working_set);
     std::sort(working_set.begin(), working_set.end());
+    n_chosen = static_cast<Index>(working_set.size());
 
     // Without a bound yet there is no gap to take a part of.
     const double wanted = std::isfinite(gap) ? std::max(0.3 * target, 0.1 * gap) : 0.3 * target;
@@ -158,7 +180,7 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
                                      : 1.0);
     inner = detail::solve_on(problem, working_set, gap, aim, options.max_iter, poll, space, at,
                              solution.n_iter);
-    if (!problem.loss.quadratic()) refresh_margins(problem, at);
+    if (!problem.loss.quadratic()) refresh_margins(problem, working_set, at);
     settle_intercept(problem, at);
   }
   solution.coef = std::move(at.coef);

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from . import _solvers
-from ._inputs import Floats
 
 PARTS = ("weights", "index", "names", "crosses", "intercept")
 
@@ -30,11 +31,17 @@ def object_bytes(strings: Any) -> int:
     return int(strings.nbytes) + sum(sys.getsizeof(s) for s in strings)
 
 
-def pruned_weights_bytes(coef: Floats) -> int:
-    """Bytes of one output's weights once pruned: values, the index of their columns, intercept."""
-    support = np.flatnonzero(coef)
-    index = _solvers.build_index(support.astype(np.uint64), len(coef))
-    return 8 * len(support) + sum(part.nbytes for part in index) + 8
+def pruned_weights_bytes(support: npt.NDArray[np.int64], shape: tuple[int, ...]) -> int:
+    """Bytes of weights once pruned: of each output values, the index of columns, intercept.
+
+    `support` is where the non-zero ones stand in an array of that shape, outputs in rows.
+    """
+    n_columns, n_bytes = shape[-1], 0
+    for start in range(0, math.prod(shape), n_columns):
+        first, last = np.searchsorted(support, [start, start + n_columns])
+        index = _solvers.build_index((support[first:last] - start).astype(np.uint64), n_columns)
+        n_bytes += 8 * int(last - first) + sum(part.nbytes for part in index) + 8
+    return n_bytes
 
 
 @dataclass(frozen=True)

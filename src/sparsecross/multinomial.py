@@ -97,7 +97,6 @@ class MultinomialTask(PenalisedTask):
             gap=found.gap,
             relative_gap=found.gap / found.scale,
             n_iter=found.n_iter,
-            n_active=int(np.count_nonzero(coef)),
             status=found.status,
             history=[Round(*r) for r in found.history],
             solver="cd",

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
-import numpy as np
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 from ._inputs import Floats, as_start
@@ -58,7 +57,7 @@ def follow(
             solution = walk.to(alpha, tol=tol, max_iter=max_iter)
             if solution.interruption is not None:
                 return record.path("interrupt"), solution.interruption
-            n_bytes = sum(map(pruned_weights_bytes, np.atleast_2d(solution.coef)))
+            n_bytes = pruned_weights_bytes(solution.support, solution.coef.shape)
             limits: list[tuple[StoppedBy, int, int | None]] = [
                 ("max_nonzeros", solution.n_active, max_nonzeros),
                 ("max_bytes", n_bytes, max_bytes),

@@ -188,8 +188,8 @@ class PathRecord:
 
     def add(self, alpha: float, solution: Solution, n_bytes: int) -> None:
         """Take down the solution at the next strength."""
-        support = np.flatnonzero(solution.coef)
-        penalty = self._task.penalty(solution.coef, alpha, self._l1_ratio)
+        support = solution.support
+        penalty = self._task.penalty(solution, alpha, self._l1_ratio)
         loss = solution.primal - self._saturated - penalty
         self._supports.append(support)
         self._values.append(np.ravel(solution.coef)[support])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ._inputs import Floats
 from ._solvers import Status
@@ -70,6 +71,9 @@ class Solution:
         weights whatever reach an objective below `primal - gap`.
     n_iter : int
         Sweeps of coordinate descent over the working sets, or iterations of proximal gradient.
+    support : ndarray of int64, increasing
+        Where the non-zero weights stand in `coef`; in its rows one after the other where it has
+        several.
     n_active : int
         Non-zero weights.
     status : Status
@@ -89,11 +93,17 @@ class Solution:
     gap: float
     relative_gap: float
     n_iter: int
-    n_active: int
     status: Status
     history: list[Round] = field(repr=False)
     solver: str
     interruption: BaseException | None = field(default=None, repr=False)
+    support: npt.NDArray[np.int64] = field(init=False, repr=False)
+    n_active: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        support = np.flatnonzero(self.coef)
+        object.__setattr__(self, "support", support)
+        object.__setattr__(self, "n_active", len(support))
 
 
 def chosen(solver: SolverName) -> str:
@@ -113,7 +123,6 @@ def unsolved(coef: Floats, intercept: Any, solver: SolverName) -> Solution:
         gap=infinity,
         relative_gap=infinity,
         n_iter=0,
-        n_active=int(np.count_nonzero(coef)),
         status=Status.interrupted,
         history=[],
         solver=chosen(solver),

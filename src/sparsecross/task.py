@@ -83,10 +83,10 @@ class PenalisedTask:
             self.design, self.sample_weight, self.fit_intercept, self.n_threads or 0
         )
 
-    def penalty(self, coef: Floats, alpha: float, l1_ratio: float) -> float:
-        """Return what weights (..., p) cost at this alpha."""
-        used = np.nonzero(coef)
-        w, columns = coef[used], used[-1]
+    def penalty(self, solution: Solution, alpha: float, l1_ratio: float) -> float:
+        """Return what a solution's weights cost at this alpha."""
+        w = np.ravel(solution.coef)[solution.support]
+        columns = solution.support % solution.coef.shape[-1]
         if self.column_scale is not None:
             w = w * self.column_scale[columns]
         each = l1_ratio * np.abs(w) + 0.5 * (1.0 - l1_ratio) * w**2
@@ -255,7 +255,6 @@ class Task(PenalisedTask):
             gap=found.gap,
             relative_gap=found.gap / found.scale,
             n_iter=found.n_iter,
-            n_active=int(np.count_nonzero(coef)),
             status=found.status,
             history=[Round(*r).above(saturated) for r in found.history],
             solver=used,

@@ -78,7 +78,7 @@ class Walk:
         self._solver: SolverName = solver
         self._coef = coef
         self._intercept = intercept
-        self._alpha: float | None = None
+        self._last: tuple[float, Solution] | None = None
         self._before: tuple[float, Floats] | None = None  # the strength before, and its weights
 
     def to(self, alpha: float, *, tol: float, max_iter: int) -> Solution:
@@ -92,9 +92,9 @@ class Walk:
             coef_init=self._start(alpha),
             intercept_init=self._intercept,
         )
-        if self._alpha is not None and self._coef is not None:
-            self._before = self._alpha, self._coef
-        self._alpha, self._coef, self._intercept = alpha, solution.coef, solution.intercept
+        if self._last is not None:
+            self._before = self._last[0], self._last[1].coef
+        self._last, self._intercept = (alpha, solution), solution.intercept
         return solution
 
     def _start(self, alpha: float) -> Floats | None:
@@ -102,11 +102,16 @@ class Walk:
 
         Between two changes of the support and its signs, the lasso's path is such a line.
         """
-        if self._before is None or self._coef is None or self._before[0] == self._alpha:
+        if self._last is None:
             return self._coef
-        (first, before), last = self._before, self._alpha
-        assert last is not None
-        step = min(1.0, (last - alpha) / (first - last))
-        start = self._coef + step * (self._coef - before)
-        start[start * self._coef <= 0.0] = 0.0
+        last, solution = self._last
+        if self._before is None or self._before[0] == last:
+            return solution.coef
+        first, before = self._before
+        w = np.ravel(solution.coef)[solution.support]
+        moved = w + min(1.0, (last - alpha) / (first - last)) * (
+            w - np.ravel(before)[solution.support]
+        )
+        start = np.zeros_like(solution.coef)
+        start.reshape(-1)[solution.support] = np.where(moved * w > 0.0, moved, 0.0)
         return start
