@@ -799,3 +799,19 @@ def test_columns_whose_squares_overflow_are_refused():
     X = np.random.default_rng(3).standard_normal((20, 2)) * [1.0, 1e200]
     with pytest.raises(ValueError, match="squares of column 1 of X must have a finite sum"):
         sx.solve(X, X[:, 0], alpha=1e-3)
+
+
+@pytest.mark.parametrize(("seed", "strength"), [(125, 1e5), (329, 1e4)])
+def test_margins_far_out_leave_finite_numbers(seed, strength):
+    """On the way, samples lie so far out that the curvature along a column is 1e-100."""
+    rng = np.random.default_rng(seed)
+    X = sp.random(120, 400, 0.05, format="csc", random_state=rng)
+    X.data = np.exp(3.0 * rng.standard_normal(X.nnz))
+    w = np.where(rng.random(400) < 0.1, rng.standard_normal(400), 0.0)
+    y = np.where(X @ w + 0.1 * rng.standard_normal(120) > 0, 1.0, -1.0)
+    alpha = sx.alpha_max(X, y, loss="logistic") / strength
+    solution = sx.solve(X, y, loss="logistic", alpha=alpha, tol=1e-6, max_iter=3000)
+    assert solution.status is Status.converged
+    assert np.isfinite(solution.coef).all()
+    certificate = sx.certify(X, y, solution.coef, solution.intercept, loss="logistic", alpha=alpha)
+    assert certificate.relative_gap <= 1e-6

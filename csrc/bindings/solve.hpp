@@ -17,10 +17,13 @@ inline const double* data_or_null(const OptionalArray& array) {
 }
 
 // A pass over fewer entries than this takes less time than to wake a thread that sleeps.
-constexpr Index kWorthThreads = 200000;
+constexpr Index kWorthThreads = 200000, kWorthThreadsDense = 1000000;
 
 inline int threads_for(const Design& X, int n_threads) {
-  return X.n_stored() < kWorthThreads ? 1 : n_threads;
+  const Index least = X.visit([](const auto& columns) {
+    return is_dense<std::decay_t<decltype(columns)>> ? kWorthThreadsDense : kWorthThreads;
+  });
+  return X.n_stored() < least ? 1 : n_threads;
 }
 
 // A tuple (n_iter, working_set, n_active, primal, dual, seconds, restarts).

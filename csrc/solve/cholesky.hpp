@@ -212,8 +212,11 @@ class CholeskyFactor {
 
   // x (m) = A⁻¹ x, but for variables that are held: those become 0.
   void solve(double* x) {
+    double unit = 0.0;  // so that single precision neither overflows nor underflows
+    for (Index i = 0; i < m_; ++i) unit = std::max(unit, std::abs(x[i]));
+    if (unit == 0.0) return;
     float* v = work_.data();
-    for (Index i = 0; i < m_; ++i) v[i] = static_cast<float>(x[i]);
+    for (Index i = 0; i < m_; ++i) v[i] = static_cast<float>(x[i] / unit);
     std::fill(v + m_, v + work_.size(), 0.0f);
     const Index base = n_tiles_of(m_);
     widely([&] {
@@ -223,7 +226,7 @@ class CholeskyFactor {
           },
           base, base + n_border_, v);
     });
-    for (Index i = 0; i < m_; ++i) x[i] = static_cast<double>(v[i]);
+    for (Index i = 0; i < m_; ++i) x[i] = unit * static_cast<double>(v[i]);
   }
 
  private:
@@ -240,7 +243,7 @@ class CholeskyFactor {
     for (Index c = 0; c < kTile; ++c) {
       float* column = t + c * kTile;
       const float pivot = column[c];
-      const float root = pivot > 0.0f ? std::sqrt(pivot) : 1e18f;
+      const float root = pivot > kLeastPivot ? std::sqrt(pivot) : kHuge;
       column[c] = root;
       for (Index r = c + 1; r < kTile; ++r) column[r] /= root;
       for (Index q = c + 1; q < kTile; ++q) {
@@ -264,6 +267,9 @@ class CholeskyFactor {
       }
     }
   }
+
+  // Pivots are of order 1; to hold a variable that a huge pivot has taken out leaves 1e-36 of one.
+  static constexpr float kLeastPivot = 1e-12f, kHuge = 1e18f;
 
   Index m_ = 0, n_border_ = 0;
   std::vector<float> tiles_, border_, work_;

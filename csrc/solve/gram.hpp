@@ -88,16 +88,26 @@ class SquareSink final : public ProductSink {
 
 namespace detail {
 
+// √h, in the form of h.
+inline UniformCurvature roots(UniformCurvature h, Index, std::vector<double>&) {
+  return {std::sqrt(h.h)};
+}
+inline SampleCurvature roots(SampleCurvature h, Index n, std::vector<double>& values) {
+  values.resize(static_cast<std::size_t>(n));
+  for (Index i = 0; i < n; ++i) values[static_cast<std::size_t>(i)] = std::sqrt(h(i));
+  return {values.data()};
+}
+
 // A copy of the columns of a list from `first` on, by rows: entries begin[i] .. begin[i + 1] of row
-// i, in increasing position.
+// i, in increasing position. Values are √h x / s: no greater than 1, however small h may be.
 struct ByRows {
   std::vector<Index> begin;            // n + 1
   std::vector<std::int32_t> position;  // in the list
   std::vector<float> value;
 };
 
-template <class Columns>
-ByRows by_rows(const Columns& columns, Index n, const ScaledColumns& list, Index first) {
+template <class Columns, class Root>
+ByRows by_rows(const Columns& columns, Root root, Index n, const ScaledColumns& list, Index first) {
   ByRows rows;
   rows.begin.assign(static_cast<std::size_t>(n) + 1, 0);
   for (Index k = first; k < list.size(); ++k)
@@ -111,7 +121,7 @@ ByRows by_rows(const Columns& columns, Index n, const ScaledColumns& list, Index
     columns.each(list[k], [&](Index i, double x) {
       const auto at = static_cast<std::size_t>(rows.begin[static_cast<std::size_t>(i)]++);
       rows.position[at] = static_cast<std::int32_t>(k);
-      rows.value[at] = static_cast<float>(x * inverse);
+      rows.value[at] = static_cast<float>(root(i) * x * inverse);
     });
   }
   // begin[i] has moved to the end of row i, which is the beginning of row i + 1.
@@ -123,7 +133,9 @@ ByRows by_rows(const Columns& columns, Index n, const ScaledColumns& list, Index
 template <class Columns, class Curvature>
 void sparse_products(const Columns& columns, Curvature h, const Problem& problem, double total,
                      const ScaledColumns& list, Index first_new, const ProductSink& sink) {
-  const ByRows rows = by_rows(columns, problem.n(), list, first_new);
+  std::vector<double> values;
+  const auto root = roots(h, problem.n(), values);
+  const ByRows rows = by_rows(columns, root, problem.n(), list, first_new);
   const Index m = list.size();
   parallel_chunks(m, 16, problem.n_threads, [&](Index begin, Index end) {
     std::vector<double> sum(static_cast<std::size_t>(m));
@@ -133,7 +145,7 @@ void sparse_products(const Columns& columns, Curvature h, const Problem& problem
       std::fill(sum.begin() + first, sum.end(), 0.0);
       const double inverse = 1.0 / list.norm[at_q];
       columns.each(list[q], [&](Index i, double x) {
-        const double hx = h(i) * x * inverse;
+        const double hx = root(i) * x * inverse;
         const auto top = static_cast<std::size_t>(rows.begin[static_cast<std::size_t>(i)]);
         auto at = static_cast<std::size_t>(rows.begin[static_cast<std::size_t>(i) + 1]);
         while (at-- > top && rows.position[at] >= first)

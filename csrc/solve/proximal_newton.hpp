@@ -92,9 +92,10 @@ inline bool search_along(const Problem& problem, const std::vector<Index>& worki
   // Negative but for rounding: near the optimum only the arithmetic's noise is left of it.
   const double expected = std::min(0.0, slope + penalty_at(1.0) - penalty_at(0.0));
   const auto move_to = [&](double t) {
+    // Exactly the old point at t = 0, be the other end not finite.
     for (std::size_t k = 0; k < working_set.size(); ++k) {
       double& w = at.coef[static_cast<std::size_t>(working_set[k])];
-      w = t == 1.0 ? w : before[k] + t * (w - before[k]);
+      w = t == 1.0 ? w : t == 0.0 ? before[k] : before[k] + t * (w - before[k]);
     }
   };
   double t = 1.0;

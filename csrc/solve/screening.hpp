@@ -3,7 +3,7 @@
 // Problem: for one dual point θ after the other, find the columns that may violate |x_jᵀθ| <= l1_j.
 // Given:   θ (n), with Σ θ = 0 where there is an intercept; of the columns that were computed for
 //          it, x_jᵀθ.
-// Result:  a list that holds all columns but those with |x_jᵀθ| <= kKept l1_j, proved by
+// Result:  a list that holds all columns but those with |x_jᵀθ| <= l1_j / kLimit, proved by
 //
 //              |x_jᵀθ| <= |x_jᵀθ'| + ‖x_j - a_j‖ ‖θ - θ'‖,    a_j the mean, 0 without an intercept,
 //
@@ -31,11 +31,11 @@ class Screening {
   // No multiple of θ beyond this one may be called feasible for columns that were left out.
   static constexpr double kLimit = 1.05;
 
-  // The columns to compute for θ, increasing, `held` (increasing) among them. Of a θ that is not
-  // feasible nothing is kept.
+  // The columns to compute for θ, increasing, `held` (increasing) among them: all of them for the
+  // first θ, and for one that is not feasible.
   const std::vector<Index>& awake(const Problem& problem, const std::vector<Index>& held,
                                   const std::vector<double>& theta, bool feasible) {
-    keep_ = feasible;
+    feasible_ = feasible;
     if (reach_.empty() || !feasible) {
       awake_.resize(static_cast<std::size_t>(problem.p()));
       std::iota(awake_.begin(), awake_.end(), Index{0});
@@ -59,10 +59,11 @@ class Screening {
     return awake_;
   }
 
-  // z_k = x_jᵀθ for j the columns that `awake` told last.
+  // z_k = x_jᵀθ for j the columns that `awake` told last; nothing is kept of a θ that is not
+  // feasible.
   void heard(const Problem& problem, const std::vector<double>& theta,
              const std::vector<double>& z) {
-    if (!keep_) return;
+    if (!feasible_) return;
     if (reach_.empty()) {
       reach_.resize(static_cast<std::size_t>(problem.p()));
       last_ = theta;
@@ -120,8 +121,8 @@ class Screening {
   }
 
   std::vector<Index> awake_;
-  bool keep_ = false;
-  std::vector<double> last_;   // θ (n)
+  bool feasible_ = false;      // the θ asked about last
+  std::vector<double> last_;   // the last feasible θ (n)
   double way_ = 0.0;           // the length of the way so far
   std::vector<double> norm_;   // p
   std::vector<double> reach_;  // p: |x_jᵀθ'|, less norm times the way to θ'
