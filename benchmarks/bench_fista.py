@@ -14,7 +14,7 @@ import datasets
 import sparsecross as sx
 
 ITERATIONS = 60
-RATIO = 100
+RATIO = 1000
 
 # Three arrays of 128 MiB, beyond any cache; the best of 15 as in STREAM, threads as asked.
 TRIAD = r"""
