@@ -7,17 +7,9 @@ from scipy.special import entr
 import problems
 import sparsecross as sx
 from sparsecross import Status, _solvers
-from test_multinomial import bound, data, objective, weight_of
+from test_multinomial import OPTIONS, bound, data, objective, weight_of
 
 N, P, K = 80, 12, 3
-PENALTIES = {
-    "lasso": {},
-    "elastic net": {"l1_ratio": 0.4},
-    "ridge": {"l1_ratio": 0.0},
-    "positive": {"positive": True},
-    "factors": {"penalty_factor": True},
-    "standardize": {"standardize": True},
-}
 
 
 class Stated:
@@ -27,8 +19,8 @@ class Stated:
         rng = np.random.default_rng(seed)
         self.X, self.y = data(seed, N, P, K)
         self.s = rng.uniform(0.5, 2.0, N)
-        self.intercept, self.positive = intercept, "positive" in PENALTIES[penalty]
-        options = dict(PENALTIES[penalty])
+        self.intercept, self.positive = intercept, "positive" in OPTIONS[penalty]
+        options = dict(OPTIONS[penalty])
         factor = np.ones(P)
         if "penalty_factor" in options:
             factor = options["penalty_factor"] = problems.factors(rng, P, unpenalised=False)
@@ -69,7 +61,7 @@ class Stated:
         return entr(frequency).sum() if self.intercept else np.log(K)
 
 
-every = pytest.mark.parametrize("penalty", PENALTIES)
+every = pytest.mark.parametrize("penalty", OPTIONS)
 with_and_without = pytest.mark.parametrize("intercept", [False, True])
 
 

@@ -5,7 +5,7 @@
 //          variables where some are held at 0.
 // Given:   the lower triangle of A, in tiles of 64 x 64 (column-major within a tile, tile (i, j)
 //          with i >= j at i (i + 1) / 2 + j). Rows beyond m are those of the identity.
-// Result:  the tiles replaced by those of L. A pivot that is not positive is set to a huge
+// Result:  the tiles replaced by those of L. A pivot of 1e-12 or less is set to a huge
 //          one, which takes its variable out of every solution (it comes back as 0).
 // Cost:    m³ / 3 multiply-adds, shared among the threads by tiles; m² for a solution; 2 m² bytes.
 //          To hold r variables: m² r / 2 multiply-adds and 4 m r bytes, and 2 m r for a solution.

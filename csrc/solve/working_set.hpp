@@ -6,7 +6,7 @@
 // Result:  a Solution whose gap is proved over all columns.
 // Cost:    a round is one pass over the columns that are not known to obey (shared among the
 //          threads), and sweeps and Newton steps over the working set. Memory, beside the result:
-//          at most 10 vectors of length n (margins, dual points, the null model's, and the
+//          at most 11 vectors of length n (margins, dual points, the null model's, and the
 //          workspace) and 8 of length p (start, null model, correlations, what is known of them,
 //          and lists of columns); products of the set's columns, at most 36 MB, and 8 bytes an
 //          entry of new columns while they are made; a factor of half their size, and half as much
