@@ -12,17 +12,19 @@ from hypothesis import strategies as st
 import optimality
 import problems
 import sparsecross as sx
-from sparsecross.stating import as_task
+from sparsecross._inputs import as_design, as_sample_weight
+from sparsecross.task import Task
 
 LOSSES = ("squared", "logistic", "huber", "poisson")
 
 
 def task_of(problem, X=None):
-    return as_task(
-        problem.X if X is None else X,
+    weight = problem.sample_weight
+    return Task(
+        as_design(problem.X if X is None else X, "columns"),
         problem.y,
         problem.loss,
-        problem.sample_weight,
+        None if weight is None else as_sample_weight(weight, problem.y),
         problem.penalty_factor,
         problem.fit_intercept,
         problem.positive,

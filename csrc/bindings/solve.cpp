@@ -1,4 +1,4 @@
-#include "bindings/solve.hpp"
+#include "bindings/loss.hpp"
 
 #include <pybind11/native_enum.h>
 
@@ -17,37 +17,25 @@ class BoundProblem {
                OptionalArray sample_weight, double l1, double l2, OptionalArray penalty_factor,
                bool positive, bool fit_intercept, int n_threads, OptionalArray offset,
                OptionalArray column_scale, double delta)
-      : y_(std::move(y)),
-        sample_weight_(std::move(sample_weight)),
+      : loss_(std::make_shared<const BoundLoss>(X, loss, std::move(y), std::move(sample_weight),
+                                                std::move(offset), delta,
+                                                threads_for(X.design, n_threads))),
         penalty_factor_(std::move(penalty_factor)),
-        offset_(std::move(offset)),
         column_scale_(std::move(column_scale)),
         penalty_(l1, l2, data_or_null(penalty_factor_), positive, data_or_null(column_scale_)),
-        loss_(make_loss(loss, X.design.n_rows(), delta, threads_for(X.design, n_threads))),
-        problem_{X.design, *loss_, penalty_, fit_intercept, threads_for(X.design, n_threads)} {
-    if (X.design.sliced_by() != Axis::columns)
-      throw std::invalid_argument("X must be sliced by columns");
-    if (!X.structure.canonical)
-      throw std::invalid_argument("X must have sorted and distinct indices in each column");
-    if (X.structure.not_finite_slice >= 0) throw std::invalid_argument("X must be finite");
-    if (X.design.n_rows() == 0) throw std::invalid_argument("X must have at least one row");
-    check_length(y_, X.design.n_rows(), "y");
-    if (sample_weight_) check_length(*sample_weight_, X.design.n_rows(), "sample_weight");
+        problem_{X.design, loss_->get(), penalty_, fit_intercept,
+                 threads_for(X.design, n_threads)} {
     if (penalty_factor_) check_length(*penalty_factor_, X.design.n_cols(), "penalty_factor");
-    if (offset_) check_length(*offset_, X.design.n_rows(), "offset");
     if (column_scale_) check_length(*column_scale_, X.design.n_cols(), "column_scale");
   }
   // The same problem at another strength of the penalty.
   BoundProblem(const BoundProblem& other, double l1, double l2)
-      : y_(other.y_),
-        sample_weight_(other.sample_weight_),
+      : loss_(other.loss_),
         penalty_factor_(other.penalty_factor_),
-        offset_(other.offset_),
         column_scale_(other.column_scale_),
         penalty_(l1, l2, data_or_null(penalty_factor_), other.penalty_.positive(),
                  data_or_null(column_scale_)),
-        loss_(other.loss_),
-        problem_{other.problem_.X, *loss_, penalty_, other.problem_.fit_intercept,
+        problem_{other.problem_.X, loss_->get(), penalty_, other.problem_.fit_intercept,
                  other.problem_.n_threads},
         kept_(other.kept_) {}
   BoundProblem(const BoundProblem&) = delete;
@@ -62,30 +50,9 @@ class BoundProblem {
   void keep(std::unique_ptr<Kept> kept) const { *kept_ = std::move(kept); }
 
  private:
-  template <class Pointwise>
-  std::unique_ptr<Loss> over_samples(Pointwise pointwise, Index n, int n_threads) const {
-    return std::make_unique<SampleLoss<Pointwise>>(pointwise, y_.data(), data_or_null(offset_),
-                                                   data_or_null(sample_weight_), n, n_threads);
-  }
-  std::unique_ptr<Loss> make_loss(const std::string& name, Index n, double delta,
-                                  int n_threads) const {
-    if (name == "squared") return over_samples(SquaredLoss(), n, n_threads);
-    if (name == "logistic") return over_samples(LogisticLoss(), n, n_threads);
-    if (name == "absolute") return over_samples(AbsoluteLoss(), n, n_threads);
-    if (name == "poisson") return over_samples(PoissonLoss(), n, n_threads);
-    if (name != "huber")
-      throw std::invalid_argument(
-          "loss must be 'squared', 'logistic', 'huber', 'absolute' or 'poisson', got '" + name +
-          "'");
-    if (!(delta > 0.0))
-      throw std::invalid_argument("delta must be positive, got " + std::to_string(delta));
-    return over_samples(HuberLoss(delta), n, n_threads);
-  }
-
-  Array<double> y_;
-  OptionalArray sample_weight_, penalty_factor_, offset_, column_scale_;
+  std::shared_ptr<const BoundLoss> loss_;
+  OptionalArray penalty_factor_, column_scale_;
   Penalty penalty_;
-  std::shared_ptr<const Loss> loss_;
   Problem problem_;
   std::shared_ptr<std::unique_ptr<Kept>> kept_ = std::make_shared<std::unique_ptr<Kept>>();
 };

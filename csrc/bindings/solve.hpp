@@ -16,16 +16,6 @@ inline const double* data_or_null(const OptionalArray& array) {
   return array ? array->data() : nullptr;
 }
 
-// A pass over fewer entries than this takes less time than to wake a thread that sleeps.
-constexpr Index kWorthThreads = 200000, kWorthThreadsDense = 1000000;
-
-inline int threads_for(const Design& X, int n_threads) {
-  const Index least = X.visit([](const auto& columns) {
-    return is_dense<std::decay_t<decltype(columns)>> ? kWorthThreadsDense : kWorthThreads;
-  });
-  return X.n_stored() < least ? 1 : n_threads;
-}
-
 // A tuple (n_iter, working_set, n_active, primal, dual, seconds, restarts).
 inline py::tuple as_tuple(const Round& r) {
   return py::make_tuple(r.n_iter, r.working_set, r.n_active, r.primal, r.dual, r.seconds,

@@ -50,6 +50,16 @@ class Design {
   Axis sliced_by_;
 };
 
+// A pass over fewer entries than this takes less time than to wake a thread that sleeps.
+constexpr Index kWorthThreads = 200000, kWorthThreadsDense = 1000000;
+
+inline int threads_for(const Design& X, int n_threads) {
+  const Index least = X.visit([](const auto& columns) {
+    return is_dense<std::decay_t<decltype(columns)>> ? kWorthThreadsDense : kWorthThreads;
+  });
+  return X.n_stored() < least ? 1 : n_threads;
+}
+
 // out (p) = Xᵀ v for v (n), X sliced by columns.
 // Cost: one pass over the stored entries, shared among the threads.
 inline void transposed_product(const Design& X, const double* v, double* out, int n_threads) {

@@ -208,17 +208,18 @@ struct DualRoom {
   }
 };
 
-// Problem: the best bound by a multiple of θ, no longer than `limit`.
-// Given:   z_k = x_jᵀθ for j = columns[k], among which are all that carry a weight, and all that a
-//          multiple of θ up to `limit` might not obey.
+// Problem: the best bound by a multiple of θ.
+// Given:   the room that columns left out leave; z_k = x_jᵀθ for j = columns[k], among which are
+// all
+//          that carry a weight.
 // Result:  the bound, and the multiple.
 // Cost:    a pass over the columns' numbers, a few over n.
-inline DualBound bound_along(const Problem& problem, const Point& at, DualPoint point, double limit,
-                             const std::vector<Index>& columns, const std::vector<double>& theta,
-                             const std::vector<double>& z) {
+inline DualBound bound_along(const Problem& problem, const Point& at, DualPoint point,
+                             DualRoom room, const std::vector<Index>& columns,
+                             const std::vector<double>& theta, const std::vector<double>& z) {
   if (!point.feasible) return {};
   // A scale without limit would blow noise up to a point that is not feasible.
-  DualRoom room{point.projected ? std::min(limit, 10.0) : limit};
+  if (point.projected) room.limit = std::min(room.limit, 10.0);
   for (std::size_t k = 0; k < columns.size(); ++k)
     room.take(problem.penalty, columns[k], at.coef[static_cast<std::size_t>(columns[k])], z[k]);
   // Weights whose squares overflow prove nothing.
@@ -256,7 +257,7 @@ inline DualBound dual_bound(const Problem& problem, const Point& at,
   const DualPoint point =
       dual_point(problem, at, unpenalised_of(problem.penalty, columns), poll, theta, curvature);
   correlate(problem, columns, theta, z);
-  return bound_along(problem, at, point, std::numeric_limits<double>::infinity(), columns, theta,
+  return bound_along(problem, at, point, {std::numeric_limits<double>::infinity()}, columns, theta,
                      z);
 }
 

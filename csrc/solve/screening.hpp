@@ -41,7 +41,7 @@ class Screening {
       std::iota(awake_.begin(), awake_.end(), Index{0});
       return awake_;
     }
-    if (norm_.empty()) measure(problem);
+    if (norm_.empty()) measure(problem, 0);
     way_ += std::sqrt(ordered_sum(problem.n(), [t = theta.data(), u = last_.data()](Index i) {
       return (t[i] - u[i]) * (t[i] - u[i]);
     }));
@@ -74,6 +74,13 @@ class Screening {
     }
   }
 
+  // The problem has got columns behind those it had: nothing is known of them.
+  void grow(const Problem& problem) {
+    if (reach_.empty()) return;
+    reach_.resize(static_cast<std::size_t>(problem.p()), std::numeric_limits<double>::infinity());
+    if (!norm_.empty()) measure(problem, static_cast<Index>(norm_.size()));
+  }
+
   // The multiple of θ up to which the columns left out obey.
   double limit(const Problem& problem) const {
     return static_cast<Index>(awake_.size()) == problem.p()
@@ -100,12 +107,13 @@ class Screening {
     }
   }
 
-  void measure(const Problem& problem) {
+  // The norms of columns from `first` on.
+  void measure(const Problem& problem, Index first) {
     norm_.resize(static_cast<std::size_t>(problem.p()));
     const auto n = static_cast<double>(problem.n());
     problem.X.visit([&](const auto& columns) {
-      parallel_chunks(problem.p(), 256, problem.n_threads, [&](Index begin, Index end) {
-        for (Index j = begin; j < end; ++j) {
+      parallel_chunks(problem.p() - first, 256, problem.n_threads, [&](Index begin, Index end) {
+        for (Index j = first + begin; j < first + end; ++j) {
           const double square = columns.sum(j, [](Index, double x) { return x * x; });
           double left = square;
           if (problem.fit_intercept) {

@@ -87,6 +87,12 @@ struct Kept {
   detail::Workspace space;
   Screening screening;
   std::optional<NullModel> origin;
+
+  // The problem has got columns behind those it had.
+  void grow(const Problem& problem) {
+    screening.grow(problem);
+    if (origin) origin->at.coef.resize(static_cast<std::size_t>(problem.p()), 0.0);
+  }
 };
 
 inline Solution solve_working_set(const Problem& problem, const Options& options,
@@ -128,7 +134,7 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
     correlate(problem, awake, space.theta, space.z);
     screening.heard(problem, space.theta, space.z);
     const DualBound bound =
-        bound_along(problem, at, point, screening.limit(problem), awake, space.theta, space.z);
+        bound_along(problem, at, point, {screening.limit(problem)}, awake, space.theta, space.z);
     if (bound.dual > solution.dual) {
       solution.dual = bound.dual;
       solution.dual_point.resize(space.theta.size());

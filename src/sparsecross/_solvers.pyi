@@ -224,6 +224,97 @@ class MultinomialProblem:
         self, coef: NDArray[np.float64], intercept: NDArray[np.float64]
     ) -> tuple[float, float]: ...
 
+class ProductKeys:
+    def __init__(self, n_columns: int, order: int) -> None: ...
+    def keys(self, columns: NDArray[np.int64]) -> NDArray[np.uint64]: ...
+    def columns(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]: ...
+    @property
+    def universe(self) -> int: ...
+
+class ProductSpace:
+    def __init__(
+        self,
+        X: Design,
+        order: int,
+        squares: bool,
+        field: NDArray[np.int32] | None = None,
+        combinations: NDArray[np.int32] | None = None,
+    ) -> None: ...
+    def holds(self, columns: NDArray[np.int64]) -> NDArray[np.bool_]: ...
+    def count_cooccurring(self, n_threads: int) -> int: ...
+    def price(
+        self,
+        theta: NDArray[np.float64],
+        factor: NDArray[np.float64] | None,
+        product_factor: float,
+        positive: bool,
+        level: float,
+        strength: float,
+        how_many: int,
+        n_threads: int,
+    ) -> tuple[float, NDArray[np.uint64], NDArray[np.float64], int]: ...
+
+class ProductTerms:
+    def __init__(self, columns: NDArray[np.int64], values: NDArray[np.float64]) -> None: ...
+    def margins(self, X: Design, n_threads: int) -> NDArray[np.float64]: ...
+    @property
+    def nbytes(self) -> int: ...
+
+class InteractionSolution:
+    keys: NDArray[np.uint64]
+    values: NDArray[np.float64]
+    dual_point: NDArray[np.float64]
+    intercept: float
+    primal: float
+    dual: float
+    gap: float
+    scale: float
+    n_iter: int
+    status: Status
+    history: list[tuple[tuple[Any, ...], tuple[int, int, int, int]]]
+    interruption: BaseException | None
+
+class InteractionProblem:
+    def __init__(
+        self,
+        space: ProductSpace,
+        loss: str,
+        y: NDArray[np.float64],
+        sample_weight: NDArray[np.float64] | None,
+        penalty_factor: NDArray[np.float64] | None,
+        product_factor: float,
+        positive: bool,
+        fit_intercept: bool,
+        n_threads: int,
+        offset: NDArray[np.float64] | None = None,
+        delta: float = 1.35,
+    ) -> None: ...
+    def solve(
+        self,
+        l1: float,
+        l2: float,
+        tol: float,
+        max_iter: int,
+        keys: NDArray[np.uint64],
+        values: NDArray[np.float64],
+        intercept: float,
+        parents: NDArray[np.uint8] | None = None,
+        all_parents: bool = False,
+        on_round: Callable[[tuple[Any, ...], NDArray[np.float64], float], bool | None]
+        | None = None,
+    ) -> InteractionSolution: ...
+    def largest_strength(self) -> float: ...
+    def scale(self) -> float: ...
+    def saturated(self) -> float: ...
+    def certify(
+        self,
+        l1: float,
+        l2: float,
+        keys: NDArray[np.uint64],
+        values: NDArray[np.float64],
+        intercept: float,
+    ) -> tuple[float, float]: ...
+
 def column_deviations(
     X: Design, sample_weight: NDArray[np.float64] | None, centred: bool, n_threads: int
 ) -> NDArray[np.float64]: ...

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 MAGIC = b"\x89SXM\r\n\x1a\n"  # as PNG's: text-mode transfers and 7-bit channels damage it visibly
-VERSION = 2
+VERSION = 3
 ALIGNMENT = 8
 META = "meta"
 
@@ -54,7 +54,7 @@ def _aligned(offset: int) -> int:
     return -(-offset // ALIGNMENT) * ALIGNMENT
 
 
-def encode(meta: Mapping[str, Any], arrays: Arrays) -> bytes:
+def encode(meta: Mapping[str, Any], arrays: Arrays, version: int = VERSION) -> bytes:
     """The bytes of a file that holds this meta data and these one-dimensional arrays."""
     blocks = {META: np.frombuffer(json.dumps(meta, allow_nan=False).encode(), dtype="<u1")}
     for name, array in arrays.items():
@@ -74,9 +74,9 @@ def encode(meta: Mapping[str, Any], arrays: Arrays) -> bytes:
         offset = _aligned(offset + len(content))
     directory = b"".join(entries)
     size = start + len(payload)
-    unsigned = _HEADER.pack(MAGIC, VERSION, len(blocks), size, 0, 0)
+    unsigned = _HEADER.pack(MAGIC, version, len(blocks), size, 0, 0)
     checksum = zlib.crc32(directory, zlib.crc32(unsigned))
-    header = _HEADER.pack(MAGIC, VERSION, len(blocks), size, checksum, 0)
+    header = _HEADER.pack(MAGIC, version, len(blocks), size, checksum, 0)
     return (header + directory).ljust(start, b"\0") + bytes(payload)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ._inputs import Floats
 from .solution import Look, OnLook
 
 try:
@@ -81,13 +80,13 @@ class Listeners:
         task = self._context.subcontext(task_name="look")
         task.call_on_fit_task_begin(**self._seen)
 
-        def fitted() -> dict[str, Floats] | None:
+        def fitted() -> dict[str, Any] | None:
             if len(self._names) > 1:  # one problem alone does not predict
                 return None
-            attributes: dict[str, Floats] = self._estimator._weights_as_fitted(
+            attributes: dict[str, Any] = self._estimator._weights_as_fitted(
                 [look.coef.copy()], [look.intercept]
             )
-            return attributes
+            return attributes | {"interactions_": look.interactions}
 
         self.stopped = task.call_on_fit_task_end(**self._seen, reconstruction_attributes=fitted)
         # Where nothing is left to do, the problem ends as converged and not as stopped.

@@ -387,6 +387,14 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         out._names, out._selected, out.collisions_ = self._names, True, None
         return out
 
+    def _fields(self) -> NDArray[np.object_]:
+        """Return the field of each column, by name; of columns of levels alone."""
+        learnt = self._learnt
+        assert not isinstance(learnt, HashedColumns)
+        names = [self._names[d.position] for d in learnt.dictionaries]
+        sizes = [len(codes[0]) for codes in learnt.codes_of_keys()]
+        return np.repeat(np.array(names, dtype=object), sizes)
+
     def _encode_one(self, row: Mapping[str, object]) -> list[int]:
         """Return the columns of one row, given as field name to value (or list of values).
 

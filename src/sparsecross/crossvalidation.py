@@ -213,10 +213,7 @@ class CrossValidated(SparseLinearModel):
     def _loss_of(
         self, found: list[Solution], tasks: list[AnyTask], stated: Stated, fold: Fold
     ) -> float:
-        margins = [
-            task.margins(s.coef, s.intercept)[fold.held]
-            for task, s in zip(tasks, found, strict=True)
-        ]
+        margins = [task.margins(s)[fold.held] for task, s in zip(tasks, found, strict=True)]
         judged = margins[0] if len(margins) == 1 else np.stack(margins, axis=1)
         return fold.mean(self._row_losses(stated.truth[fold.held], judged))
 
@@ -244,6 +241,7 @@ class CrossValidated(SparseLinearModel):
             def score(found: list[Solution]) -> float:
                 coefs, intercepts = [s.coef for s in found], [s.intercept for s in found]
                 model.__dict__.update(self._weights_as_fitted(coefs, intercepts))
+                model.__dict__.update(self._interactions_as_fitted(found))
                 return float(scorer(model, rows, target, **more))
 
             return score

@@ -7,7 +7,7 @@ which only sets attributes, follows from them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
@@ -21,9 +21,20 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import _solvers
 from ._inputs import Floats, as_design, as_penalty_factor
 from .callbacks import CallbackSupportMixin
+from .crossing import FeatureCross
+from .fields import has_categories
+from .interactions import (
+    INTERACTION_RULES,
+    Hierarchy,
+    Interactions,
+    Products,
+    as_products,
+    side_by_side,
+)
 from .multinomial import AnyTask
 from .solution import Solution, SolverName
-from .task import DEFAULT_DELTA, RULES, LossName, Task
+from .stating import encoded, make_task
+from .task import DEFAULT_DELTA, RULES, LossName
 
 # What the parameters mean, the same for every estimator; those that cross-validate have no start.
 _PARAMETERS = """fit_intercept : bool, default=True
@@ -47,7 +58,21 @@ _PARAMETERS = """fit_intercept : bool, default=True
 {warm start}    n_threads : int, optional
         Threads; by default as many as OpenMP is allowed here. The answer does not depend on it.
     verbose : bool, default=False
-        Whether to print a line at {when}."""
+        Whether to print a line at {when}.
+    interactions : {"pairwise", "triples"}, list of tuples or None, default=None
+        Products of columns that may have weights, none of which is built unless it matters:
+        "pairwise" are all of two distinct columns, "triples" those and all of three. A list of
+        tuples says which: of columns (by number or name), or of fields where `fields` names them
+        or X is a table of categories, which is then encoded as :class:`FeatureCross` does.
+    hierarchy : {"none", "weak", "strong"}, default="none"
+        Whether one or all columns of a cross must have a weight themselves. The optimum is then
+        that over crosses of such columns, and `certified_over_` says which.
+    squares : bool, default=False
+        Whether squares of columns that are not all 0 and 1 count among the crosses.
+    interaction_penalty : float, default=1.0
+        The penalty factor of crosses; `penalty_factor` speaks of columns.
+    fields : array-like of shape (n_features,), optional
+        The field of each column, for a list of `interactions` of fields."""
 _WARM_START = """    warm_start : bool, default=False
         Whether `fit` starts from the weights of the last fit.
 """
@@ -95,6 +120,8 @@ class Stated:
         Yields the targets of each problem.
     offset : ndarray of shape (n_samples,) or None
         What is added to the margins.
+    products : Products or None
+        Which products of columns there are.
     """
 
     design: _solvers.Design
@@ -103,6 +130,7 @@ class Stated:
     names: list[str]
     targets: Callable[[], Iterator[Floats]]
     offset: Floats | None = None
+    products: Products | None = None
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -118,6 +146,11 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
     max_iter: int = 100_000
     n_threads: int | None = None
     verbose: bool = False
+    interactions: str | Sequence[Any] | None = None
+    hierarchy: Hierarchy = "none"
+    squares: bool = False
+    interaction_penalty: float = 1.0
+    fields: npt.ArrayLike | None = None
 
     # Where they are no parameters:
     l1_ratio = 1.0
@@ -125,11 +158,14 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
 
     coef_: Floats = field(init=False)
     intercept_: Any = field(init=False)
+    interactions_: Interactions | None = field(init=False)
+    encoder_: FeatureCross | None = field(init=False)
     _link: Link | None = field(default=None, init=False)
 
     _loss: ClassVar[LossName]
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "verbose": ["boolean"],
+        **INTERACTION_RULES,
         **{
             name: RULES[name]
             for name in (
@@ -170,7 +206,8 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
         """The problems of a fit, one after the other."""
         factor = as_penalty_factor(self.penalty_factor, stated.design.shape[1])
         for target in stated.targets():
-            yield Task(
+            yield make_task(
+                stated.products,
                 stated.design,
                 target,
                 self._loss,
@@ -184,9 +221,24 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
                 self.delta,
             )
 
-    def _design(self, X: Any, y: Any) -> _solvers.Design:
+    def _design(self, X: Any, y: Any) -> tuple[_solvers.Design, Products | None]:
+        """The columns, and their products; a table of categories is encoded for both."""
         validate_data(self, X, y, skip_check_array=True)
-        return as_design(X, "columns", self.n_threads)
+        self.encoder_ = None
+        names, fields = getattr(self, "feature_names_in_", None), self.fields
+        if self.interactions is not None and has_categories(X):
+            X, self.encoder_, names, fields = encoded(X, self.interactions, fields, self.n_threads)
+        design = as_design(X, "columns", self.n_threads)
+        products = as_products(
+            design,
+            self.interactions,
+            hierarchy=self.hierarchy,
+            squares=self.squares,
+            interaction_penalty=self.interaction_penalty,
+            fields=fields,
+            names=names,
+        )
+        return design, products
 
     def _set_fitted(self, solutions: list[Solution], alphas: list[float]) -> None:
         single = len(solutions) == 1
@@ -198,6 +250,7 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
             [s.coef for s in solutions], [s.intercept for s in solutions]
         )
         self.__dict__.update(weights)
+        self.__dict__.update(self._interactions_as_fitted(solutions))
         self.dual_gap_ = one_or_all([s.gap for s in solutions])
         self.relative_gap_ = one_or_all([s.relative_gap for s in solutions])
         self.n_iter_ = one_or_all([max(1, s.n_iter) for s in solutions])
@@ -210,6 +263,21 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
         """coef_ and intercept_, in the shapes that this estimator has them in."""
         return {"coef_": coefs[0], "intercept_": intercepts[0]}
 
+    def _interactions_as_fitted(self, solutions: list[Solution]) -> dict[str, Any]:
+        """interactions_ and what was looked at for them; None where there are no interactions."""
+        each = [s.interactions for s in solutions if s.interactions is not None]
+        if len(each) < len(solutions):
+            return {"interactions_": None, "interaction_counts_": None, "certified_over_": None}
+        single = len(each) == 1
+        counts = [s.history[-1].interactions if s.history else None for s in solutions]
+        return {
+            "interactions_": each[0] if single else side_by_side(each),
+            "interaction_counts_": counts[0] if single else counts,
+            "certified_over_": (
+                solutions[0].certified_over if single else [s.certified_over for s in solutions]
+            ),
+        }
+
     @property
     def sparse_coef_(self) -> sp.csr_matrix:
         """The weights as a CSR matrix of shape (1, n_features) or (n_classes, n_features)."""
@@ -219,14 +287,25 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
     def _margins(self, X: Any) -> Floats:
         """Xw + b, of shape (n_samples,) or (n_samples, n_problems)."""
         check_is_fitted(self)
+        table = X
+        if self.encoder_ is not None:
+            validate_data(self, table, reset=False, skip_check_array=True)
+            X = self.encoder_.transform(table)
         design = as_design(X, n_threads=self.n_threads)
-        validate_data(self, X, reset=False, skip_check_array=True)
+        if self.encoder_ is None:
+            validate_data(self, table, reset=False, skip_check_array=True)
         threads = self.n_threads or 0
         coefs, intercepts = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
         margins = [
             design.product(np.ascontiguousarray(w, dtype=np.float64), threads) + b
             for w, b in zip(coefs, intercepts, strict=True)
         ]
+        crosses = self.interactions_
+        if crosses is not None and len(crosses):
+            single = crosses.values.ndim == 1
+            for k in range(len(margins)):
+                part = crosses if single else crosses.of_class(k)
+                margins[k] = margins[k] + part.margins(design, self.n_threads)
         return margins[0] if len(margins) == 1 else np.stack(margins, axis=1)
 
     def __sklearn_tags__(self) -> Any:

@@ -64,6 +64,14 @@ def is_table(X: Any) -> bool:
     return bool(nw.dependencies.is_into_dataframe(X))
 
 
+def has_categories(X: Any) -> bool:
+    """Whether X is a table of which a column holds anything but numbers and booleans."""
+    if not is_table(X):
+        return False
+    kinds = nw.from_native(X, eager_only=True).schema.dtypes()
+    return not all(kind.is_numeric() or kind == nw.Boolean for kind in kinds)
+
+
 def table_names(X: Any) -> list[Any]:
     """Return the names of a table's columns."""
     return list(nw.from_native(X, eager_only=True).columns)

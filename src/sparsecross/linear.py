@@ -21,12 +21,12 @@ class LinearRegressor(RegressorMixin, SparseLinearModel):
     _loss: ClassVar[LossName] = "squared"
 
     def _stated(self, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> Stated:
-        design = self._design(X, y)
+        design, products = self._design(X, y)
         target = as_target(y, design.shape[0])
         weight = as_sample_weight(sample_weight, target)
         shifts = as_offset(offset, design.shape[0])
         check_target(self._loss, target, weight, shifts, self.fit_intercept)
-        return Stated(design, target, weight, [""], lambda: iter([target]), shifts)
+        return Stated(design, target, weight, [""], lambda: iter([target]), shifts, products)
 
     def predict(self, X: Any) -> Floats:
         """Predict targets.

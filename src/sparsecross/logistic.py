@@ -39,7 +39,7 @@ class LogisticClassifier(ClassifierMixin, SparseLinearModel):
     }
 
     def _stated(self, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> Stated:
-        design = self._design(X, y)
+        design, products = self._design(X, y)
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y")
         check_classification_targets(y)
@@ -59,6 +59,11 @@ class LogisticClassifier(ClassifierMixin, SparseLinearModel):
         together = self.multi_class == "multinomial" and len(classes) > 2
         if together:
             check_together("multi_class='multinomial'", classes, codes, weight, shifts)
+            if products is not None:
+                raise ValueError(
+                    "interactions must be None for multi_class='multinomial' and more than two "
+                    f"classes, got {self.interactions!r}: multi_class='ovr' has them."
+                )
         # Before solving: an interrupted fit keeps its weights, and they need their labels.
         self.classes_ = classes
         binary = len(classes) == 2
@@ -70,6 +75,7 @@ class LogisticClassifier(ClassifierMixin, SparseLinearModel):
             [""] if binary or together else [f", class {k!r}" for k in classes.tolist()],
             lambda: (np.where(codes == k, 1.0, -1.0) for k in positives),
             shifts,
+            products,
         )
 
     @property

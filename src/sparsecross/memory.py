@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from dataclasses import dataclass
 from html import escape
@@ -31,17 +30,10 @@ def object_bytes(strings: Any) -> int:
     return int(strings.nbytes) + sum(sys.getsizeof(s) for s in strings)
 
 
-def pruned_weights_bytes(support: npt.NDArray[np.int64], shape: tuple[int, ...]) -> int:
-    """Bytes of weights once pruned: of each output values, the index of columns, intercept.
-
-    `support` is where the non-zero ones stand in an array of that shape, outputs in rows.
-    """
-    n_columns, n_bytes = shape[-1], 0
-    for start in range(0, math.prod(shape), n_columns):
-        first, last = np.searchsorted(support, [start, start + n_columns])
-        index = _solvers.build_index((support[first:last] - start).astype(np.uint64), n_columns)
-        n_bytes += 8 * int(last - first) + sum(part.nbytes for part in index) + 8
-    return n_bytes
+def weights_bytes(ids: npt.NDArray[np.uint64], universe: int) -> int:
+    """Bytes of the weights of one output once pruned: values, index of their ids, intercept."""
+    index = _solvers.build_index(ids, universe)
+    return 8 * len(ids) + sum(part.nbytes for part in index) + 8
 
 
 @dataclass(frozen=True)

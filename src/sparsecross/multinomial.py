@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from . import _solvers
 from ._inputs import Floats
+from .interactions import Interactions
 from .solution import OnLook, Round, Solution, SolverName, chosen
 from .task import PenalisedTask, Task
 
@@ -44,10 +45,10 @@ class MultinomialTask(PenalisedTask):
         """The shape of the weights."""
         return (self.n_classes, self.design.shape[1])
 
-    def margins(self, coef: Floats, intercept: Any) -> Floats:
+    def margins(self, solution: Solution) -> Floats:
         """XWᵀ + b of every row and class."""
-        each = [self.design.product(w, self.n_threads or 0) for w in coef]
-        margins: Floats = np.stack(each, axis=1) + intercept
+        each = [self.design.product(w, self.n_threads or 0) for w in solution.coef]
+        margins: Floats = np.stack(each, axis=1) + solution.intercept
         return margins
 
     def _problem(self, l1: float, l2: float) -> _solvers.MultinomialProblem:
@@ -76,8 +77,12 @@ class MultinomialTask(PenalisedTask):
         coef_init: Floats | None = None,
         intercept_init: Any = 0.0,
         on_look: OnLook | None = None,
+        interactions_init: Interactions | None = None,
     ) -> MultinomialSolution:
-        """Minimise the objective at this alpha; `on_look` may end it by returning True."""
+        """Minimise the objective at this alpha; `on_look` may end it by returning True.
+
+        There are no interactions to start from here.
+        """
         if chosen(solver) != "cd":
             raise ValueError(
                 f"solver must be 'auto' or 'cd' for the multinomial model, got {solver!r}."

@@ -12,6 +12,7 @@ from ._inputs import Floats
 from .callbacks import Listeners
 from .convergence import Ending, warn_if_short
 from .estimator import SparseLinearModel, Stated
+from .interactions import Interactions
 from .solution import Solution, unsolved
 from .task import RULES
 
@@ -91,6 +92,7 @@ class OneStrength(SparseLinearModel):
                 coef_init=coef,
                 intercept_init=intercept,
                 on_look=listeners.begin(k),
+                interactions_init=self._crosses_to_start_from(k, coef),
             )
             listeners.end()
             alphas.append(float(alpha))
@@ -102,6 +104,13 @@ class OneStrength(SparseLinearModel):
             raise interruption
         listeners.close()
         self._warn(solutions)
+
+    def _crosses_to_start_from(self, k: int, coef: Floats | None) -> Interactions | None:
+        """What problem k starts from of the last fit's crosses, if it starts from its weights."""
+        if coef is None or self.interactions is None or self.interactions_ is None:
+            return None
+        last = self.interactions_
+        return last if last.values.ndim == 1 else last.of_class(k)
 
     def _warn(self, solutions: list[Solution]) -> None:
         warn_if_short(

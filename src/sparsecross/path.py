@@ -10,16 +10,17 @@ from sklearn.utils._param_validation import Interval, validate_parameter_constra
 
 from ._inputs import Floats, as_start
 from .convergence import warn_if_short
-from .memory import pruned_weights_bytes
+from .interactions import INTERACTION_RULES, Hierarchy
 from .multinomial import AnyTask
 from .pathrecord import Path, PathRecord, StoppedBy
 from .solution import Solution, SolverName
-from .stating import ANY_LOSS, AnyLossName, as_any_task, as_intercept
+from .stating import ANY_LOSS, AnyLossName, Statement, as_intercept
 from .task import DEFAULT_DELTA, RULES
 from .walk import GRID_RULES, Walk, alpha_grid, as_alphas
 
 _RULES: dict[str, list[Any]] = {
     **RULES,
+    **INTERACTION_RULES,
     **GRID_RULES,
     "loss": ANY_LOSS,
     "max_nonzeros": [Interval(Integral, 0, None, closed="left"), None],
@@ -57,7 +58,7 @@ def follow(
             solution = walk.to(alpha, tol=tol, max_iter=max_iter)
             if solution.interruption is not None:
                 return record.path("interrupt"), solution.interruption
-            n_bytes = pruned_weights_bytes(solution.support, solution.coef.shape)
+            n_bytes = task.pruned_bytes(solution)
             limits: list[tuple[StoppedBy, int, int | None]] = [
                 ("max_nonzeros", solution.n_active, max_nonzeros),
                 ("max_bytes", n_bytes, max_bytes),
@@ -93,6 +94,11 @@ def path(
     penalty_factor: Any = None,
     sample_weight: Any = None,
     offset: Any = None,
+    interactions: Any = None,
+    hierarchy: Hierarchy = "none",
+    squares: bool = False,
+    interaction_penalty: float = 1.0,
+    fields: Any = None,
     solver: SolverName = "auto",
     tol: float = 1e-4,
     max_iter: int = 100_000,
@@ -109,6 +115,8 @@ def path(
     X, y, loss, l1_ratio, fit_intercept, positive, standardize, delta, penalty_factor
         The problem, as in :func:`solve`.
     sample_weight, offset, solver, n_threads
+        As in :func:`solve`.
+    interactions, hierarchy, squares, interaction_penalty, fields
         As in :func:`solve`.
     alphas : array-like of shape (n_alphas,), optional
         The strengths; solved in decreasing order. By default a geometric grid from the smallest
@@ -187,23 +195,30 @@ def path(
             "max_nonzeros": max_nonzeros,
             "max_bytes": max_bytes,
             "n_threads": n_threads,
+            "interactions": interactions,
+            "hierarchy": hierarchy,
+            "squares": squares,
+            "interaction_penalty": interaction_penalty,
+            "fields": fields,
         },
         caller_name="path",
     )
     grid = None if alphas is None else as_alphas(alphas)
-    task = as_any_task(
-        X,
-        y,
-        loss,
-        sample_weight,
-        penalty_factor,
-        fit_intercept,
-        positive,
-        n_threads,
-        offset,
-        standardize,
-        delta,
-    )
+    task = Statement(
+        sample_weight=sample_weight,
+        penalty_factor=penalty_factor,
+        fit_intercept=fit_intercept,
+        positive=positive,
+        n_threads=n_threads,
+        offset=offset,
+        standardize=standardize,
+        delta=delta,
+        interactions=interactions,
+        hierarchy=hierarchy,
+        squares=squares,
+        interaction_penalty=interaction_penalty,
+        fields=fields,
+    ).task(X, y, loss)
     start = None if coef_init is None else as_start(coef_init, task.coef_shape)
     found, interruption = follow(
         task,

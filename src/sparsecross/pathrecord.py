@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from ._inputs import Floats
 from ._solvers import Status
 from .convergence import Ending
+from .interactions import Interactions
 from .multinomial import AnyTask
 from .solution import Solution, SolverName, chosen
 
@@ -37,6 +38,7 @@ class PathPoint(NamedTuple):
     n_bytes: int
     deviance_explained: float
     status: Status
+    interactions: Interactions | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,9 @@ class Path:
         What cut the path short, if anything did.
     n_classes : int or None
         Of the multinomial model.
+    interactions : list of Interactions, or None
+        The weights of crosses at each strength, where there are any to have; `n_nonzeros` and
+        `n_bytes` count them too.
     """
 
     alphas: Floats
@@ -91,6 +96,7 @@ class Path:
     solver: str = "cd"
     stopped_by: StoppedBy | None = None
     n_classes: int | None = None
+    interactions: list[Interactions] | None = field(default=None, repr=False)
 
     @property
     def endings(self) -> list[Ending]:
@@ -120,6 +126,7 @@ class Path:
             int(self.n_bytes[k]),
             float(self.deviance_explained[k]),
             self.statuses[k],
+            None if self.interactions is None else self.interactions[k],
         )
 
     def __iter__(self) -> Iterator[PathPoint]:
@@ -182,6 +189,7 @@ class PathRecord:
         self._intercepts: list[Any] = []
         self._rows: list[tuple[float, ...]] = []
         self._statuses: list[Status] = []
+        self._interactions: list[Interactions] = []
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -195,6 +203,8 @@ class PathRecord:
         self._values.append(np.ravel(solution.coef)[support])
         self._intercepts.append(solution.intercept)
         self._statuses.append(solution.status)
+        if solution.interactions is not None:
+            self._interactions.append(solution.interactions)
         self._rows.append(
             (
                 alpha,
@@ -203,7 +213,7 @@ class PathRecord:
                 solution.relative_gap,
                 1.0 - loss / self._null_loss,
                 solution.n_iter,
-                len(support),
+                solution.n_active,
                 n_bytes,
             )
         )
@@ -216,7 +226,7 @@ class PathRecord:
             np.array(c, dtype=np.float64) for c in columns[:5]
         )
         n_iters, n_nonzeros, n_bytes = (np.array(c, dtype=np.int64) for c in columns[5:])
-        indptr = np.concatenate([[0], np.cumsum(n_nonzeros)])
+        indptr = np.cumsum([0, *map(len, self._supports)])
         indices = np.concatenate([np.empty(0, np.intp), *self._supports])
         values = np.concatenate([np.empty(0), *self._values])
         of_weights = self._task.coef_shape
@@ -238,4 +248,5 @@ class PathRecord:
             solver=self._solver,
             stopped_by=stopped_by,
             n_classes=of_weights[0] if len(of_weights) == 2 else None,
+            interactions=self._interactions or None,
         )

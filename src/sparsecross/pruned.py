@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -15,11 +17,13 @@ from sklearn.utils.metaestimators import available_if
 from . import _solvers, _stream, artefact
 from ._inputs import Floats, as_design
 from .crossing import FeatureCross
+from .interactions import Interactions, of_keys, side_by_side
 from .logistic import labels, probabilities
 from .memory import PARTS, MemoryReport
 from .poisson import rates
 
 INDEX = ("low", "high", "samples")  # the arrays of an index of columns, in order
+CROSS_INDEX = ("xlow", "xhigh", "xsampl")  # of an index of keys of crosses
 
 
 class TopWeight(NamedTuple):
@@ -127,19 +131,61 @@ class PrunedModel:
         return int(self._meta["n_outputs"])
 
     @property
+    def _order(self) -> int:
+        """How many columns a cross has at most; 1 where there are no crosses."""
+        return int(self._meta.get("order", 1))
+
+    def _crosses(self, k: int) -> Interactions:
+        """The crosses of output k, found at their first use, which verifies their index."""
+        key = f"crosses{k}"
+        if key not in self._cache:
+            values, index = self._arrays[f"x{k}"], [self._arrays[f"{p}{k}"] for p in CROSS_INDEX]
+            try:
+                numbering = _solvers.ProductKeys(self._universe, self._order)
+                weights = _solvers.SparseWeights(values, numbering.universe, *index)
+                keys = weights.ids()
+                if len(keys) and keys[0] < self._universe:
+                    raise ValueError(f"key {keys[0]} is that of a column")
+                self._cache[key] = of_keys(keys, values, self._universe, self._order, None)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"the crosses of output {k} are damaged: {error}") from None
+        crosses: Interactions = self._cache[key]
+        return crosses
+
+    @property
+    def interactions_(self) -> Interactions | None:
+        """The weights of crosses, or None where the model has none to have."""
+        if self._order == 1:
+            return None
+        each = [self._crosses(k) for k in range(self._n_outputs)]
+        return each[0] if len(each) == 1 else side_by_side(each)
+
+    def _terms(self, k: int) -> _solvers.ProductTerms:
+        """The crosses of output k, laid out to be visited."""
+        key = f"terms{k}"
+        if key not in self._cache:
+            self._cache[key] = self._crosses(k).terms()
+        terms: _solvers.ProductTerms = self._cache[key]
+        return terms
+
+    @property
     def report(self) -> MemoryReport:
         """Bytes before and after pruning, part by part."""
         each = range(self._n_outputs)
         kept = self.encoder._memory() if self.encoder is not None else {"names": 0, "crosses": 0}
         names = [name for name in ("names", "nameoff") if name in self._arrays]
+        crossed = self._order > 1
+        weights = [f"{block}{k}" for block in ("w", "x")[: 1 + crossed] for k in each]
+        index = [f"{part}{k}" for part in INDEX + CROSS_INDEX * crossed for k in each]
+        looked_up = sum(self._terms(k).nbytes for k in each) if crossed else 0
         pruned = {
-            "weights": sum(self._arrays[f"w{k}"].nbytes for k in each),
-            "index": sum(self._arrays[f"{part}{k}"].nbytes for part in INDEX for k in each),
+            "weights": sum(self._arrays[name].nbytes for name in weights),
+            "index": sum(self._arrays[name].nbytes for name in index),
             "names": kept["names"] + sum(self._arrays[name].nbytes for name in names),
-            "crosses": kept["crosses"],
+            "crosses": kept["crosses"] + looked_up,
             "intercept": self.intercept_.nbytes,
         }
-        n_nonzero = sum(len(self._arrays[f"w{k}"]) for k in each)
+        n_nonzero = sum(len(self._arrays[name]) for name in weights)
         return MemoryReport(dict(self._meta["dense"]), pruned, self._meta["n_weights"], n_nonzero)
 
     @property
@@ -175,13 +221,22 @@ class PrunedModel:
             (name, weight, label), largest first.
         """
         coef = self.sparse_coef_.tocoo()
-        order = np.argsort(-np.abs(coef.data), kind="stable")[:n_top]
-        names = self._column_names(coef.col[order])
+        crosses = [self._crosses(k) for k in range(self._n_outputs)] if self._order > 1 else []
+        rows = [coef.row, *(np.full(len(part), k) for k, part in enumerate(crosses))]
+        # Columns of weights: three for each, as of crosses.
+        columns = [np.stack([coef.col, *np.full((2, coef.nnz), -1)], axis=1)]
+        columns += [part.padded for part in crosses]
+        output, factors = np.concatenate(rows), np.concatenate(columns)
+        values = np.concatenate([coef.data, *(part.values for part in crosses)])
+        order = np.argsort(-np.abs(values), kind="stable")[:n_top]
+        used = np.unique(factors[order])
+        used = used[used >= 0]
+        known = np.array(self._column_names(used), dtype=object)
+        named = Interactions(np.searchsorted(used, factors[order]), values[order], len(used), known)
+        names = replace(named, columns=np.where(factors[order] < 0, -1, named.columns)).names()
         classes = self.classes_ if self._n_outputs > 1 else None
         return [
-            TopWeight(
-                name, float(coef.data[at]), None if classes is None else classes[coef.row[at]]
-            )
+            TopWeight(name, float(values[at]), None if classes is None else classes[output[at]])
             for name, at in zip(names, order, strict=True)
         ]
 
@@ -196,7 +251,9 @@ class PrunedModel:
     def _names(self) -> tuple[npt.NDArray[Any], list[str]]:
         """The columns whose names were kept, and the names."""
         if "names" not in self._cache:
-            columns = np.unique(self.sparse_coef_.indices)
+            crosses = [self._crosses(k) for k in range(self._n_outputs)] if self._order > 1 else []
+            parts = [part.columns[part.columns >= 0] for part in crosses]
+            columns = np.unique(np.concatenate([self.sparse_coef_.indices, *parts]))
             blob, ends = self._arrays["names"].tobytes(), self._arrays["nameoff"]
             if len(ends) != len(columns) + 1 or ends[0] != 0 or ends[-1] != len(blob):
                 raise ValueError("the names of the model's columns are damaged")
@@ -231,6 +288,8 @@ class PrunedModel:
                 self._cached(_solvers.SparseWeights, k).score(design) + b
                 for k, b in enumerate(self.intercept_)
             ]
+            if self._order > 1:
+                margins = [m + self._terms(k).margins(design, 0) for k, m in enumerate(margins)]
         return margins[0] if len(margins) == 1 else np.stack(margins, axis=1)
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
@@ -293,6 +352,8 @@ class PrunedModel:
         True
         """
         encoder = self.encoder
+        if isinstance(row, Iterator):
+            row = list(row)
         if encoder is not None:
             if not isinstance(row, Mapping):
                 raise ValueError(f"row must map fields to values, got {type(row).__name__}")
@@ -300,6 +361,9 @@ class PrunedModel:
         margins = np.array(
             [self._margin_one(row, k) + b for k, b in enumerate(self.intercept_)], dtype=np.float64
         )
+        if self._order > 1 and self._universe:
+            design = as_design(self._as_matrix(row))
+            margins += [self._terms(k).margins(design, 1)[0] for k in range(self._n_outputs)]
         if self.classes_ is None:
             return float(self._response(margins)[0])
         return labels(margins if len(margins) == 1 else margins[None, :], self.classes_)[0]
@@ -327,6 +391,15 @@ class PrunedModel:
             raise ValueError(f"row must be a mapping, a list of columns or an ndarray, got {row!r}")
         return float(scorer.margin_of_columns(row))
 
+    def _as_matrix(self, row: Any) -> sp.csr_matrix:
+        """A row of one of the kinds that `predict_one` takes, and has taken, as a matrix."""
+        if isinstance(row, np.ndarray):
+            return sp.csr_matrix(row[None, :].astype(np.float64))
+        entries = row if isinstance(row, Mapping) else Counter(row)
+        columns, values = list(entries.keys()), np.array(list(entries.values()), np.float64)
+        shape = (1, self._universe)
+        return sp.csr_matrix((values, (np.zeros(len(columns), np.int64), columns)), shape=shape)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save to one file, whole or not at all.
 
@@ -341,7 +414,9 @@ class PrunedModel:
             If it cannot be written; an old file of that name is then as it was.
         """
         arrays = {name: self._arrays[name] for name in self._arrays}
-        artefact.write(path, artefact.encode(self._meta, arrays))
+        # Programs that know of no crosses must not read a part of the model as all of it.
+        version = 2 if self._order == 1 else 3
+        artefact.write(path, artefact.encode(self._meta, arrays, version))
 
 
 def load(path: str | os.PathLike[str], mmap: bool = True) -> PrunedModel:
@@ -401,6 +476,12 @@ def _check_meta(meta: dict[str, Any], blocks: set[str]) -> None:
     if link == "log" and classes is not None:
         raise ValueError("a classifier cannot have the link 'log'")
     needed = {"icpt"} | {f"{part}{k}" for part in ("w", *INDEX) for k in range(n_outputs)}
+    order = meta.get("order", 1)
+    if type(order) is not int or not 1 <= order <= 3:
+        raise ValueError(f"order must be 1, 2 or 3, got {order!r}")
+    if order > 1:
+        _solvers.ProductKeys(meta["universe"], order)
+        needed |= {f"{part}{k}" for part in ("x", *CROSS_INDEX) for k in range(n_outputs)}
     encoder = meta["encoder"]
     if encoder is not None:
         if not isinstance(encoder["meta"], dict) or not isinstance(encoder["arrays"], list):

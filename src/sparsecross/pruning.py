@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from . import _solvers
 from ._inputs import Floats
 from .crossing import FeatureCross
 from .estimator import SparseLinearModel
+from .interactions import Interactions
 from .memory import MemoryReport, object_bytes
-from .pruned import INDEX, PrunedModel
+from .pruned import CROSS_INDEX, INDEX, PrunedModel
 
 
 def memory_report(model: Any) -> MemoryReport:
@@ -76,13 +78,15 @@ def prune(model: Any) -> PrunedModel:
     coefs = np.atleast_2d(estimator.coef_)
     supports = [np.flatnonzero(w) for w in coefs]
     values = [w[support] for w, support in zip(coefs, supports, strict=True)]
+    crosses = estimator.interactions_
+    needed = np.unique(np.concatenate([*supports, *_columns_of(crosses)]))
     universe = int(coefs.shape[1])
     kept = encoder
     if encoder is not None and encoder.n_bits is None:
-        union = np.unique(np.concatenate(supports))
-        kept = encoder._restricted(union)
-        supports = [np.searchsorted(union, support) for support in supports]
-        universe = len(union)
+        kept = encoder._restricted(needed)
+        supports = [np.searchsorted(needed, support) for support in supports]
+        universe = len(needed)
+        crosses = _over(crosses, needed)
 
     arrays: dict[str, npt.NDArray[Any]] = {
         "icpt": np.atleast_1d(np.asarray(estimator.intercept_, dtype=np.float64))
@@ -91,24 +95,30 @@ def prune(model: Any) -> PrunedModel:
         index = _solvers.build_index(support.astype(np.uint64), universe)
         arrays[f"w{k}"] = np.ascontiguousarray(weights)
         arrays |= {f"{part}{k}": words for part, words in zip(INDEX, index, strict=True)}
+        if crosses is not None:
+            arrays |= _pack_crosses(crosses if len(coefs) == 1 else crosses.of_class(k), k)
     names = getattr(estimator, "feature_names_in_", None) if encoder is None else None
     if names is not None:
-        union = np.unique(np.concatenate(supports))
-        arrays |= _pack_names(names[union])
+        arrays |= _pack_names(names[needed])
     meta: dict[str, Any] = {
         "universe": universe,
         "n_outputs": len(coefs),
         "classes": _pack_classes(getattr(estimator, "classes_", None)),
         "link": estimator._link,
         "encoder": None,
+        "order": 1 if crosses is None else crosses.order,
     }
     if kept is not None:
         encoder_meta, encoder_arrays = kept._state()
         meta["encoder"] = {"meta": encoder_meta, "arrays": list(encoder_arrays)}
         arrays |= {f"e{k}": array for k, array in enumerate(encoder_arrays.values())}
     dense = _dense_bytes(coefs, encoder, names)
-    meta["dense"] = dense
     meta["n_weights"] = int(coefs.size)
+    if crosses is not None:
+        dense["weights"] += estimator.interactions_.values.nbytes
+        dense["crosses"] += estimator.interactions_.columns.nbytes
+        meta["n_weights"] += len(coefs) * _possible(estimator)
+    meta["dense"] = dense
     return PrunedModel(meta, arrays, kept)
 
 
@@ -127,7 +137,35 @@ def _parts_of(model: Any) -> tuple[FeatureCross | None, Any]:
             "model must be (a Pipeline of a FeatureCross and) a linear model of sparsecross, got "
             f"{type(model).__name__}"
         )
-    return encoder, model
+    return encoder or vars(model).get("encoder_"), model
+
+
+def _columns_of(crosses: Interactions | None) -> list[npt.NDArray[np.int64]]:
+    """The columns that have a part in crosses, in a list that is empty where there are none."""
+    return [] if crosses is None else [crosses.columns[crosses.columns >= 0]]
+
+
+def _over(crosses: Interactions | None, kept: npt.NDArray[np.int64]) -> Interactions | None:
+    """Crosses of all columns as crosses of those kept."""
+    if crosses is None:
+        return None
+    columns = np.where(crosses.columns < 0, -1, np.searchsorted(kept, crosses.columns))
+    return replace(crosses, columns=columns, n_columns=len(kept))
+
+
+def _pack_crosses(crosses: Interactions, k: int) -> dict[str, npt.NDArray[Any]]:
+    """The blocks of the crosses of output k."""
+    universe = _solvers.ProductKeys(crosses.n_columns, crosses.order).universe
+    index = _solvers.build_index(crosses.keys, universe)
+    packed: dict[str, npt.NDArray[Any]] = {f"x{k}": np.ascontiguousarray(crosses.values)}
+    return packed | {f"{part}{k}": words for part, words in zip(CROSS_INDEX, index, strict=True)}
+
+
+def _possible(estimator: Any) -> int:
+    """How many crosses an estimator could have had."""
+    counts = estimator.interaction_counts_
+    first = counts[0] if isinstance(counts, list) else counts
+    return 0 if first is None else int(first.possible)
 
 
 def _dense_bytes(coefs: Floats, encoder: FeatureCross | None, names: Any) -> dict[str, int]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ._inputs import Floats
 from ._solvers import Status
+from .interactions import InteractionCounts, Interactions
 
 SolverName = Literal["auto", "cd", "ista", "fista"]
 SOLVERS = ("auto", "cd", "ista", "fista")
@@ -20,7 +21,8 @@ class Round(NamedTuple):
     """One look of a solver at all columns.
 
     `working_set` counts the columns that coordinate descent works on, or those that proximal
-    gradient has not screened; `restarts` the restarts of momentum so far.
+    gradient has not screened; `restarts` the restarts of momentum so far; `interactions` the
+    crosses looked at so far.
     """
 
     n_iter: int
@@ -30,6 +32,7 @@ class Round(NamedTuple):
     dual: float
     seconds: float
     restarts: int
+    interactions: InteractionCounts | None = None
 
     def above(self, saturated: float) -> Round:
         """Return the round with values of the loss itself, not in excess of perfect margins."""
@@ -43,6 +46,7 @@ class Look(NamedTuple):
     scale: float  # the unit of relative gaps
     coef: Floats
     intercept: Any
+    interactions: Interactions | None = None
 
     @property
     def relative_gap(self) -> float:
@@ -83,6 +87,10 @@ class Solution:
         seconds, restarts.
     solver : {"cd", "ista", "fista"}
         The solver that was used.
+    interactions : Interactions or None
+        The weights of crosses, where there are any to have; `n_active` counts them too.
+    certified_over : str
+        What the gap is proved over, where crosses take part.
     """
 
     coef: Floats = field(repr=False)
@@ -97,13 +105,16 @@ class Solution:
     history: list[Round] = field(repr=False)
     solver: str
     interruption: BaseException | None = field(default=None, repr=False)
+    interactions: Interactions | None = field(default=None, repr=False)
+    certified_over: str = ""
     support: npt.NDArray[np.int64] = field(init=False, repr=False)
     n_active: int = field(init=False)
 
     def __post_init__(self) -> None:
         support = np.flatnonzero(self.coef)
         object.__setattr__(self, "support", support)
-        object.__setattr__(self, "n_active", len(support))
+        n_crosses = 0 if self.interactions is None else len(self.interactions)
+        object.__setattr__(self, "n_active", len(support) + n_crosses)
 
 
 def chosen(solver: SolverName) -> str:

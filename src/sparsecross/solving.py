@@ -10,13 +10,17 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 
 from . import _solvers
 from ._inputs import as_start
+from .interactions import INTERACTION_RULES, Hierarchy, Interactions, as_interactions
+from .interactiontask import InteractionTask
+from .multinomial import AnyTask
 from .solution import Certificate, Solution, SolverName
-from .stating import ANY_LOSS, AnyLossName, as_any_task, as_intercept
+from .stating import ANY_LOSS, AnyLossName, Statement, as_intercept
 from .task import DEFAULT_DELTA, RULES
 
 
 def _check(function: str, **parameters: Any) -> None:
-    validate_parameter_constraints({**RULES, "loss": ANY_LOSS}, parameters, caller_name=function)
+    rules = {**RULES, **INTERACTION_RULES, "loss": ANY_LOSS}
+    validate_parameter_constraints(rules, parameters, caller_name=function)
 
 
 def solve(
@@ -33,11 +37,17 @@ def solve(
     penalty_factor: Any = None,
     sample_weight: Any = None,
     offset: Any = None,
+    interactions: Any = None,
+    hierarchy: Hierarchy = "none",
+    squares: bool = False,
+    interaction_penalty: float = 1.0,
+    fields: Any = None,
     solver: SolverName = "auto",
     tol: float = 1e-4,
     max_iter: int = 100_000,
     coef_init: Any = None,
     intercept_init: Any = 0.0,
+    interactions_init: Any = None,
     n_threads: int | None = None,
 ) -> Solution:
     """Solve one L1-regularised problem and certify the answer.
@@ -77,6 +87,20 @@ default="squared"
     offset : array-like of shape (n_samples,), optional
         o, added to the margins: what is known of them already, such as the logarithm of the
         exposure with the Poisson loss.
+    interactions : {"pairwise", "triples"}, list of tuples or None, default=None
+        Products of columns that may have weights, none of which is built unless it matters:
+        "pairwise" are all of two distinct columns, "triples" those and all of three. A list of
+        tuples says which: of columns by number, or of fields where `fields` names them or X is a
+        table of categories, which is then encoded as :class:`FeatureCross` does.
+    hierarchy : {"none", "weak", "strong"}, default="none"
+        Whether one or all columns of a cross must have a weight themselves. The optimum is then
+        that over crosses of such columns, and `certified_over` of the solution says which.
+    squares : bool, default=False
+        Whether squares of columns that are not all 0 and 1 count among the crosses.
+    interaction_penalty : float, default=1.0
+        The penalty factor of crosses; `penalty_factor` speaks of columns.
+    fields : array-like of shape (n_features,), optional
+        The field of each column, for a list of `interactions` of fields.
     solver : {"auto", "cd", "ista", "fista"}, default="auto"
         "cd" is coordinate descent over working sets, "ista" proximal gradient and "fista" its
         accelerated form, both for the squared, logistic and Huber losses; all end at the same
@@ -89,6 +113,8 @@ default="squared"
         Weights to start from, zeros by default.
     intercept_init : float or array-like of shape (n_classes,), default=0.0
         The intercept to start from, with `coef_init`.
+    interactions_init : Interactions or sparse matrix of shape (n_features, n_features), optional
+        Weights of crosses to start from.
     n_threads : int, optional
         Threads; by default as many as OpenMP is allowed. The answer does not depend on it.
 
@@ -128,21 +154,29 @@ default="squared"
         tol=tol,
         max_iter=max_iter,
         n_threads=n_threads,
+        interactions=interactions,
+        hierarchy=hierarchy,
+        squares=squares,
+        interaction_penalty=interaction_penalty,
+        fields=fields,
     )
-    task = as_any_task(
-        X,
-        y,
-        loss,
-        sample_weight,
-        penalty_factor,
-        fit_intercept,
-        positive,
-        n_threads,
-        offset,
-        standardize,
-        delta,
-    )
+    task = Statement(
+        sample_weight=sample_weight,
+        penalty_factor=penalty_factor,
+        fit_intercept=fit_intercept,
+        positive=positive,
+        n_threads=n_threads,
+        offset=offset,
+        standardize=standardize,
+        delta=delta,
+        interactions=interactions,
+        hierarchy=hierarchy,
+        squares=squares,
+        interaction_penalty=interaction_penalty,
+        fields=fields,
+    ).task(X, y, loss)
     start = None if coef_init is None else as_start(coef_init, task.coef_shape)
+    crosses = _crosses_of(task, interactions_init, "interactions_init")
     solution = task.solve(
         alpha,
         l1_ratio,
@@ -151,6 +185,7 @@ default="squared"
         max_iter=max_iter,
         coef_init=start,
         intercept_init=as_intercept(intercept_init, task.coef_shape),
+        interactions_init=crosses,
     )
     if solution.interruption is not None:
         raise solution.interruption
@@ -170,6 +205,11 @@ def alpha_max(
     penalty_factor: Any = None,
     sample_weight: Any = None,
     offset: Any = None,
+    interactions: Any = None,
+    hierarchy: Hierarchy = "none",
+    squares: bool = False,
+    interaction_penalty: float = 1.0,
+    fields: Any = None,
     n_threads: int | None = None,
 ) -> float:
     """Return the smallest alpha at which every penalised weight is 0.
@@ -202,20 +242,27 @@ def alpha_max(
         standardize=standardize,
         delta=delta,
         n_threads=n_threads,
+        interactions=interactions,
+        hierarchy=hierarchy,
+        squares=squares,
+        interaction_penalty=interaction_penalty,
+        fields=fields,
     )
-    task = as_any_task(
-        X,
-        y,
-        loss,
-        sample_weight,
-        penalty_factor,
-        fit_intercept,
-        positive,
-        n_threads,
-        offset,
-        standardize,
-        delta,
-    )
+    task = Statement(
+        sample_weight=sample_weight,
+        penalty_factor=penalty_factor,
+        fit_intercept=fit_intercept,
+        positive=positive,
+        n_threads=n_threads,
+        offset=offset,
+        standardize=standardize,
+        delta=delta,
+        interactions=interactions,
+        hierarchy=hierarchy,
+        squares=squares,
+        interaction_penalty=interaction_penalty,
+        fields=fields,
+    ).task(X, y, loss)
     return task.alpha_max(l1_ratio)
 
 
@@ -225,6 +272,7 @@ def certify(
     coef: Any,
     intercept: Any = 0.0,
     *,
+    interaction_coef: Any = None,
     loss: AnyLossName = "squared",
     alpha: float,
     l1_ratio: float = 1.0,
@@ -235,6 +283,11 @@ def certify(
     penalty_factor: Any = None,
     sample_weight: Any = None,
     offset: Any = None,
+    interactions: Any = None,
+    hierarchy: Hierarchy = "none",
+    squares: bool = False,
+    interaction_penalty: float = 1.0,
+    fields: Any = None,
     n_threads: int | None = None,
 ) -> Certificate:
     """Bound how far given weights, from anywhere, are from the optimum.
@@ -245,8 +298,10 @@ def certify(
         The weights to judge; of the multinomial loss those of each class.
     intercept : float or array-like of shape (n_classes,), default=0.0
         Their intercept, or intercepts.
+    interaction_coef : Interactions or sparse matrix of shape (n_features, n_features), optional
+        The weights of crosses to judge; of pairs as an upper triangular matrix.
     X, y, loss, alpha, l1_ratio, fit_intercept, positive, standardize, delta, penalty_factor, \
-sample_weight, offset, n_threads
+sample_weight, offset, interactions, hierarchy, squares, interaction_penalty, fields, n_threads
         The problem, as in :func:`solve`.
 
     Returns
@@ -284,20 +339,27 @@ sample_weight, offset, n_threads
         standardize=standardize,
         delta=delta,
         n_threads=n_threads,
+        interactions=interactions,
+        hierarchy=hierarchy,
+        squares=squares,
+        interaction_penalty=interaction_penalty,
+        fields=fields,
     )
-    task = as_any_task(
-        X,
-        y,
-        loss,
-        sample_weight,
-        penalty_factor,
-        fit_intercept,
-        positive,
-        n_threads,
-        offset,
-        standardize,
-        delta,
-    )
+    task = Statement(
+        sample_weight=sample_weight,
+        penalty_factor=penalty_factor,
+        fit_intercept=fit_intercept,
+        positive=positive,
+        n_threads=n_threads,
+        offset=offset,
+        standardize=standardize,
+        delta=delta,
+        interactions=interactions,
+        hierarchy=hierarchy,
+        squares=squares,
+        interaction_penalty=interaction_penalty,
+        fields=fields,
+    ).task(X, y, loss)
     weights = as_start(coef, task.coef_shape)
     if positive and (weights < 0).any():
         raise ValueError(f"coef must not be negative for positive=True, got {weights.min()}.")
@@ -314,7 +376,30 @@ sample_weight, offset, n_threads
                 f"coef must be 0 for constant columns with standardize=True, not so at {at}."
             )
     given = as_intercept(intercept, task.coef_shape, "intercept")
-    return task.certify(weights, given, alpha, l1_ratio)
+    crosses = _crosses_of(task, interaction_coef, "interaction_coef")
+    if not isinstance(task, InteractionTask):
+        return task.certify(weights, given, alpha, l1_ratio)
+    if hierarchy != "none":
+        raise ValueError(
+            f"hierarchy must be 'none' to certify, got {hierarchy!r}: which crosses take part "
+            "depends on how a solution was found."
+        )
+    if positive and crosses is not None and (crosses.values < 0).any():
+        raise ValueError(
+            f"interaction_coef must not be negative for positive=True, got {crosses.values.min()}."
+        )
+    return task.certify(weights, given, alpha, l1_ratio, crosses)
+
+
+def _crosses_of(task: AnyTask, given: Any, name: str) -> Interactions | None:
+    """Weights of crosses as a user hands them to a task."""
+    if given is None:
+        return None
+    if not isinstance(task, InteractionTask):
+        raise ValueError(f"{name} must be None where interactions are None.")
+    crosses = as_interactions(given, task.products.n_columns, task.products.order, name)
+    task.products.check(crosses, name)
+    return crosses
 
 
 def soft_threshold(z: npt.ArrayLike, t: npt.ArrayLike) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
+from . import _solvers
 from ._inputs import (
     Floats,
     as_design,
@@ -16,7 +18,11 @@ from ._inputs import (
     as_sample_weight,
     as_target,
 )
-from .multinomial import MultinomialTask, check_together
+from .crossing import FeatureCross
+from .fields import has_categories
+from .interactions import Hierarchy, Products, as_products
+from .interactiontask import InteractionTask
+from .multinomial import AnyTask, MultinomialTask, check_together
 from .task import LOSSES, MAX_LOG_RATE, LossName, Task
 
 AnyLossName = LossName | Literal["multinomial"]
@@ -58,86 +64,122 @@ def check_target(
             )
 
 
-def as_task(
-    X: Any,
-    y: Any,
-    loss: LossName,
-    sample_weight: Any,
-    penalty_factor: Any,
-    fit_intercept: bool,
-    positive: bool,
-    n_threads: int | None,
-    offset: Any,
-    standardize: bool,
-    delta: float,
-) -> Task:
-    """Check arrays, as they come from users, and state the problem."""
-    design = as_design(X, "columns", n_threads)
-    n_samples, n_features = design.shape
-    target = as_target(y, n_samples)
-    weight = as_sample_weight(sample_weight, target)
-    shifts = as_offset(offset, n_samples)
-    check_target(loss, target, weight, shifts, fit_intercept)
-    return Task(
-        design,
-        target,
-        loss,
-        weight,
-        as_penalty_factor(penalty_factor, n_features),
-        fit_intercept,
-        positive,
-        n_threads,
-        shifts,
-        standardize,
-        delta,
-    )
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """What states a problem beside X, y and the loss, as it comes from users."""
 
+    sample_weight: Any
+    penalty_factor: Any
+    fit_intercept: bool
+    positive: bool
+    n_threads: int | None
+    offset: Any
+    standardize: bool
+    delta: float
+    interactions: Any
+    hierarchy: Hierarchy
+    squares: bool
+    interaction_penalty: float
+    fields: Any
 
-def as_any_task(
-    X: Any,
-    y: Any,
-    loss: AnyLossName,
-    sample_weight: Any,
-    penalty_factor: Any,
-    fit_intercept: bool,
-    positive: bool,
-    n_threads: int | None,
-    offset: Any,
-    standardize: bool,
-    delta: float,
-) -> Task | MultinomialTask:
-    """Do as :func:`as_task` does, for the multinomial loss as well."""
-    if loss != "multinomial":
-        return as_task(
-            X,
-            y,
+    def task(self, X: Any, y: Any, loss: AnyLossName) -> AnyTask:
+        """Check arrays, and state the problem."""
+        design, products = self._design(X)
+        n_samples, n_features = design.shape
+        factor = as_penalty_factor(self.penalty_factor, n_features)
+        if loss == "multinomial":
+            if products is not None:
+                raise ValueError(
+                    f"interactions must be None for loss='multinomial', got {self.interactions!r}."
+                )
+            return self._multinomial(design, y, factor)
+        target = as_target(y, n_samples)
+        weight = as_sample_weight(self.sample_weight, target)
+        shifts = as_offset(self.offset, n_samples)
+        check_target(loss, target, weight, shifts, self.fit_intercept)
+        return make_task(
+            products,
+            design,
+            target,
             loss,
-            sample_weight,
-            penalty_factor,
-            fit_intercept,
-            positive,
-            n_threads,
-            offset,
-            standardize,
-            delta,
+            weight,
+            factor,
+            self.fit_intercept,
+            self.positive,
+            self.n_threads,
+            shifts,
+            self.standardize,
+            self.delta,
         )
-    design = as_design(X, "columns", n_threads)
-    n_samples, n_features = design.shape
-    labels = as_labels(y, n_samples)
-    weight = as_sample_weight(sample_weight, labels)
-    classes = np.arange(labels.max() + 1)
-    check_together("loss='multinomial'", classes, labels, weight, as_offset(offset, n_samples))
-    return MultinomialTask(
-        design,
-        labels,
-        len(classes),
-        weight,
-        as_penalty_factor(penalty_factor, n_features),
-        fit_intercept,
-        positive,
-        n_threads,
-        standardize,
-    )
+
+    def _design(self, X: Any) -> tuple[_solvers.Design, Products | None]:
+        names, fields = None, self.fields
+        if self.interactions is not None and has_categories(X):
+            X, _, names, fields = encoded(X, self.interactions, fields, self.n_threads)
+        design = as_design(X, "columns", self.n_threads)
+        products = as_products(
+            design,
+            self.interactions,
+            hierarchy=self.hierarchy,
+            squares=self.squares,
+            interaction_penalty=self.interaction_penalty,
+            fields=fields,
+            names=names,
+        )
+        return design, products
+
+    def _multinomial(
+        self, design: _solvers.Design, y: Any, factor: Floats | None
+    ) -> MultinomialTask:
+        n_samples = design.shape[0]
+        labels = as_labels(y, n_samples)
+        weight = as_sample_weight(self.sample_weight, labels)
+        classes = np.arange(labels.max() + 1)
+        shifts = as_offset(self.offset, n_samples)
+        check_together("loss='multinomial'", classes, labels, weight, shifts)
+        return MultinomialTask(
+            design,
+            labels,
+            len(classes),
+            weight,
+            factor,
+            self.fit_intercept,
+            self.positive,
+            self.n_threads,
+            self.standardize,
+        )
+
+
+def make_task(products: Products | None, *parts: Any) -> Task:
+    """Return the task of these parts, over columns alone or over products of them too."""
+    if products is None:
+        return Task(*parts)
+    task = InteractionTask(*parts, products=products)
+    if task.standardize:
+        raise ValueError(
+            "standardize must be False with interactions, whose deviations are not known before "
+            "they are built; got True."
+        )
+    return task
+
+
+def encoded(
+    X: Any, interactions: Any, fields: Any, n_threads: int | None
+) -> tuple[Any, FeatureCross, npt.NDArray[Any], npt.NDArray[Any] | None]:
+    """Encode a table of categories as columns of ones, whose products are its crosses.
+
+    Returns
+    -------
+    csr_matrix, FeatureCross, ndarray of str, ndarray or None
+        The columns, what encodes them, their names, and the field of each, where the list of
+        interactions names fields.
+    """
+    if fields is not None:
+        raise ValueError(f"fields must be None for a table, which names its own; got {fields!r}.")
+    encoder = FeatureCross(crosses=[], n_threads=n_threads)
+    columns = encoder.fit_transform(X)
+    names = encoder.get_feature_names_out()
+    return columns, encoder, names, None if isinstance(interactions, str) else encoder._fields()
 
 
 def as_labels(y: Any, n_samples: int) -> npt.NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from . import _solvers
 from ._inputs import Floats
+from .interactions import Interactions
+from .memory import weights_bytes
 from .solution import SOLVERS, Certificate, Look, OnLook, Round, Solution, SolverName, chosen
 
 LossName = Literal["squared", "logistic", "huber", "absolute", "poisson"]
@@ -92,6 +95,15 @@ class PenalisedTask:
         each = l1_ratio * np.abs(w) + 0.5 * (1.0 - l1_ratio) * w**2
         factor = 1.0 if self.penalty_factor is None else self.penalty_factor[columns]
         return float(alpha * np.sum(factor * each))
+
+    def pruned_bytes(self, solution: Solution) -> int:
+        """Bytes of a solution's weights once pruned, with their index and the intercepts."""
+        n_columns, n_bytes = self.coef_shape[-1], 0
+        for start in range(0, math.prod(self.coef_shape), n_columns):
+            first, last = np.searchsorted(solution.support, [start, start + n_columns])
+            ids = (solution.support[first:last] - start).astype(np.uint64)
+            n_bytes += weights_bytes(ids, n_columns)
+        return n_bytes
 
     def alpha_max(self, l1_ratio: float = 1.0) -> float:
         """Return the smallest alpha at which every penalised weight is 0."""
@@ -212,9 +224,9 @@ class Task(PenalisedTask):
         """Psat, the loss of perfect margins."""
         return self._problem(1.0, 0.0).saturated()
 
-    def margins(self, coef: Floats, intercept: float) -> Floats:
+    def margins(self, solution: Solution) -> Floats:
         """Xw + b, and the offset, of every row."""
-        margins = self.design.product(coef, self.n_threads or 0) + intercept
+        margins = self.design.product(solution.coef, self.n_threads or 0) + solution.intercept
         return margins if self.offset is None else margins + self.offset
 
     def solve(
@@ -228,8 +240,12 @@ class Task(PenalisedTask):
         coef_init: Floats | None = None,
         intercept_init: float = 0.0,
         on_look: OnLook | None = None,
+        interactions_init: Interactions | None = None,
     ) -> Solution:
-        """Minimise the objective at this alpha; `on_look` may end it by returning True."""
+        """Minimise the objective at this alpha; `on_look` may end it by returning True.
+
+        There are no interactions to start from here.
+        """
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
         used, saturated = chosen(solver), self.saturated
         if used != "cd" and self.loss in ("absolute", "poisson"):

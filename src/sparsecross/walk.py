@@ -83,14 +83,18 @@ class Walk:
 
     def to(self, alpha: float, *, tol: float, max_iter: int) -> Solution:
         """Solve at the next strength; decreasing ones are met fastest."""
+        last = None if self._last is None else self._last[1]
+        crosses = None if last is None else last.interactions
         solution = self._task.solve(
             alpha,
             self._l1_ratio,
             tol=tol,
             max_iter=max_iter,
             solver=self._solver,
-            coef_init=self._start(alpha),
+            # On a line all weights would have to move; those of crosses are taken as they are.
+            coef_init=self._start(alpha) if last is None or crosses is None else last.coef,
             intercept_init=self._intercept,
+            interactions_init=crosses,
         )
         if self._last is not None:
             self._before = self._last[0], self._last[1].coef

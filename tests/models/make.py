@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 
 
 def main() -> None:
-    """Fit a multinomial classifier over a table of every kind of field, and save it."""
+    """Fit a classifier over a table of every kind of field and crosses of columns, and save it."""
     rng = np.random.default_rng(0)
     n = 300
     table = pd.DataFrame(
@@ -34,8 +34,8 @@ def main() -> None:
     )
     margins = (table["colour"] == "red") * 2 + table["size"] * table["new"] - table["age"] / 4
     y = np.digitize(margins, [0, 1])
-    encoder = sx.FeatureCross(buckets={"age": 3}, min_count=2)
-    estimator = sx.SparseLogisticRegression(alpha=0.01, multi_class="multinomial")
+    encoder = sx.FeatureCross([], buckets={"age": 3}, min_count=2)
+    estimator = sx.SparseLogisticRegression(alpha=0.01, interactions="triples")
     model = make_pipeline(encoder, estimator).fit(table, y)
     name = f"v{VERSION}"
     sx.save(model, FOLDER / f"{name}.sxm")

@@ -188,6 +188,12 @@ def _add_solver(group: argparse._ArgumentGroup, tol: str) -> None:
         default=1.0,
         help="share of L1 in the penalty; below 1: elastic net (default: 1)",
     )
+    add(
+        "--interactions",
+        choices=("pairwise", "triples"),
+        help="weights for products of any two (or three) columns too, certified over all of them "
+        "and built only where they matter; columns are those of fields and of --cross",
+    )
     add("--tol", metavar="GAP", type=_number(0), default=1e-4, help=tol)
     add(
         "--threads", metavar="N", type=_integer(1), help="default: all; results do not depend on it"
@@ -301,6 +307,8 @@ def _add_table(command: argparse.ArgumentParser) -> None:
 def _check_fit(options: argparse.Namespace, command: argparse.ArgumentParser) -> None:
     if options.holdout == 0 and options.alpha is None:
         command.error("--holdout 0 needs --alpha: there are no rows to choose it by")
+    if options.l1_ratio == 0 and options.interactions:
+        command.error("--interactions needs an L1 part: --l1-ratio 0 gives every product a weight")
     if options.l1_ratio == 0 and options.alpha is None:
         command.error("--l1-ratio 0 needs --alpha: no strength sets all weights to 0")
     if options.compare and not options.cross:

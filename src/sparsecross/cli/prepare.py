@@ -122,7 +122,12 @@ def make_columns(
 
 def make_estimator(options: Namespace, alpha: float | None, *, classify: bool) -> Estimator:
     """Return the estimator asked for."""
-    shared = {"alpha": alpha, "tol": options.tol, "n_threads": options.threads}
+    shared = {
+        "alpha": alpha,
+        "tol": options.tol,
+        "n_threads": options.threads,
+        "interactions": options.interactions,
+    }
     if classify:
         return SparseLogisticRegression(l1_ratio=options.l1_ratio, **shared)
     if options.l1_ratio == 1:

@@ -181,8 +181,10 @@ def _largest(model: PrunedModel, n_top: int) -> dict[str, list[tuple[str, float]
 
     def named(top: TopWeight) -> tuple[str, float]:
         # The names x0, x1, ... are of columns; people know the indices in their file.
-        name = top.name if shift is None else f"index {int(top.name[1:]) + shift}"
-        return name, top.weight
+        if shift is None:
+            return top.name, top.weight
+        indices = [str(int(part[1:]) + shift) for part in top.name.split()]
+        return f"{'index' if len(indices) == 1 else 'indices'} {' * '.join(indices)}", top.weight
 
     if len(model.intercept_) == 1:
         return {"": [named(top) for top in model.top_weights(n_top)]}

@@ -1,0 +1,56 @@
+// The arrays of a loss over samples, checked against a Design, and the loss that looks at them.
+#pragma once
+
+#include <memory>
+
+#include "bindings/solve.hpp"
+
+namespace sparsecross::bindings {
+
+class BoundLoss {
+ public:
+  BoundLoss(const BoundDesign& X, const std::string& name, Array<double> y,
+            OptionalArray sample_weight, OptionalArray offset, double delta, int n_threads)
+      : y_(std::move(y)), sample_weight_(std::move(sample_weight)), offset_(std::move(offset)) {
+    if (X.design.sliced_by() != Axis::columns)
+      throw std::invalid_argument("X must be sliced by columns");
+    if (!X.structure.canonical)
+      throw std::invalid_argument("X must have sorted and distinct indices in each column");
+    if (X.structure.not_finite_slice >= 0) throw std::invalid_argument("X must be finite");
+    const Index n = X.design.n_rows();
+    if (n == 0) throw std::invalid_argument("X must have at least one row");
+    check_length(y_, n, "y");
+    if (sample_weight_) check_length(*sample_weight_, n, "sample_weight");
+    if (offset_) check_length(*offset_, n, "offset");
+    loss_ = make(name, n, delta, n_threads);
+  }
+  BoundLoss(const BoundLoss&) = delete;
+
+  const Loss& get() const { return *loss_; }
+
+ private:
+  template <class Pointwise>
+  std::unique_ptr<Loss> over_samples(Pointwise pointwise, Index n, int n_threads) const {
+    return std::make_unique<SampleLoss<Pointwise>>(pointwise, y_.data(), data_or_null(offset_),
+                                                   data_or_null(sample_weight_), n, n_threads);
+  }
+  std::unique_ptr<Loss> make(const std::string& name, Index n, double delta, int n_threads) const {
+    if (name == "squared") return over_samples(SquaredLoss(), n, n_threads);
+    if (name == "logistic") return over_samples(LogisticLoss(), n, n_threads);
+    if (name == "absolute") return over_samples(AbsoluteLoss(), n, n_threads);
+    if (name == "poisson") return over_samples(PoissonLoss(), n, n_threads);
+    if (name != "huber")
+      throw std::invalid_argument(
+          "loss must be 'squared', 'logistic', 'huber', 'absolute' or 'poisson', got '" + name +
+          "'");
+    if (!(delta > 0.0))
+      throw std::invalid_argument("delta must be positive, got " + std::to_string(delta));
+    return over_samples(HuberLoss(delta), n, n_threads);
+  }
+
+  Array<double> y_;
+  OptionalArray sample_weight_, offset_;
+  std::unique_ptr<const Loss> loss_;
+};
+
+}  // namespace sparsecross::bindings

@@ -1,0 +1,90 @@
+// How many products have an entry at all.
+//
+// Problem: count the products of a Space whose columns are 1 or more times in one row together.
+// Result:  the count; -1 where it would take more than kMostVisits visits (triples of long rows).
+// Cost:    for pairs a visit for each two entries of a row, for triples for each three.
+#pragma once
+
+#include <atomic>
+
+#include "interactions/space.hpp"
+
+namespace sparsecross {
+
+constexpr double kMostVisits = 4e9;
+
+namespace detail {
+
+// Marks of what was seen, without clearing: a number per round.
+class Marks {
+ public:
+  explicit Marks(Index n) : round_of_(static_cast<std::size_t>(n), 0) {}
+  void next_round() {
+    if (++round_ == 0) {
+      std::fill(round_of_.begin(), round_of_.end(), 0);
+      round_ = 1;
+    }
+  }
+  // Whether it was not seen in this round before.
+  bool fresh(std::int32_t k) {
+    auto& mark = round_of_[static_cast<std::size_t>(k)];
+    const bool is_fresh = mark != round_;
+    mark = round_;
+    return is_fresh;
+  }
+
+ private:
+  std::vector<std::uint32_t> round_of_;
+  std::uint32_t round_ = 0;
+};
+
+}  // namespace detail
+
+inline Index count_cooccurring(const Space& space, int n_threads) {
+  const Index* begin = space.begin();
+  const std::int32_t* ranks = space.ranks();
+  double visits = 0.0;
+  for (Index i = 0; i < space.n(); ++i) {
+    const auto length = static_cast<double>(begin[i + 1] - begin[i]);
+    visits += space.order() == 2 ? length * length / 2 : length * length * length / 6;
+  }
+  if (visits > kMostVisits) return -1;
+  std::atomic<Index> total{0};
+  space.X().visit([&](const auto& columns) {
+    parallel_chunks(space.n_ranks(), 512, n_threads, [&](Index first, Index last) {
+      detail::Marks pairs(space.n_ranks()), triples(space.order() == 3 ? space.n_ranks() : 0);
+      std::vector<std::int32_t> rows, partners;
+      Index count = 0;
+      for (Index r = first; r < last; ++r) {
+        const Index j = space.column(r);
+        pairs.next_round();
+        partners.clear();
+        columns.each(j, [&](Index i, double x) {
+          if (x == 0.0) return;
+          for (Index at = begin[i + 1]; at-- > begin[i] && ranks[at] > r;)
+            if (pairs.fresh(ranks[at])) {
+              if (space.order() == 3) partners.push_back(ranks[at]);
+              count += space.has_pairs() && space.allows(j, space.column(ranks[at]));
+            }
+        });
+        count += space.has_square(r);
+        if (space.order() == 2) continue;
+        for (const std::int32_t k : partners) {
+          const Index other = space.column(k);
+          if (!space.extends(j, other)) continue;
+          triples.next_round();
+          columns.each(j, [&](Index i, double x) {
+            if (x == 0.0 || !std::binary_search(ranks + begin[i], ranks + begin[i + 1], k)) return;
+            for (Index at = begin[i + 1]; at-- > begin[i] && ranks[at] > k;)
+              if (triples.fresh(ranks[at]))
+                count += space.allows(j, other, space.column(ranks[at]));
+          });
+        }
+      }
+      total += count;
+    });
+  });
+  return total;
+}
+
+}  // namespace sparsecross

@@ -1,0 +1,591 @@
+// All columns and their products against a dual point.
+//
+// Problem: over all columns c and products of columns c, find the largest |z_cᵀθ| / ω_c and the
+//          hardest of those beyond a level, where z_c is the column's or the product's vector.
+// Given:   a Space; factors ω of the columns, one for all products; θ (n).
+// Result:  Priced. A branch is a column with the products that belong to it. Skipped are
+//          - branches asleep: |z_cᵀθ| <= |z_cᵀθ'| + ‖z_c‖ ‖θ - θ'‖, as in solve/screening.hpp, of
+//            which the largest over a branch is remembered from θ', when it was last visited, and
+//            the norm bounded by the owner's;
+//          - branches below their bound: for x >= 0, Σ_i θ_i x_ij x_ik.. lies between the sums of
+//            its negative and its positive terms with every further factor at its row's peak;
+//            else it is at most the sum of the terms' sizes;
+//          - where only the hardest matter, branches whose bound is below all of those found.
+// Cost:    two numbers a branch; for those awake a pass over the owner's entries; for those visited
+//          an addition for each entry that shares a row with the owner and has a greater rank,
+//          into an accumulator by rank. Memory: 3 numbers a column and a copy of θ; for each thread
+//          20 bytes a column, and 56 more for triples.
+// Sources: Gustavson 1978 (one accumulator); Nakagawa et al. 2016, "Safe pattern pruning" (bounds
+// of
+//          branches); Le Morvan & Vert 2018, "WHInter" (bounds kept from visit to visit).
+#pragma once
+
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <memory>
+
+#include "interactions/candidates.hpp"
+#include "interactions/space.hpp"
+#include "model/penalties.hpp"
+
+namespace sparsecross {
+
+// Columns whose products may enter: both factors, or at least one, in a set of columns.
+struct Parents {
+  const std::uint8_t* in = nullptr;  // p; null: all may
+  bool all = false;                  // whether all factors must be in the set
+
+  bool allow(const Factors& f) const {
+    if (!in) return true;
+    const int order = f.order();
+    int n_in = 0;
+    for (int m = 0; m < order; ++m) n_in += in[f.column[static_cast<std::size_t>(m)]] != 0;
+    return all ? n_in == order : n_in > 0;
+  }
+};
+
+struct Ask {
+  double level;          // what is at most this is not told
+  double strength;       // candidates are those beyond it, at least the level
+  double l2;             // > 0: every product beyond the strength must be seen
+  std::size_t how_many;  // candidates
+  bool distinct;         // of equal columns only the one of the smallest key
+  Parents parents;
+};
+
+struct Priced {
+  double largest = 0.0;  // the largest ratio beyond the level of those outside; 0 if there is none
+  double beyond = 0.0;   // Σ ω (ratio - strength)₊² / (2 l2) of those outside
+  std::vector<Candidate> hardest;  // the hardest first
+  Index n_visited = 0;             // products that were looked at
+  bool interrupted = false;
+};
+
+namespace detail {
+
+struct Cell {
+  double sum;
+  std::uint32_t epoch, slot;
+};
+
+// Of a pair that may have triples: the bound of those, and how many rows it has.
+struct Opened {
+  double sum, size;
+  Index count, next;
+};
+
+struct Scratch {
+  explicit Scratch(Index n_ranks, bool triples)
+      : cells(static_cast<std::size_t>(n_ranks)), touched(static_cast<std::size_t>(n_ranks) + 1) {
+    if (!triples) return;
+    leaves = cells;
+    leaves_touched = touched;
+    opened.resize(cells.size());
+  }
+  std::vector<Cell> cells, leaves;
+  std::vector<std::int32_t> touched, leaves_touched;
+  std::vector<Opened> opened;
+  std::vector<std::pair<std::int32_t, double>> entries;  // of the pairs opened: row, product
+  std::uint32_t epoch = 0;
+
+  std::uint32_t next_epoch() {
+    if (++epoch == 0) {  // wrapped round: old marks would look new
+      for (Cell& cell : cells) cell.epoch = 0;
+      for (Cell& cell : leaves) cell.epoch = 0;
+      epoch = 1;
+    }
+    return epoch;
+  }
+};
+
+// Scratch memory for as many threads as are at work.
+class ScratchPool {
+ public:
+  ScratchPool(Index n_ranks, bool triples) : n_ranks_(n_ranks), triples_(triples) {}
+  std::unique_ptr<Scratch> take() {
+    {
+      const std::lock_guard<std::mutex> lock(guard_);
+      if (!free_.empty()) {
+        auto scratch = std::move(free_.back());
+        free_.pop_back();
+        return scratch;
+      }
+    }
+    return std::make_unique<Scratch>(n_ranks_, triples_);
+  }
+  void give(std::unique_ptr<Scratch> scratch) {
+    const std::lock_guard<std::mutex> lock(guard_);
+    free_.push_back(std::move(scratch));
+  }
+
+ private:
+  Index n_ranks_;
+  bool triples_;
+  std::mutex guard_;
+  std::vector<std::unique_ptr<Scratch>> free_;
+};
+
+// One of an entry's terms in the content of a column. Source: Steele, Lea & Flood 2014 (SplitMix).
+inline std::uint64_t mixed(Index i, double x) {
+  std::uint64_t word;
+  std::memcpy(&word, &x, sizeof word);
+  word ^= (static_cast<std::uint64_t>(i) + 1) * 0x9e3779b97f4a7c15;
+  word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9;
+  word = (word ^ (word >> 27)) * 0x94d049bb133111eb;
+  return word ^ (word >> 31);
+}
+
+}  // namespace detail
+
+using InSet = std::function<bool(Key)>;
+
+class Pricing {
+ public:
+  // `factor` (p, or null) of the columns, `product_factor` > 0 of all products.
+  Pricing(const Space& space, const double* factor, double product_factor, bool positive,
+          int n_threads)
+      : space_(space),
+        penalty_(1.0, 0.0, factor, positive),
+        product_factor_(product_factor),
+        n_threads_(n_threads),
+        pool_(space.n_ranks(), space.order() == 3) {}
+
+  // `in_set(key)`: columns that somebody else looks after.
+  Priced operator()(const std::vector<double>& theta, const Ask& ask, const InSet& in_set,
+                    const Poll& poll) {
+    return space_.X().visit([&](const auto& columns) {
+      return price(columns, space_.values_of(columns), theta, ask, in_set, poll);
+    });
+  }
+
+ private:
+  struct Branch {
+    double bound;
+    Index rank;
+  };
+
+  // What one chunk of branches finds.
+  struct Finding {
+    std::vector<Candidate> candidates;
+    double largest = 0.0;
+    Index n_visited = 0;
+  };
+
+  template <class Columns, class Values>
+  Priced price(const Columns& columns, const Values& values, const std::vector<double>& theta,
+               const Ask& ask, const InSet& in_set, const Poll& poll) {
+    if (norm_.empty()) measure(columns);
+    const std::vector<Index> awake = rouse(theta, ask.level);
+    Hardest hardest(ask.how_many, ask.distinct);
+    Priced priced;
+    std::vector<double> beyond(ask.l2 > 0.0 ? awake.size() : 0, 0.0);
+    std::mutex guard;
+    const auto report = [&](const Finding& found) {
+      hardest.take(found.candidates);
+      const std::lock_guard<std::mutex> lock(guard);
+      priced.largest = std::max(priced.largest, found.largest);
+      priced.n_visited += found.n_visited;
+    };
+
+    // The columns themselves, and what their products can be at most.
+    std::vector<double> bounds(awake.size()), own(awake.size(), 0.0);
+    parallel_chunks(static_cast<Index>(awake.size()), 256, n_threads_, [&](Index begin, Index end) {
+      Finding found;
+      for (Index a = begin; a < end; ++a) {
+        const auto at = static_cast<std::size_t>(a);
+        const Index r = awake[at], j = space_.column(r);
+        const Sums sums = sums_of(columns, j, theta);
+        if (!penalty_.excluded(j) && !penalty_.unpenalised(j)) {
+          own[at] = penalty_.counted(sums.z) / penalty_.factor(j);
+          if (tell(own[at], penalty_.factor(j), space_.keys().of(j), ask, in_set, found,
+                   beyond.empty() ? nullptr : &beyond[at]) &&
+              ask.distinct) {
+            std::uint64_t content = 0;
+            columns.each(j, [&](Index i, double x) {
+              if (x != 0.0) content += detail::mixed(i, x);
+            });
+            found.candidates.back().content = content;
+          }
+        }
+        bounds[at] = bound_of(sums.s, sums.u) / product_factor_;
+        remember(r, std::max(own[at], bounds[at]));
+      }
+      report(found);
+    });
+
+    std::vector<std::pair<Branch, std::size_t>> visits;
+    for (std::size_t a = 0; a < awake.size(); ++a)
+      if (may_exceed(bounds[a], ask.level) &&
+          !(ask.parents.in && ask.parents.all && !ask.parents.in[space_.column(awake[a])]))
+        visits.push_back({{bounds[a], awake[a]}, a});
+    // The most promising first: then what they find lets others be skipped.
+    std::sort(visits.begin(), visits.end(), [](const auto& a, const auto& b) {
+      return a.first.bound != b.first.bound ? a.first.bound > b.first.bound
+                                            : a.first.rank < b.first.rank;
+    });
+    Index block = 64;
+    for (Index done = 0; done < static_cast<Index>(visits.size());) {
+      if (poll && poll()) {
+        priced.interrupted = true;
+        break;
+      }
+      hardest.prune();
+      const double floor =
+          ask.l2 > 0.0 ? -std::numeric_limits<double>::infinity() : hardest.floor();
+      if (!may_exceed(visits[static_cast<std::size_t>(done)].first.bound, floor)) break;
+      const Index stop = std::min(done + block, static_cast<Index>(visits.size()));
+      parallel_chunks(
+          stop - done, std::max<Index>(1, (stop - done) / 256), n_threads_,
+          [&](Index begin, Index end) {
+            auto scratch = pool_.take();
+            Finding found;
+            for (Index v = done + begin; v < done + end; ++v) {
+              const auto& [branch, at] = visits[static_cast<std::size_t>(v)];
+              Visit<Values> visit{*this,    values, theta.data(),
+                                  ask,      in_set, floor,
+                                  *scratch, found,  beyond.empty() ? nullptr : &beyond[at]};
+              remember(branch.rank, std::max(own[at], visit.branch(columns, branch.rank)));
+            }
+            report(found);
+            pool_.give(std::move(scratch));
+          });
+      done = stop;
+      block *= 2;
+    }
+    hardest.prune();
+    priced.hardest = std::move(hardest.found());
+    for (const double part : beyond) priced.beyond += part;
+    return priced;
+  }
+
+  // Of a column: Σ θ x; and with each term times what further factors can be at most, the sum and
+  // the sum of sizes.
+  struct Sums {
+    double z = 0.0, s = 0.0, u = 0.0;
+  };
+
+  template <class Columns>
+  Sums sums_of(const Columns& columns, Index j, const std::vector<double>& theta) const {
+    Sums sums;
+    const double* t = theta.data();
+    if (!space_.valued()) {
+      columns.each(j, [&](Index i, double) {
+        sums.z += t[i];
+        sums.u += std::abs(t[i]);
+      });
+      sums.s = sums.z;
+    } else {
+      columns.each(j, [&](Index i, double x) {
+        const double own = t[i] * x, most = own * peak(i);
+        sums.z += own;
+        sums.s += most;
+        sums.u += std::abs(most);
+      });
+    }
+    return sums;
+  }
+
+  // What the further factors of a product can be at most in row i.
+  double peak(Index i) const {
+    const double one = space_.row_peak()[i];
+    return space_.order() == 3 ? std::max(one, one * one) : one;
+  }
+
+  // The largest |Σ| of terms of which each may be shrunk, or, where values may be negative, turned.
+  double bound_of(double s, double u) const {
+    if (!space_.nonnegative()) return u;
+    return 0.5 * (u + penalty_.counted(s) - (penalty_.positive() && s < 0.0 ? -s : 0.0));
+  }
+
+  // Whether a bound, which rounding may have made too small, may be beyond a value.
+  static bool may_exceed(double bound, double value) {
+    return !(bound * (1.0 + 1e-10) <= value) || bound != bound;
+  }
+
+  // Tells of a column or product; true where it became a candidate, whose content is to be set.
+  bool tell(double ratio, double factor, Key key, const Ask& ask, const InSet& in_set,
+            Finding& found, double* beyond) const {
+    if (ratio <= ask.level || in_set(key)) return false;
+    found.largest = std::max(found.largest, ratio);
+    if (!(ratio > ask.strength)) return false;
+    if (beyond) {
+      const double excess = ratio - ask.strength;
+      *beyond += factor * excess * excess / (2.0 * ask.l2);
+    }
+    found.candidates.push_back({ratio, key, key});
+    return true;
+  }
+
+  // The walk through one branch.
+  template <class Values>
+  struct Visit {
+    const Pricing& pricing;
+    const Values& values;
+    const double* theta;
+    const Ask& ask;
+    const InSet& in_set;
+    double floor;
+    detail::Scratch& scratch;
+    Finding& found;
+    double* beyond;
+    std::size_t pending = 0;  // candidates from here on lack their content
+
+    // The largest ratio, or bound of one, in the branch.
+    template <class Columns>
+    double branch(const Columns& columns, Index r) {
+      const Space& space = pricing.space_;
+      const Index j = space.column(r);
+      const auto own_entries = [&](const auto& f) {
+        columns.each(j, [&](Index i, double x) {
+          if (x != 0.0) f(i, x);
+        });
+      };
+      double reach = 0.0;
+      if (space.has_square(r)) {
+        const double z = columns.sum(j, [t = theta](Index i, double x) { return t[i] * x * x; });
+        reach = consider(z, {{j, j, -1}});
+        hash_square(own_entries);
+      }
+      if (space.order() == 2) {
+        reach = std::max(reach, leaf(scratch.cells, scratch.touched, r, own_entries,
+                                     [&](Index k) { return Factors{{j, k, -1}}; }));
+        return reach;
+      }
+      return std::max(reach, pairs_and_triples(r, own_entries));
+    }
+
+   private:
+    // Entries of row i beyond rank r, from the last one on.
+    template <class F>
+    void beyond_rank(Index i, Index r, const F& f) const {
+      const Space& space = pricing.space_;
+      const std::int32_t* ranks = space.ranks();
+      const Index top = space.begin()[i];
+      for (Index at = space.begin()[i + 1]; at-- > top && ranks[at] > r;)
+        f(static_cast<std::size_t>(ranks[at]), static_cast<double>(values[at]));
+    }
+
+    // The ratio of a product, which is told of where it is beyond the level.
+    double consider(double z, Factors f) {
+      ++found.n_visited;
+      pending = found.candidates.size();
+      const double ratio = pricing.penalty_.counted(z) / pricing.product_factor_;
+      if (ratio > ask.level) offer(ratio, f);
+      return ratio;
+    }
+
+    bool offer(double ratio, Factors f) {
+      const int order = f.order();
+      std::sort(f.column.begin(), f.column.begin() + order);
+      const Space& space = pricing.space_;
+      const bool square = order == 2 && f.column[0] == f.column[1];
+      const bool exists =
+          square || (order == 2 ? space.allows(f.column[0], f.column[1])
+                                : space.allows(f.column[0], f.column[1], f.column[2]));
+      if (!exists || !ask.parents.allow(f)) return false;
+      if (ratio < floor) {  // beyond the level, and below the hardest
+        found.largest = std::max(found.largest, ratio);
+        return false;
+      }
+      return pricing.tell(ratio, pricing.product_factor_, space.keys().of(f), ask, in_set, found,
+                          beyond);
+    }
+
+    template <class Entries>
+    void hash_square(const Entries& entries) {
+      if (!ask.distinct || pending == found.candidates.size()) return;
+      std::uint64_t content = 0;
+      entries([&](Index i, double x) { content += detail::mixed(i, x * x); });
+      found.candidates.back().content = content;
+    }
+
+    // All products of the entries with one more column beyond rank r.
+    template <class Entries, class Product>
+    double leaf(std::vector<detail::Cell>& cells, std::vector<std::int32_t>& touched, Index r,
+                const Entries& entries, const Product& product) {
+      const std::uint32_t epoch = scratch.next_epoch();
+      std::size_t n_touched = 0;
+      detail::Cell* const cell = cells.data();
+      std::int32_t* const list = touched.data();
+      entries([&](Index i, double x) {
+        const double t = theta[i] * x;
+        beyond_rank(i, r, [&](std::size_t k, double v) {
+          detail::Cell& c = cell[k];
+          const bool fresh = c.epoch != epoch;
+          list[n_touched] = static_cast<std::int32_t>(k);  // there is room for one more
+          n_touched += fresh;
+          c.sum = fresh ? t * v : c.sum + t * v;
+          c.epoch = epoch;
+        });
+      });
+      found.n_visited += static_cast<Index>(n_touched);
+      // Where all products exist and may enter, only candidates need be looked at one by one.
+      const Space& space = pricing.space_;
+      const bool plain = !space.has_fields() && !ask.parents.in;
+      const double factor = pricing.product_factor_;
+      const double cut = factor * (plain ? std::max(ask.strength, floor) : ask.level);
+      const std::size_t before = found.candidates.size();
+      std::vector<std::size_t> of_candidates;
+      double reach = 0.0, below = 0.0;
+      for (std::size_t q = 0; q < n_touched; ++q) {
+        const auto k = static_cast<std::size_t>(list[q]);
+        const double size = pricing.penalty_.counted(cell[k].sum);
+        if (size > cut) {
+          reach = std::max(reach, size);
+          if (offer(size / factor, product(space.column(list[q])))) of_candidates.push_back(k);
+        } else {
+          below = std::max(below, size);
+        }
+      }
+      reach = std::max(reach, below) / factor;
+      if (plain && below > ask.level * factor)
+        found.largest = std::max(found.largest, below / factor);
+      if (ask.distinct && !of_candidates.empty()) {
+        const std::uint32_t mark = scratch.next_epoch();
+        for (std::size_t c = 0; c < of_candidates.size(); ++c) {
+          cell[of_candidates[c]].epoch = mark;
+          cell[of_candidates[c]].slot = static_cast<std::uint32_t>(c);
+          found.candidates[before + c].content = 0;
+        }
+        entries([&](Index i, double x) {
+          beyond_rank(i, r, [&](std::size_t k, double v) {
+            if (cell[k].epoch == mark)
+              found.candidates[before + cell[k].slot].content += detail::mixed(i, x * v);
+          });
+        });
+      }
+      return reach;
+    }
+
+    // The products of a column with one more, and of those with a third that are not skipped.
+    template <class Entries>
+    double pairs_and_triples(Index r, const Entries& entries) {
+      const Space& space = pricing.space_;
+      const Index j = space.column(r);
+      double reach = 0.0;
+      if (space.has_pairs())
+        reach = leaf(scratch.cells, scratch.touched, r, entries,
+                     [&](Index k) { return Factors{{j, k, -1}}; });
+
+      const std::uint32_t epoch = scratch.next_epoch();
+      std::size_t n_touched = 0;
+      entries([&](Index i, double x) {
+        const double own = theta[i] * x;
+        const double most = space.valued() ? own * space.row_peak()[i] : own;
+        beyond_rank(i, r, [&](std::size_t k, double v) {
+          detail::Opened& o = scratch.opened[k];
+          if (scratch.cells[k].epoch != epoch) {
+            scratch.cells[k].epoch = epoch;
+            scratch.touched[n_touched++] = static_cast<std::int32_t>(k);
+            o = {0.0, 0.0, 0, 0};
+          }
+          o.sum += most * v;
+          o.size += std::abs(most * v);
+          ++o.count;
+        });
+      });
+      Index n_entries = 0;
+      std::size_t n_open = 0;  // the first so many of `touched` are opened
+      for (std::size_t q = 0; q < n_touched; ++q) {
+        const std::int32_t k = scratch.touched[q];
+        detail::Opened& o = scratch.opened[static_cast<std::size_t>(k)];
+        const Index column = space.column(k);
+        const double bound = pricing.bound_of(o.sum, o.size) / pricing.product_factor_;
+        const bool may = space.extends(j, column) &&
+                         may_exceed(bound, std::max(ask.level, floor)) &&
+                         !(ask.parents.in && ask.parents.all && !ask.parents.in[column]);
+        if (!may) {
+          if (space.extends(j, column)) reach = std::max(reach, bound);
+          scratch.cells[static_cast<std::size_t>(k)].epoch = 0;
+          continue;
+        }
+        o.next = n_entries;
+        n_entries += o.count;
+        scratch.touched[n_open++] = k;
+      }
+      if (n_open == 0) return reach;
+      auto& list = scratch.entries;
+      list.resize(static_cast<std::size_t>(n_entries));
+      entries([&](Index i, double x) {
+        beyond_rank(i, r, [&](std::size_t k, double v) {
+          if (scratch.cells[k].epoch == epoch)
+            list[static_cast<std::size_t>(scratch.opened[k].next++)] = {
+                static_cast<std::int32_t>(i), x * v};
+        });
+      });
+      for (std::size_t q = 0; q < n_open; ++q) {
+        const std::int32_t k = scratch.touched[q];
+        const detail::Opened& o = scratch.opened[static_cast<std::size_t>(k)];
+        const Index column = space.column(k);
+        const auto of_pair = [&](const auto& f) {
+          for (Index at = o.next - o.count; at < o.next; ++at) {
+            const auto& [i, x] = list[static_cast<std::size_t>(at)];
+            f(static_cast<Index>(i), x);
+          }
+        };
+        reach = std::max(reach, leaf(scratch.leaves, scratch.leaves_touched, k, of_pair,
+                                     [&](Index l) { return Factors{{j, column, l}}; }));
+      }
+      return reach;
+    }
+  };
+
+  // Branches of which it is not known that they obey.
+  std::vector<Index> rouse(const std::vector<double>& theta, double level) {
+    const Index m = space_.n_ranks();
+    if (reach_.empty()) {
+      reach_.assign(static_cast<std::size_t>(m), std::numeric_limits<double>::infinity());
+    } else {
+      way_ += std::sqrt(ordered_sum(space_.n(), [t = theta.data(), u = last_.data()](Index i) {
+        return (t[i] - u[i]) * (t[i] - u[i]);
+      }));
+    }
+    last_ = theta;
+    std::vector<Index> awake;
+    for (Index r = 0; r < m; ++r) {
+      const auto at = static_cast<std::size_t>(r);
+      if (!(reach_[at] + way_ * norm_[at] <= level)) awake.push_back(r);
+    }
+    return awake;
+  }
+
+  void remember(Index r, double reach) {
+    const auto at = static_cast<std::size_t>(r);
+    reach_[at] = reach - way_ * norm_[at];
+  }
+
+  // In the units of ratios: the largest norm of a column or product of each branch.
+  template <class Columns>
+  void measure(const Columns& columns) {
+    const Index m = space_.n_ranks();
+    norm_.resize(static_cast<std::size_t>(m));
+    parallel_chunks(m, 256, n_threads_, [&](Index begin, Index end) {
+      for (Index r = begin; r < end; ++r) {
+        const Index j = space_.column(r);
+        double own = 0.0, products = 0.0;
+        columns.each(j, [&](Index i, double x) {
+          own += x * x;
+          const double most = space_.valued() ? x * peak(i) : x;
+          products += most * most;
+        });
+        double norm = std::sqrt(products) / product_factor_;
+        if (!penalty_.excluded(j) && !penalty_.unpenalised(j))
+          norm = std::max(norm, std::sqrt(own) / penalty_.factor(j));
+        norm_[static_cast<std::size_t>(r)] = norm;
+      }
+    });
+  }
+
+  const Space& space_;
+  Penalty penalty_;  // of the columns, at strength 1
+  double product_factor_;
+  int n_threads_;
+  detail::ScratchPool pool_;
+  std::vector<double> norm_, reach_;  // by rank
+  std::vector<double> last_;          // the last θ (n)
+  double way_ = 0.0;                  // the length of the way so far
+};
+
+}  // namespace sparsecross

@@ -1,0 +1,150 @@
+// Columns and products that were taken up, stored: the only ones that are ever built.
+//
+// Problem: keep a growing set of columns, each a column of X or a product of its columns, as a
+//          sparse matrix whose columns stay where they are.
+// Given:   X sliced by columns; keys.
+// Result:  a Design of the set's columns, in the order in which they came; which of several equal
+//          columns is the one that stands for all.
+// Cost:    for a product, a walk along the shortest of its factors with look-ups in the others.
+//          Memory: 4 bytes (valued: 12) an entry, and about 100 a column.
+#pragma once
+
+#include <cstdlib>
+#include <new>
+#include <type_traits>
+#include <unordered_map>
+
+#include "interactions/entries.hpp"
+#include "interactions/pricing.hpp"
+
+namespace sparsecross {
+
+// A vector that grows by the exact amount, where it lies if the system can extend it.
+template <class T>
+class Extensible {
+  static_assert(std::is_trivially_copyable_v<T>);
+
+ public:
+  Extensible() = default;
+  Extensible(const Extensible&) = delete;
+  Extensible& operator=(const Extensible&) = delete;
+  ~Extensible() { std::free(data_); }
+
+  void append(const std::vector<T>& more) {
+    if (more.empty()) return;
+    void* const longer = std::realloc(data_, (size_ + more.size()) * sizeof(T));
+    if (!longer) throw std::bad_alloc();
+    data_ = static_cast<T*>(longer);
+    std::copy(more.begin(), more.end(), data_ + size_);
+    size_ += more.size();
+  }
+  const T* data() const { return data_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// The entries of one column: rows, increasing, and values.
+struct ColumnEntries {
+  std::vector<std::int32_t> rows;
+  std::vector<double> values;
+};
+
+class ProductSet {
+ public:
+  explicit ProductSet(const Space& space) : space_(space) {}
+
+  Index size() const { return static_cast<Index>(keys_.size()); }
+  Key key(Index t) const { return keys_[static_cast<std::size_t>(t)]; }
+  const std::vector<Key>& keys() const { return keys_; }
+  bool holds(Key key) const { return place_.count(key) != 0; }
+  // Where a key's column stands, or -1.
+  Index find(Key key) const {
+    const auto found = place_.find(key);
+    return found == place_.end() ? -1 : found->second;
+  }
+  Index n_entries() const { return static_cast<Index>(rows_.size()); }
+  Index n_entries(Index t) const {
+    return offsets_[static_cast<std::size_t>(t) + 1] - offsets_[static_cast<std::size_t>(t)];
+  }
+
+  // The column of a key, built.
+  ColumnEntries build(Key key) const {
+    ColumnEntries built;
+    const Factors f = space_.keys().factors(key);
+    space_.X().visit([&](const auto& columns) {
+      const auto keep = [&](Index i, double x) {
+        if (x == 0.0) return;  // stored, or a product below the range of numbers
+        built.rows.push_back(static_cast<std::int32_t>(i));
+        if (space_.valued()) built.values.push_back(x);
+      };
+      each_entry(columns, f, keep);
+    });
+    return built;
+  }
+
+  // A column of the set that is equal to this one, or -1.
+  Index equal_to(const ColumnEntries& column) const {
+    const auto [first, last] = by_content_.equal_range(content(column));
+    for (auto at = first; at != last; ++at) {
+      const Index t = at->second;
+      const Index begin = offsets_[static_cast<std::size_t>(t)];
+      if (n_entries(t) == static_cast<Index>(column.rows.size()) &&
+          std::equal(column.rows.begin(), column.rows.end(), rows_.data() + begin) &&
+          std::equal(column.values.begin(), column.values.end(), values_.data() + begin))
+        return t;
+    }
+    return -1;
+  }
+
+  // Adds columns that are not in the set.
+  void append(const std::vector<std::pair<Key, ColumnEntries>>& columns) {
+    std::vector<std::int32_t> rows;
+    std::vector<double> values;
+    for (const auto& [key, column] : columns) {
+      rows.insert(rows.end(), column.rows.begin(), column.rows.end());
+      values.insert(values.end(), column.values.begin(), column.values.end());
+    }
+    rows_.append(rows);
+    values_.append(values);
+    for (const auto& [key, column] : columns) {
+      const Index t = size();
+      keys_.push_back(key);
+      place_.emplace(key, t);
+      by_content_.emplace(content(column), t);
+      offsets_.push_back(offsets_.back() + static_cast<Index>(column.rows.size()));
+    }
+  }
+
+  // The set's columns as a matrix; it looks at the set until that grows.
+  Design design() const {
+    const Offsets offsets(offsets_.data());
+    if (space_.valued())
+      return Design(SparseSlices<const double*, std::int32_t>(offsets, rows_.data(), values_.data(),
+                                                              size(), space_.n()),
+                    Axis::columns);
+    return Design(
+        SparseSlices<Ones, std::int32_t>(offsets, rows_.data(), Ones(), size(), space_.n()),
+        Axis::columns);
+  }
+
+ private:
+  static std::uint64_t content(const ColumnEntries& column) {
+    std::uint64_t sum = 0;
+    for (std::size_t e = 0; e < column.rows.size(); ++e)
+      sum += detail::mixed(column.rows[e], column.values.empty() ? 1.0 : column.values[e]);
+    return sum;
+  }
+
+  const Space& space_;
+  std::vector<Key> keys_;
+  std::unordered_map<Key, Index> place_;
+  std::unordered_multimap<std::uint64_t, Index> by_content_;
+  std::vector<Index> offsets_{0};
+  Extensible<std::int32_t> rows_;
+  Extensible<double> values_;
+};
+
+}  // namespace sparsecross

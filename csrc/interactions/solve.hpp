@@ -1,0 +1,346 @@
+// The optimum over all columns and all their products, of which only those that matter are built.
+//
+// Problem: problem.hpp over the columns of X and the products of a Space, to a relative duality gap
+//          of `tol` over all of them.
+// Given:   a Problem over X; the Space; the penalty factor of products; a start.
+// Result:  weights by key, and a gap that is proved over all columns and products.
+// Cost:    a round is a solve on the set of columns and products taken up so far (working_set.hpp),
+//          and a pricing of all (pricing.hpp), whose hardest join the set. Memory: the Space, the
+//          set, and what the solver has for a problem of the set's size.
+// Sources: Nakagawa et al. 2016; Le Morvan & Vert 2018; Massias et al. 2018 (dual certificates of
+//          working sets).
+#pragma once
+
+#include "interactions/cooccurrence.hpp"
+#include "interactions/product_set.hpp"
+#include "solve/smoothing.hpp"
+
+namespace sparsecross {
+
+struct InteractionCounts {
+  Index co_occurring = 0;  // products with an entry; -1 where they are too many to count
+  Index visited = 0;       // products looked at, each time it was
+  Index built = 0;         // products ever taken into the set
+  Index ties = 0;          // products left out because a column of the set is equal
+};
+
+struct InteractionRound {
+  Round round;
+  InteractionCounts counts;
+};
+
+// Weights by key, none of them 0.
+struct KeyedWeights {
+  std::vector<Key> keys;  // increasing
+  std::vector<double> values;
+};
+
+struct InteractionSolution {
+  Solution solution;  // coef: of the set's columns
+  KeyedWeights weights;
+  std::vector<InteractionRound> history;
+};
+
+using OnInteractionRound =
+    std::function<void(const InteractionRound&, const KeyedWeights&, double intercept)>;
+
+// One problem at any strengths of its penalty: what is learnt at one serves the next.
+class InteractionSolver {
+ public:
+  // `base` and `space` must live as long; `base.penalty` names factors and signs.
+  InteractionSolver(const Space& space, const Loss& loss, const double* factor,
+                    double product_factor, bool positive, bool fit_intercept, int n_threads)
+      : space_(space),
+        loss_(loss),
+        factor_(factor),
+        product_factor_(product_factor),
+        positive_(positive),
+        fit_intercept_(fit_intercept),
+        n_threads_(n_threads),
+        pricing_(space, factor, product_factor, positive, n_threads),
+        set_(space),
+        kept_(space.n()) {
+    if (!(product_factor > 0.0) || std::isinf(product_factor))
+      throw std::invalid_argument("the penalty factor of interactions must be positive and finite");
+    std::vector<Key> unpenalised;
+    for (Index j = 0; factor && j < space.X().n_cols(); ++j)
+      if (factor[j] == 0.0) unpenalised.push_back(space.keys().of(j));
+    take_up(unpenalised);
+  }
+
+  // Below this strength of the L1 penalty (ratio 1) some weight is not 0.
+  double largest_strength(const Poll& poll) {
+    const Design design = set_.design();
+    std::vector<double> factors;
+    const Penalty penalty = penalty_of_set(1.0, 0.0, {}, factors);
+    const Problem problem{design, loss_, penalty, fit_intercept_, n_threads_};
+    const NullModel null = null_model(problem, poll);
+    std::vector<double> theta(static_cast<std::size_t>(space_.n()));
+    problem.loss.residual(null.at.margins.data(), theta.data());
+    if (fit_intercept_) balance(theta);
+    const Priced priced =
+        pricing_(theta, {0.0, 0.0, 0.0, 1, false, {}}, [&](Key) { return false; }, poll);
+    if (priced.hardest.empty()) return 0.0;
+    const Candidate& first = priced.hardest.front();
+    const ColumnEntries column = set_.build(first.key);
+    double terms = 0.0;  // what is left of them may be rounding
+    for (std::size_t e = 0; e < column.rows.size(); ++e)
+      terms += std::abs(theta[static_cast<std::size_t>(column.rows[e])] *
+                        (column.values.empty() ? 1.0 : column.values[e]));
+    constexpr double rounding = 64.0 * std::numeric_limits<double>::epsilon();
+    return first.ratio * factor_of(first.key) <= rounding * terms ? 0.0 : first.ratio;
+  }
+
+  double null_objective(const Poll& poll) {
+    const Design design = set_.design();
+    std::vector<double> factors;
+    const Penalty penalty = penalty_of_set(1.0, 0.0, {}, factors);
+    return null_model({design, loss_, penalty, fit_intercept_, n_threads_}, poll).scale;
+  }
+
+  InteractionSolution solve(double l1, double l2, const Options& options, const KeyedWeights& start,
+                            double intercept, const Parents& parents, const Poll& poll,
+                            const OnInteractionRound& on_round) {
+    using Clock = std::chrono::steady_clock;
+    const auto started = Clock::now();
+    if (counts_.co_occurring == 0) counts_.co_occurring = count_cooccurring(space_, n_threads_);
+    InteractionSolution found;
+    Solution& all = found.solution;
+    take_up(start.keys);
+    std::vector<double> coef(static_cast<std::size_t>(set_.size()), 0.0);
+    for (std::size_t k = 0; k < start.keys.size(); ++k)
+      coef[static_cast<std::size_t>(set_.find(start.keys[k]))] = start.values[k];
+    double aim = 0.3 * options.tol;  // relative
+    double best_gap = std::numeric_limits<double>::infinity();
+    int idle = 0;
+
+    for (;;) {
+      const Design design = set_.design();
+      std::vector<double> factors;
+      const Penalty penalty = penalty_of_set(l1, l2, parents, factors);
+      const Problem problem{design, loss_, penalty, fit_intercept_,
+                            threads_for(design, n_threads_)};
+      kept_.grow(problem);
+      Options inner = options;
+      inner.tol = aim;
+      inner.max_iter = std::max<Index>(1, options.max_iter - all.n_iter);
+      Solution part = sparsecross::solve(problem, inner, &coef, intercept, poll, {}, &kept_);
+      coef = std::move(part.coef);
+      intercept = part.intercept;
+      all.n_iter += part.n_iter;
+      all.scale = part.scale;
+      all.primal = part.primal;
+
+      // What is proved over all columns and products.
+      std::vector<double> theta;
+      const bool proved =
+          dual_point_at(problem, coef, intercept, poll, std::move(part.dual_point), theta);
+      const Priced priced = price(theta, l1, l2, parents, poll);
+      counts_.visited += priced.n_visited;
+      if (proved && !priced.interrupted) {
+        const DualBound bound = bound_over_all(problem, coef, theta, priced);
+        if (bound.dual > all.dual) {
+          all.dual = bound.dual;
+          all.dual_point.resize(theta.size());
+          for (std::size_t i = 0; i < theta.size(); ++i) all.dual_point[i] = bound.scale * theta[i];
+        }
+      }
+      const Index n_active =
+          std::count_if(coef.begin(), coef.end(), [](double w) { return w != 0.0; });
+      found.history.push_back({{all.n_iter, set_.size(), n_active, all.primal, all.dual,
+                                std::chrono::duration<double>(Clock::now() - started).count()},
+                               counts_});
+      if (on_round) on_round(found.history.back(), weights_of(coef), intercept);
+
+      const double gap = all.gap() / all.scale;
+      if (part.status == Status::interrupted || priced.interrupted || (poll && poll())) {
+        all.status = Status::interrupted;
+      } else if (gap <= options.tol) {
+        all.status = Status::converged;
+      } else if (all.n_iter >= options.max_iter) {
+        all.status = Status::max_iter;
+      }
+      if (all.status != Status::not_run) break;
+
+      const std::size_t taken = take_hardest(priced.hardest, l2 == 0.0);
+      coef.resize(static_cast<std::size_t>(set_.size()), 0.0);
+      if (taken > 0) {
+        idle = 0;
+        aim = std::max(0.3 * options.tol, 0.1 * gap);
+      } else {
+        // What keeps the gap open is the accuracy on the set.
+        idle = gap < 0.9 * best_gap ? 0 : idle + 1;
+        if (part.status == Status::not_certified || idle >= 3) {
+          all.status = part.status == Status::not_certified ? Status::not_certified
+                                                            : Status::precision_limit;
+          break;
+        }
+        aim = 0.1 * std::min(aim, gap);
+      }
+      best_gap = std::min(best_gap, gap);
+    }
+    found.weights = weights_of(coef);
+    all.coef = std::move(coef);
+    all.intercept = intercept;
+    return found;
+  }
+
+  // The primal value at weights as they are, and the best bound that follows from them.
+  Certificate certify(double l1, double l2, const KeyedWeights& weights, double intercept,
+                      const Poll& poll) {
+    take_up(weights.keys);
+    const Design design = set_.design();
+    std::vector<double> factors;
+    const Penalty penalty = penalty_of_set(l1, l2, {}, factors);
+    const Problem problem{design, loss_, penalty, fit_intercept_, n_threads_};
+    Point at;
+    at.coef.assign(static_cast<std::size_t>(set_.size()), 0.0);
+    for (std::size_t k = 0; k < weights.keys.size(); ++k)
+      at.coef[static_cast<std::size_t>(set_.find(weights.keys[k]))] = weights.values[k];
+    at.intercept = intercept;
+    at.margins.resize(static_cast<std::size_t>(space_.n()));
+    const std::vector<Index> support = support_of(at.coef);
+    refresh_margins(problem, support, at);
+    const double primal = primal_value(problem, support, at);
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    if (std::isnan(primal)) return {infinity, -infinity};
+    settle_intercept(problem, at);
+    std::vector<double> theta(at.margins.size()), curvature(at.margins.size());
+    const DualPoint point =
+        dual_point(problem, at, unpenalised_columns(problem), poll, theta, curvature);
+    if (!point.feasible) return {primal, -infinity};
+    const Priced priced = price(theta, l1, l2, {}, poll);
+    return {primal, bound_over_all(problem, at.coef, theta, priced).dual};
+  }
+
+  const InteractionCounts& counts() const { return counts_; }
+
+ private:
+  double factor_of(Key key) const {
+    if (space_.keys().is_product(key)) return product_factor_;
+    return factor_ ? factor_[key] : 1.0;
+  }
+
+  // The penalty of the set's columns; `factors` is what it looks at.
+  Penalty penalty_of_set(double l1, double l2, const Parents& parents,
+                         std::vector<double>& factors) const {
+    if (!factor_ && product_factor_ == 1.0 && !parents.in)
+      return Penalty(l1, l2, nullptr, positive_);
+    factors.resize(static_cast<std::size_t>(set_.size()));
+    for (Index t = 0; t < set_.size(); ++t) {
+      const Key key = set_.key(t);
+      const bool allowed =
+          !space_.keys().is_product(key) || parents.allow(space_.keys().factors(key));
+      factors[static_cast<std::size_t>(t)] =
+          allowed ? factor_of(key) : std::numeric_limits<double>::infinity();
+    }
+    return Penalty(l1, l2, factors.data(), positive_);
+  }
+
+  Priced price(const std::vector<double>& theta, double l1, double l2, const Parents& parents,
+               const Poll& poll) {
+    const std::size_t many = std::max<std::size_t>(
+        {200, static_cast<std::size_t>(set_.size()),
+         static_cast<std::size_t>(std::min<Index>(space_.n(), GramModel::kLargestOrder))});
+    return pricing_(
+        theta, {l1 / Screening::kLimit, l1, l2, many, l2 == 0.0, parents},
+        [this](Key key) { return set_.holds(key); }, poll);
+  }
+
+  // The best multiple of θ, which obeys what the set asks for, over all columns and products.
+  DualBound bound_over_all(const Problem& problem, const std::vector<double>& coef,
+                           const std::vector<double>& theta, const Priced& priced) const {
+    std::vector<Index> columns(coef.size());
+    std::iota(columns.begin(), columns.end(), Index{0});
+    std::vector<double> z;
+    correlate(problem, columns, theta, z);
+    const double limit = priced.largest > 0.0
+                             ? std::min(Screening::kLimit, problem.penalty.l1() / priced.largest)
+                             : Screening::kLimit;
+    Point at;
+    at.coef = coef;
+    return bound_along(problem, at, {true, false}, {limit, priced.beyond}, columns, theta, z);
+  }
+
+  // θ, near the residual; where the loss has kinks, that which the solver found. False where what
+  // asks for equality is not obeyed, so that it proves nothing.
+  static bool dual_point_at(const Problem& problem, const std::vector<double>& coef,
+                            double intercept, const Poll& poll, std::vector<double> known,
+                            std::vector<double>& theta) {
+    if (!problem.loss.smooth() && !known.empty()) {
+      theta = std::move(known);
+      return true;
+    }
+    Point at;
+    at.coef = coef;
+    at.intercept = intercept;
+    at.margins.resize(static_cast<std::size_t>(problem.n()));
+    refresh_margins(problem, support_of(coef), at);
+    theta.resize(at.margins.size());
+    std::vector<double> curvature(at.margins.size());
+    return dual_point(problem, at, unpenalised_columns(problem), poll, theta, curvature).feasible;
+  }
+
+  KeyedWeights weights_of(const std::vector<double>& coef) const {
+    KeyedWeights weights;
+    std::vector<Index> support = support_of(coef);
+    std::sort(support.begin(), support.end(),
+              [&](Index a, Index b) { return set_.key(a) < set_.key(b); });
+    for (const Index t : support) {
+      weights.keys.push_back(set_.key(t));
+      weights.values.push_back(coef[static_cast<std::size_t>(t)]);
+    }
+    return weights;
+  }
+
+  // Columns that must be in the set, whatever they pull.
+  void take_up(const std::vector<Key>& keys) {
+    std::vector<std::pair<Key, ColumnEntries>> fresh;
+    for (const Key key : keys) {
+      if (set_.holds(key)) continue;
+      fresh.emplace_back(key, set_.build(key));
+      counts_.built += space_.keys().is_product(key);
+    }
+    set_.append(fresh);
+  }
+
+  // Takes up the hardest that are not equal to a column of the set: as many as double it, and more
+  // while their products take about as long as a pricing. Returns how many.
+  std::size_t take_hardest(const std::vector<Candidate>& hardest, bool ties) {
+    const std::size_t least =
+        std::max<std::size_t>(detail::kLeastRoom, static_cast<std::size_t>(set_.size()));
+    const double look = 2.0 * static_cast<double>(space_.n()) *
+                        static_cast<double>(std::max(space_.X().n_stored(), set_.n_entries()));
+    double entries = static_cast<double>(set_.n_entries());
+    std::vector<std::pair<Key, ColumnEntries>> fresh;
+    for (const Candidate& candidate : hardest) {
+      if (fresh.size() >= least && entries * entries > look) break;
+      ColumnEntries column = set_.build(candidate.key);
+      if (const Index equal = ties ? set_.equal_to(column) : -1; equal >= 0) {
+        // It must not hold back a column that is penalised less.
+        if (factor_of(set_.key(equal)) <= factor_of(candidate.key)) {
+          ++counts_.ties;
+          continue;
+        }
+      }
+      entries += static_cast<double>(column.rows.size());
+      counts_.built += space_.keys().is_product(candidate.key);
+      fresh.emplace_back(candidate.key, std::move(column));
+    }
+    set_.append(fresh);
+    return fresh.size();
+  }
+
+  const Space& space_;
+  const Loss& loss_;
+  const double* factor_;
+  double product_factor_;
+  bool positive_, fit_intercept_;
+  int n_threads_;
+  Pricing pricing_;
+  ProductSet set_;
+  Kept kept_;
+  InteractionCounts counts_;
+};
+
+}  // namespace sparsecross

@@ -1,0 +1,221 @@
+// The products of columns that a model may use, and the data as rows, in which they are found.
+//
+// Problem: from columns x_1 .. x_p, say which products of two and three exist, and lay the data out
+//          so that all that share a row with a column can be walked.
+// Given:   X sliced by columns; rules.
+// Result:  a Space: columns by rank, the fewest entries first, and rows of ranks in increasing
+//          order. A product belongs to its factor of least rank, whose entries bound those of the
+//          product: what can be skipped is most where the owner is the rarest.
+// Cost:    two passes over X; 4 bytes (valued: 8 or 12) an entry, 16 bytes a row and 8 to 16 a
+//          column.
+#pragma once
+
+#include <algorithm>
+#include <numeric>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include "interactions/keys.hpp"
+#include "matrix/design.hpp"
+
+namespace sparsecross {
+
+// Which products exist. Without fields: all of up to `order` distinct columns. With fields: those
+// whose columns lie in the fields of one of the combinations.
+struct ProductRules {
+  int order = 2;
+  bool squares = false;             // x_j² too, of columns with values other than 0 and 1
+  std::vector<std::int32_t> field;  // of each column, -1 for none; empty: no fields
+  std::vector<std::array<std::int32_t, 3>> combinations;  // increasing, -1 after the last
+};
+
+namespace detail {
+
+// What a layout stores of a value.
+template <class Columns>
+struct StoredValue;
+template <class T>
+struct StoredValue<DenseSlices<T>> {
+  using type = T;
+};
+template <class T, class I>
+struct StoredValue<SparseSlices<const T*, I>> {
+  using type = T;
+};
+template <class I>
+struct StoredValue<SparseSlices<Ones, I>> {
+  using type = Ones;
+};
+
+}  // namespace detail
+
+class Space {
+ public:
+  Space(const Design& X, ProductRules rules)
+      : X_(X), rules_(std::move(rules)), keys_(X.n_cols(), rules_.order) {
+    if (X.sliced_by() != Axis::columns) throw std::invalid_argument("X must be sliced by columns");
+    if (X.n_rows() > INT32_MAX)
+      throw std::invalid_argument("X must have fewer than 2^31 rows for interactions");
+    index_combinations();
+    rank_columns();
+    fill_rows();
+  }
+
+  const Design& X() const { return X_; }
+  const ProductKeys& keys() const { return keys_; }
+  int order() const { return rules_.order; }
+  Index n() const { return X_.n_rows(); }
+  Index n_ranks() const { return static_cast<Index>(column_.size()); }
+  Index column(Index rank) const { return column_[static_cast<std::size_t>(rank)]; }
+
+  // Entries begin(i) .. begin(i + 1) of row i, in increasing rank.
+  const Index* begin() const { return begin_.data(); }
+  const std::int32_t* ranks() const { return rank_.data(); }
+  // Values of these entries, in the type that the columns of X have.
+  template <class Columns>
+  auto values_of(const Columns&) const {
+    using Value = typename detail::StoredValue<Columns>::type;
+    if constexpr (std::is_same_v<Value, Ones>) {
+      return Ones();
+    } else {
+      return std::get<std::vector<Value>>(values_).data();
+    }
+  }
+  bool valued() const { return !std::holds_alternative<Ones>(values_); }
+  bool nonnegative() const { return nonnegative_; }
+  // The largest |x| of row i; valued only.
+  const double* row_peak() const { return row_peak_.data(); }
+
+  // Whether x_j² exists, and is another column than x_j.
+  bool has_square(Index rank) const {
+    return !squared_.empty() && squared_[static_cast<std::size_t>(rank)];
+  }
+  bool has_fields() const { return !rules_.field.empty(); }
+  // Whether products of two, of three, exist among these columns.
+  bool allows(Index j, Index k) const {
+    if (!has_fields()) return true;
+    return pairs_.count(pair_of(field(j), field(k))) != 0;
+  }
+  bool allows(Index j, Index k, Index l) const {
+    if (!has_fields()) return true;
+    std::array<std::int32_t, 3> f{field(j), field(k), field(l)};
+    std::sort(f.begin(), f.end());
+    return std::binary_search(rules_.combinations.begin(), rules_.combinations.end(), f);
+  }
+  // Whether products of three with these two columns may exist.
+  bool extends(Index j, Index k) const {
+    return rules_.order == 3 && (!has_fields() || opened_.count(pair_of(field(j), field(k))) != 0);
+  }
+  // Whether this product of two or three increasing columns exists.
+  bool exists(const Factors& f) const {
+    const auto [j, k, l] = f.column;
+    if (j == k) return rules_.squares && (!has_fields() || field(j) >= 0);
+    return l < 0 ? allows(j, k) : rules_.order == 3 && allows(j, k, l);
+  }
+  bool has_pairs() const { return !has_fields() || !pairs_.empty(); }
+
+ private:
+  std::int32_t field(Index j) const { return rules_.field[static_cast<std::size_t>(j)]; }
+  static std::uint64_t pair_of(std::int32_t f, std::int32_t g) {
+    return (static_cast<std::uint64_t>(std::min(f, g)) << 32) |
+           static_cast<std::uint64_t>(std::max(f, g));
+  }
+
+  void index_combinations() {
+    if (!has_fields()) return;
+    if (static_cast<Index>(rules_.field.size()) != X_.n_cols())
+      throw std::invalid_argument("there must be a field for each column");
+    auto& all = rules_.combinations;
+    std::sort(all.begin(), all.end());
+    for (const auto& [f, g, h] : all) {
+      if (f < 0 || g < f || (h >= 0 && (rules_.order < 3 || h < g)))
+        throw std::invalid_argument("a combination must name two or three fields, increasing");
+      if (h < 0) {
+        pairs_.insert(pair_of(f, g));
+      } else {
+        for (const auto& [a, b] : {std::pair{f, g}, std::pair{f, h}, std::pair{g, h}})
+          opened_.insert(pair_of(a, b));
+      }
+    }
+  }
+
+  void rank_columns() {
+    std::vector<Index> size(static_cast<std::size_t>(X_.n_cols()), 0);
+    std::vector<char> plain(size.size(), 1);  // all values 0 or 1
+    X_.visit([&](const auto& columns) {
+      for (Index j = 0; j < X_.n_cols(); ++j)
+        columns.each(j, [&](Index, double x) {
+          const auto at = static_cast<std::size_t>(j);
+          size[at] += x != 0.0;
+          plain[at] &= x == 0.0 || x == 1.0;
+          nonnegative_ &= x >= 0.0;
+        });
+    });
+    for (Index j = 0; j < X_.n_cols(); ++j)
+      if (size[static_cast<std::size_t>(j)] > 0 && (!has_fields() || field(j) >= 0))
+        column_.push_back(j);
+    if (column_.size() > static_cast<std::size_t>(INT32_MAX))
+      throw std::invalid_argument("at most 2^31 - 1 columns that are not empty may interact");
+    std::sort(column_.begin(), column_.end(), [&](Index a, Index b) {
+      const Index of_a = size[static_cast<std::size_t>(a)],
+                  of_b = size[static_cast<std::size_t>(b)];
+      return of_a != of_b ? of_a < of_b : a < b;
+    });
+    if (rules_.squares) {
+      squared_.reserve(column_.size());
+      for (const Index j : column_) squared_.push_back(!plain[static_cast<std::size_t>(j)]);
+    }
+  }
+
+  void fill_rows() {
+    X_.visit([&](const auto& columns) {
+      using Columns = std::decay_t<decltype(columns)>;
+      begin_.assign(static_cast<std::size_t>(n()) + 1, 0);
+      for (const Index j : column_)
+        columns.each(j, [&](Index i, double x) {
+          if (x != 0.0) ++begin_[static_cast<std::size_t>(i) + 1];
+        });
+      std::partial_sum(begin_.begin(), begin_.end(), begin_.begin());
+      rank_.resize(static_cast<std::size_t>(begin_.back()));
+      std::vector<Index> next(begin_.begin(), begin_.end() - 1);
+      using Value = typename detail::StoredValue<Columns>::type;
+      if constexpr (std::is_same_v<Value, Ones>) {
+        walk(columns, next, [](std::size_t, Index, double) {});
+      } else {
+        auto& stored = values_.emplace<std::vector<Value>>(rank_.size());
+        row_peak_.assign(static_cast<std::size_t>(n()), 0.0);
+        walk(columns, next, [&](std::size_t at, Index i, double x) {
+          stored[at] = static_cast<Value>(x);
+          double& peak = row_peak_[static_cast<std::size_t>(i)];
+          peak = std::max(peak, std::abs(x));
+        });
+      }
+    });
+  }
+
+  template <class Columns, class Store>
+  void walk(const Columns& columns, std::vector<Index>& next, const Store& store) {
+    for (std::size_t r = 0; r < column_.size(); ++r)
+      columns.each(column_[r], [&](Index i, double x) {
+        if (x == 0.0) return;
+        const auto at = static_cast<std::size_t>(next[static_cast<std::size_t>(i)]++);
+        rank_[at] = static_cast<std::int32_t>(r);
+        store(at, i, x);
+      });
+  }
+
+  const Design& X_;
+  ProductRules rules_;
+  ProductKeys keys_;
+  std::unordered_set<std::uint64_t> pairs_, opened_;  // of fields
+  bool nonnegative_ = true;
+  std::vector<Index> column_;  // by rank
+  std::vector<char> squared_;  // by rank
+  std::vector<Index> begin_;
+  std::vector<std::int32_t> rank_;
+  std::variant<Ones, std::vector<float>, std::vector<double>> values_;
+  std::vector<double> row_peak_;
+};
+
+}  // namespace sparsecross
