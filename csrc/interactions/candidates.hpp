@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <mutex>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -14,7 +16,6 @@ namespace sparsecross {
 struct Candidate {
   double ratio;  // |z| / ω
   Key key;
-  std::uint64_t content;  // equal for columns of equal entries, else different but for bad luck
 };
 
 // Harder ones first; of equal ones that of the smaller key.
@@ -22,11 +23,15 @@ inline bool harder(const Candidate& a, const Candidate& b) {
   return a.ratio != b.ratio ? a.ratio > b.ratio : a.key < b.key;
 }
 
-// Keeps the `limit` hardest of what any threads hand in, in whatever order they do; of columns of
-// equal content, where `distinct`, the first alone.
+// A number that is equal for columns of equal entries, else different but for bad luck.
+using Content = std::function<std::uint64_t(Key)>;
+
+// Keeps the `limit` hardest of what any threads hand in, in whatever order they do; where
+// `content` is given, of equal columns the first alone. Those have the same ratio to the last bit,
+// so only columns of one ratio are compared.
 class Hardest {
  public:
-  Hardest(std::size_t limit, bool distinct) : limit_(limit), distinct_(distinct) {}
+  Hardest(std::size_t limit, Content content) : limit_(limit), content_(std::move(content)) {}
 
   void take(const std::vector<Candidate>& more) {
     if (more.empty()) return;
@@ -37,13 +42,7 @@ class Hardest {
 
   void prune() {
     std::sort(found_.begin(), found_.end(), harder);
-    if (distinct_) {
-      std::unordered_set<std::uint64_t> seen;
-      found_.erase(
-          std::remove_if(found_.begin(), found_.end(),
-                         [&](const Candidate& c) { return !seen.insert(c.content).second; }),
-          found_.end());
-    }
+    if (content_) drop_equal();
     if (found_.size() > limit_) found_.resize(limit_);
   }
 
@@ -55,8 +54,28 @@ class Hardest {
   std::vector<Candidate>& found() { return found_; }
 
  private:
+  void drop_equal() {
+    std::vector<Candidate> kept;
+    std::unordered_set<std::uint64_t> seen;
+    for (auto at = found_.begin(); at != found_.end() && kept.size() < limit_;) {
+      const auto end = std::find_if(
+          at, found_.end(), [&](const Candidate& other) { return other.ratio != at->ratio; });
+      seen.clear();
+      for (const bool alone = end - at == 1; at != end; ++at)
+        if (alone || seen.insert(content_of(at->key)).second) kept.push_back(*at);
+    }
+    found_ = std::move(kept);
+  }
+
+  std::uint64_t content_of(Key key) {
+    const auto [place, fresh] = known_.try_emplace(key, 0);
+    if (fresh) place->second = content_(key);
+    return place->second;
+  }
+
   std::size_t limit_;
-  bool distinct_;
+  Content content_;
+  std::unordered_map<Key, std::uint64_t> known_;
   std::mutex guard_;
   std::vector<Candidate> found_;
 };

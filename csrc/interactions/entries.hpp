@@ -1,13 +1,15 @@
-// The entries of one product of columns, without building it.
+// The entries of products of columns, without building them.
 //
 // Problem: f(i, Π_j x_ij) for the rows i in which all columns of a product have an entry, in
 //          increasing order.
-// Cost:    a walk along the shorter of the first two columns, with look-ups in the others that are
-//          logarithmic in the distance from the last one.
+// Cost:    a walk along the shorter of the first two columns. Where the longer one is less than
+//          kFar times as long, its rows are marked first, n bits, and the mark is kept for the next
+//          product; else it is searched, in the logarithm of the distance from the last row.
 // Source:  Bentley & Yao 1976, "An almost optimal algorithm for unbounded searching" (galloping).
 #pragma once
 
 #include <utility>
+#include <vector>
 
 #include "interactions/keys.hpp"
 #include "matrix/design.hpp"
@@ -55,19 +57,51 @@ class Lookup<SparseSlices<V, I>> {
 
 }  // namespace detail
 
-template <class Columns, class F>
-void each_entry(const Columns& columns, const Factors& product, const F& f) {
-  auto [j, k, l] = product.column;
-  if (k < 0) return columns.each(j, f);
-  if (j == k) return columns.each(j, [&](Index i, double x) { f(i, x * x); });
-  if (columns.size(k) < columns.size(j)) std::swap(j, k);
-  detail::Lookup<Columns> second(columns, k);
-  if (l < 0) return columns.each(j, [&](Index i, double x) { f(i, x * second(i)); });
-  detail::Lookup<Columns> third(columns, l);
-  columns.each(j, [&](Index i, double x) {
-    const double both = x * second(i);
-    if (both != 0.0) f(i, both * third(i));
-  });
-}
+// Not for several threads at once.
+class ProductWalk {
+ public:
+  template <class Columns, class F>
+  void operator()(const Columns& columns, const Factors& product, const F& f) {
+    auto [j, k, l] = product.column;
+    if (k < 0) return columns.each(j, f);
+    if (j == k) return columns.each(j, [&](Index i, double x) { f(i, x * x); });
+    if (columns.size(k) < columns.size(j)) std::swap(j, k);
+    if (l < 0) return each_of_pair(columns, j, k, f);
+    detail::Lookup<Columns> third(columns, l);
+    each_of_pair(columns, j, k, [&](Index i, double both) {
+      if (both != 0.0) f(i, both * third(i));
+    });
+  }
+
+ private:
+  static constexpr Index kFar = 32;
+
+  template <class Columns, class F>
+  void each_of_pair(const Columns& columns, Index j, Index k, const F& f) {
+    detail::Lookup<Columns> second(columns, k);
+    if (is_dense<Columns> || columns.size(k) > kFar * columns.size(j))
+      return columns.each(j, [&](Index i, double x) { f(i, x * second(i)); });
+    mark(columns, k);
+    columns.each(j, [&](Index i, double x) {
+      if (marks_[static_cast<std::size_t>(i / 64)] >> (i % 64) & 1)
+        f(i, is_valueless<Columns> ? x : x * second(i));
+    });
+  }
+
+  template <class Columns>
+  void mark(const Columns& columns, Index k) {
+    if (k == marked_) return;
+    marks_.resize(static_cast<std::size_t>(columns.length() / 64 + 1));
+    if (marked_ >= 0)
+      columns.each(marked_, [&](Index i, double) { marks_[static_cast<std::size_t>(i / 64)] = 0; });
+    columns.each(k, [&](Index i, double) {
+      marks_[static_cast<std::size_t>(i / 64)] |= std::uint64_t{1} << (i % 64);
+    });
+    marked_ = k;
+  }
+
+  std::vector<std::uint64_t> marks_;  // of the rows of column `marked_`
+  Index marked_ = -1;
+};
 
 }  // namespace sparsecross

@@ -111,8 +111,9 @@ class ProductTerms {
   template <class Columns>
   void by_columns(const Columns& columns, double* out) const {
     std::fill(out, out + columns.length(), 0.0);
+    ProductWalk walk;
     for (std::size_t m = 0; m < products_.size(); ++m)
-      each_entry(columns, products_[m], [&, weight = terms_[m].weight](Index i, double x) {
+      walk(columns, products_[m], [&, weight = terms_[m].weight](Index i, double x) {
         if (x != 0.0) out[i] += weight * x;
       });
   }

@@ -14,7 +14,7 @@
 // Cost:    two numbers a branch; for those awake a pass over the owner's entries; for those visited
 //          an addition for each entry that shares a row with the owner and has a greater rank,
 //          into an accumulator by rank. Memory: 3 numbers a column and a copy of θ; for each thread
-//          20 bytes a column, and 56 more for triples.
+//          28 bytes a column, and 60 more for triples.
 // Sources: Gustavson 1978 (one accumulator); Nakagawa et al. 2016, "Safe pattern pruning" (bounds
 // of
 //          branches); Le Morvan & Vert 2018, "WHInter" (bounds kept from visit to visit).
@@ -27,6 +27,7 @@
 #include <memory>
 
 #include "interactions/candidates.hpp"
+#include "interactions/entries.hpp"
 #include "interactions/space.hpp"
 #include "model/penalties.hpp"
 
@@ -67,7 +68,7 @@ namespace detail {
 
 struct Cell {
   double sum;
-  std::uint32_t epoch, slot;
+  std::uint32_t epoch;
 };
 
 // Of a pair that may have triples: the bound of those, and how many rows it has.
@@ -76,24 +77,35 @@ struct Opened {
   Index count, next;
 };
 
-struct Scratch {
-  explicit Scratch(Index n_ranks, bool triples)
-      : cells(static_cast<std::size_t>(n_ranks)), touched(static_cast<std::size_t>(n_ranks) + 1) {
-    if (!triples) return;
-    leaves = cells;
-    leaves_touched = touched;
-    opened.resize(cells.size());
+// Accumulators by rank: with a mark of who is in use, and without.
+struct Sums {
+  std::vector<Cell> cells;
+  std::vector<std::int32_t> touched;
+  std::vector<double> plain;
+  void resize(Index n_ranks) {
+    const auto size = static_cast<std::size_t>(n_ranks);
+    cells.resize(size);
+    touched.resize(size + 1);
+    plain.resize(size);
   }
-  std::vector<Cell> cells, leaves;
-  std::vector<std::int32_t> touched, leaves_touched;
+};
+
+struct Scratch {
+  explicit Scratch(Index n_ranks, bool triples) {
+    pairs.resize(n_ranks);
+    if (!triples) return;
+    leaves.resize(n_ranks);
+    opened.resize(static_cast<std::size_t>(n_ranks));
+  }
+  Sums pairs, leaves;
   std::vector<Opened> opened;
   std::vector<std::pair<std::int32_t, double>> entries;  // of the pairs opened: row, product
   std::uint32_t epoch = 0;
 
   std::uint32_t next_epoch() {
     if (++epoch == 0) {  // wrapped round: old marks would look new
-      for (Cell& cell : cells) cell.epoch = 0;
-      for (Cell& cell : leaves) cell.epoch = 0;
+      for (Cell& cell : pairs.cells) cell.epoch = 0;
+      for (Cell& cell : leaves.cells) cell.epoch = 0;
       epoch = 1;
     }
     return epoch;
@@ -142,6 +154,9 @@ inline std::uint64_t mixed(Index i, double x) {
 using InSet = std::function<bool(Key)>;
 
 class Pricing {
+  // Entries for each rank beyond, from which on accumulators need no marks.
+  static constexpr double kCrowded = 4.0;
+
  public:
   // `factor` (p, or null) of the columns, `product_factor` > 0 of all products.
   Pricing(const Space& space, const double* factor, double product_factor, bool positive,
@@ -178,7 +193,16 @@ class Pricing {
                const Ask& ask, const InSet& in_set, const Poll& poll) {
     if (norm_.empty()) measure(columns);
     const std::vector<Index> awake = rouse(theta, ask.level);
-    Hardest hardest(ask.how_many, ask.distinct);
+    Content content;
+    if (ask.distinct)
+      content = [&](Key key) {
+        std::uint64_t sum = 0;
+        walk_(columns, space_.keys().factors(key), [&](Index i, double x) {
+          if (x != 0.0) sum += detail::mixed(i, x);
+        });
+        return sum;
+      };
+    Hardest hardest(ask.how_many, content);
     Priced priced;
     std::vector<double> beyond(ask.l2 > 0.0 ? awake.size() : 0, 0.0);
     std::mutex guard;
@@ -196,18 +220,11 @@ class Pricing {
       for (Index a = begin; a < end; ++a) {
         const auto at = static_cast<std::size_t>(a);
         const Index r = awake[at], j = space_.column(r);
-        const Sums sums = sums_of(columns, j, theta);
+        const OfColumn sums = sums_of(columns, j, theta);
         if (!penalty_.excluded(j) && !penalty_.unpenalised(j)) {
           own[at] = penalty_.counted(sums.z) / penalty_.factor(j);
-          if (tell(own[at], penalty_.factor(j), space_.keys().of(j), ask, in_set, found,
-                   beyond.empty() ? nullptr : &beyond[at]) &&
-              ask.distinct) {
-            std::uint64_t content = 0;
-            columns.each(j, [&](Index i, double x) {
-              if (x != 0.0) content += detail::mixed(i, x);
-            });
-            found.candidates.back().content = content;
-          }
+          tell(own[at], penalty_.factor(j), space_.keys().of(j), ask, in_set, found,
+               beyond.empty() ? nullptr : &beyond[at]);
         }
         bounds[at] = bound_of(sums.s, sums.u) / product_factor_;
         remember(r, std::max(own[at], bounds[at]));
@@ -262,13 +279,13 @@ class Pricing {
 
   // Of a column: Σ θ x; and with each term times what further factors can be at most, the sum and
   // the sum of sizes.
-  struct Sums {
+  struct OfColumn {
     double z = 0.0, s = 0.0, u = 0.0;
   };
 
   template <class Columns>
-  Sums sums_of(const Columns& columns, Index j, const std::vector<double>& theta) const {
-    Sums sums;
+  OfColumn sums_of(const Columns& columns, Index j, const std::vector<double>& theta) const {
+    OfColumn sums;
     const double* t = theta.data();
     if (!space_.valued()) {
       columns.each(j, [&](Index i, double) {
@@ -304,18 +321,17 @@ class Pricing {
     return !(bound * (1.0 + 1e-10) <= value) || bound != bound;
   }
 
-  // Tells of a column or product; true where it became a candidate, whose content is to be set.
-  bool tell(double ratio, double factor, Key key, const Ask& ask, const InSet& in_set,
+  // Tells of a column or product.
+  void tell(double ratio, double factor, Key key, const Ask& ask, const InSet& in_set,
             Finding& found, double* beyond) const {
-    if (ratio <= ask.level || in_set(key)) return false;
+    if (ratio <= ask.level || in_set(key)) return;
     found.largest = std::max(found.largest, ratio);
-    if (!(ratio > ask.strength)) return false;
+    if (!(ratio > ask.strength)) return;
     if (beyond) {
       const double excess = ratio - ask.strength;
       *beyond += factor * excess * excess / (2.0 * ask.l2);
     }
-    found.candidates.push_back({ratio, key, key});
-    return true;
+    found.candidates.push_back({ratio, key});
   }
 
   // The walk through one branch.
@@ -330,7 +346,6 @@ class Pricing {
     detail::Scratch& scratch;
     Finding& found;
     double* beyond;
-    std::size_t pending = 0;  // candidates from here on lack their content
 
     // The largest ratio, or bound of one, in the branch.
     template <class Columns>
@@ -346,14 +361,12 @@ class Pricing {
       if (space.has_square(r)) {
         const double z = columns.sum(j, [t = theta](Index i, double x) { return t[i] * x * x; });
         reach = consider(z, {{j, j, -1}});
-        hash_square(own_entries);
       }
-      if (space.order() == 2) {
-        reach = std::max(reach, leaf(scratch.cells, scratch.touched, r, own_entries,
-                                     [&](Index k) { return Factors{{j, k, -1}}; }));
-        return reach;
-      }
-      return std::max(reach, pairs_and_triples(r, own_entries));
+      const Index n_entries = columns.size(j);
+      if (space.order() == 2)
+        return std::max(reach, leaf(scratch.pairs, r, n_entries, own_entries,
+                                    [&](Index k) { return Factors{{j, k, -1}}; }));
+      return std::max(reach, pairs_and_triples(r, n_entries, own_entries));
     }
 
    private:
@@ -370,13 +383,12 @@ class Pricing {
     // The ratio of a product, which is told of where it is beyond the level.
     double consider(double z, Factors f) {
       ++found.n_visited;
-      pending = found.candidates.size();
       const double ratio = pricing.penalty_.counted(z) / pricing.product_factor_;
       if (ratio > ask.level) offer(ratio, f);
       return ratio;
     }
 
-    bool offer(double ratio, Factors f) {
+    void offer(double ratio, Factors f) {
       const int order = f.order();
       std::sort(f.column.begin(), f.column.begin() + order);
       const Space& space = pricing.space_;
@@ -384,31 +396,37 @@ class Pricing {
       const bool exists =
           square || (order == 2 ? space.allows(f.column[0], f.column[1])
                                 : space.allows(f.column[0], f.column[1], f.column[2]));
-      if (!exists || !ask.parents.allow(f)) return false;
+      if (!exists || !ask.parents.allow(f)) return;
       if (ratio < floor) {  // beyond the level, and below the hardest
         found.largest = std::max(found.largest, ratio);
-        return false;
+        return;
       }
-      return pricing.tell(ratio, pricing.product_factor_, space.keys().of(f), ask, in_set, found,
-                          beyond);
+      pricing.tell(ratio, pricing.product_factor_, space.keys().of(f), ask, in_set, found, beyond);
     }
 
-    template <class Entries>
-    void hash_square(const Entries& entries) {
-      if (!ask.distinct || pending == found.candidates.size()) return;
-      std::uint64_t content = 0;
-      entries([&](Index i, double x) { content += detail::mixed(i, x * x); });
-      found.candidates.back().content = content;
-    }
-
-    // All products of the entries with one more column beyond rank r.
+    // All products of the `n_entries` entries with one more column beyond rank r.
     template <class Entries, class Product>
-    double leaf(std::vector<detail::Cell>& cells, std::vector<std::int32_t>& touched, Index r,
-                const Entries& entries, const Product& product) {
+    double leaf(detail::Sums& sums, Index r, Index n_entries, const Entries& entries,
+                const Product& product) {
+      const Space& space = pricing.space_;
+      const Index width = space.n_ranks() - r - 1;
+      if (static_cast<double>(n_entries) * space.mean_row() >
+          kCrowded * static_cast<double>(width)) {
+        // Most ranks are met: cheaper without asking which are.
+        double* const sum = sums.plain.data();
+        std::fill(sum + r + 1, sum + space.n_ranks(), 0.0);
+        entries([&](Index i, double x) {
+          const double t = theta[i] * x;
+          beyond_rank(i, r, [&](std::size_t k, double v) { sum[k] += t * v; });
+        });
+        return judge(
+            width, [&](Index q) { return r + 1 + q; },
+            [&](Index k) { return sum[static_cast<std::size_t>(k)]; }, product);
+      }
       const std::uint32_t epoch = scratch.next_epoch();
       std::size_t n_touched = 0;
-      detail::Cell* const cell = cells.data();
-      std::int32_t* const list = touched.data();
+      detail::Cell* const cell = sums.cells.data();
+      std::int32_t* const list = sums.touched.data();
       entries([&](Index i, double x) {
         const double t = theta[i] * x;
         beyond_rank(i, r, [&](std::size_t k, double v) {
@@ -420,21 +438,30 @@ class Pricing {
           c.epoch = epoch;
         });
       });
-      found.n_visited += static_cast<Index>(n_touched);
+      return judge(
+          static_cast<Index>(n_touched), [&](Index q) { return static_cast<Index>(list[q]); },
+          [&](Index k) { return cell[k].sum; }, product);
+    }
+
+    // The largest ratio of products of ranks rank(0) .. rank(n - 1), of which those that matter are
+    // told of.
+    template <class Rank, class Sum, class Product>
+    double judge(Index n, const Rank& rank, const Sum& sum, const Product& product) {
+      found.n_visited += n;
       // Where all products exist and may enter, only candidates need be looked at one by one.
       const Space& space = pricing.space_;
       const bool plain = !space.has_fields() && !ask.parents.in;
       const double factor = pricing.product_factor_;
-      const double cut = factor * (plain ? std::max(ask.strength, floor) : ask.level);
-      const std::size_t before = found.candidates.size();
-      std::vector<std::size_t> of_candidates;
+      // A little below the floor: it divides by the factor, and of its equals a smaller key counts.
+      const double cut =
+          factor * (plain ? std::max(ask.strength, floor * (1.0 - 1e-14)) : ask.level);
       double reach = 0.0, below = 0.0;
-      for (std::size_t q = 0; q < n_touched; ++q) {
-        const auto k = static_cast<std::size_t>(list[q]);
-        const double size = pricing.penalty_.counted(cell[k].sum);
+      for (Index q = 0; q < n; ++q) {
+        const Index k = rank(q);
+        const double size = pricing.penalty_.counted(sum(k));
         if (size > cut) {
           reach = std::max(reach, size);
-          if (offer(size / factor, product(space.column(list[q])))) of_candidates.push_back(k);
+          offer(size / factor, product(space.column(k)));
         } else {
           below = std::max(below, size);
         }
@@ -442,32 +469,18 @@ class Pricing {
       reach = std::max(reach, below) / factor;
       if (plain && below > ask.level * factor)
         found.largest = std::max(found.largest, below / factor);
-      if (ask.distinct && !of_candidates.empty()) {
-        const std::uint32_t mark = scratch.next_epoch();
-        for (std::size_t c = 0; c < of_candidates.size(); ++c) {
-          cell[of_candidates[c]].epoch = mark;
-          cell[of_candidates[c]].slot = static_cast<std::uint32_t>(c);
-          found.candidates[before + c].content = 0;
-        }
-        entries([&](Index i, double x) {
-          beyond_rank(i, r, [&](std::size_t k, double v) {
-            if (cell[k].epoch == mark)
-              found.candidates[before + cell[k].slot].content += detail::mixed(i, x * v);
-          });
-        });
-      }
       return reach;
     }
 
     // The products of a column with one more, and of those with a third that are not skipped.
     template <class Entries>
-    double pairs_and_triples(Index r, const Entries& entries) {
+    double pairs_and_triples(Index r, Index n_own, const Entries& entries) {
       const Space& space = pricing.space_;
       const Index j = space.column(r);
       double reach = 0.0;
       if (space.has_pairs())
-        reach = leaf(scratch.cells, scratch.touched, r, entries,
-                     [&](Index k) { return Factors{{j, k, -1}}; });
+        reach =
+            leaf(scratch.pairs, r, n_own, entries, [&](Index k) { return Factors{{j, k, -1}}; });
 
       const std::uint32_t epoch = scratch.next_epoch();
       std::size_t n_touched = 0;
@@ -476,9 +489,9 @@ class Pricing {
         const double most = space.valued() ? own * space.row_peak()[i] : own;
         beyond_rank(i, r, [&](std::size_t k, double v) {
           detail::Opened& o = scratch.opened[k];
-          if (scratch.cells[k].epoch != epoch) {
-            scratch.cells[k].epoch = epoch;
-            scratch.touched[n_touched++] = static_cast<std::int32_t>(k);
+          if (scratch.pairs.cells[k].epoch != epoch) {
+            scratch.pairs.cells[k].epoch = epoch;
+            scratch.pairs.touched[n_touched++] = static_cast<std::int32_t>(k);
             o = {0.0, 0.0, 0, 0};
           }
           o.sum += most * v;
@@ -489,7 +502,7 @@ class Pricing {
       Index n_entries = 0;
       std::size_t n_open = 0;  // the first so many of `touched` are opened
       for (std::size_t q = 0; q < n_touched; ++q) {
-        const std::int32_t k = scratch.touched[q];
+        const std::int32_t k = scratch.pairs.touched[q];
         detail::Opened& o = scratch.opened[static_cast<std::size_t>(k)];
         const Index column = space.column(k);
         const double bound = pricing.bound_of(o.sum, o.size) / pricing.product_factor_;
@@ -498,25 +511,25 @@ class Pricing {
                          !(ask.parents.in && ask.parents.all && !ask.parents.in[column]);
         if (!may) {
           if (space.extends(j, column)) reach = std::max(reach, bound);
-          scratch.cells[static_cast<std::size_t>(k)].epoch = 0;
+          scratch.pairs.cells[static_cast<std::size_t>(k)].epoch = 0;
           continue;
         }
         o.next = n_entries;
         n_entries += o.count;
-        scratch.touched[n_open++] = k;
+        scratch.pairs.touched[n_open++] = k;
       }
       if (n_open == 0) return reach;
       auto& list = scratch.entries;
       list.resize(static_cast<std::size_t>(n_entries));
       entries([&](Index i, double x) {
         beyond_rank(i, r, [&](std::size_t k, double v) {
-          if (scratch.cells[k].epoch == epoch)
+          if (scratch.pairs.cells[k].epoch == epoch)
             list[static_cast<std::size_t>(scratch.opened[k].next++)] = {
                 static_cast<std::int32_t>(i), x * v};
         });
       });
       for (std::size_t q = 0; q < n_open; ++q) {
-        const std::int32_t k = scratch.touched[q];
+        const std::int32_t k = scratch.pairs.touched[q];
         const detail::Opened& o = scratch.opened[static_cast<std::size_t>(k)];
         const Index column = space.column(k);
         const auto of_pair = [&](const auto& f) {
@@ -525,7 +538,7 @@ class Pricing {
             f(static_cast<Index>(i), x);
           }
         };
-        reach = std::max(reach, leaf(scratch.leaves, scratch.leaves_touched, k, of_pair,
+        reach = std::max(reach, leaf(scratch.leaves, k, o.count, of_pair,
                                      [&](Index l) { return Factors{{j, column, l}}; }));
       }
       return reach;
@@ -583,6 +596,7 @@ class Pricing {
   double product_factor_;
   int n_threads_;
   detail::ScratchPool pool_;
+  ProductWalk walk_;
   std::vector<double> norm_, reach_;  // by rank
   std::vector<double> last_;          // the last θ (n)
   double way_ = 0.0;                  // the length of the way so far

@@ -50,6 +50,7 @@ class Extensible {
 struct ColumnEntries {
   std::vector<std::int32_t> rows;
   std::vector<double> values;
+  std::uint64_t content = 0;  // equal for columns of equal entries
 };
 
 class ProductSet {
@@ -70,24 +71,30 @@ class ProductSet {
     return offsets_[static_cast<std::size_t>(t) + 1] - offsets_[static_cast<std::size_t>(t)];
   }
 
-  // The column of a key, built.
-  ColumnEntries build(Key key) const {
-    ColumnEntries built;
-    const Factors f = space_.keys().factors(key);
+  // The columns of these keys, built by as many threads as there are.
+  std::vector<ColumnEntries> build(const std::vector<Key>& keys, int n_threads) const {
+    std::vector<ColumnEntries> built(keys.size());
     space_.X().visit([&](const auto& columns) {
-      const auto keep = [&](Index i, double x) {
-        if (x == 0.0) return;  // stored, or a product below the range of numbers
-        built.rows.push_back(static_cast<std::int32_t>(i));
-        if (space_.valued()) built.values.push_back(x);
-      };
-      each_entry(columns, f, keep);
+      parallel_chunks(static_cast<Index>(keys.size()), 8, n_threads, [&](Index begin, Index end) {
+        ProductWalk walk;
+        for (Index c = begin; c < end; ++c) {
+          const auto at = static_cast<std::size_t>(c);
+          ColumnEntries& column = built[at];
+          walk(columns, space_.keys().factors(keys[at]), [&](Index i, double x) {
+            if (x == 0.0) return;  // stored, or a product below the range of numbers
+            column.rows.push_back(static_cast<std::int32_t>(i));
+            if (space_.valued()) column.values.push_back(x);
+            column.content += detail::mixed(i, x);
+          });
+        }
+      });
     });
     return built;
   }
 
   // A column of the set that is equal to this one, or -1.
   Index equal_to(const ColumnEntries& column) const {
-    const auto [first, last] = by_content_.equal_range(content(column));
+    const auto [first, last] = by_content_.equal_range(column.content);
     for (auto at = first; at != last; ++at) {
       const Index t = at->second;
       const Index begin = offsets_[static_cast<std::size_t>(t)];
@@ -113,7 +120,7 @@ class ProductSet {
       const Index t = size();
       keys_.push_back(key);
       place_.emplace(key, t);
-      by_content_.emplace(content(column), t);
+      by_content_.emplace(column.content, t);
       offsets_.push_back(offsets_.back() + static_cast<Index>(column.rows.size()));
     }
   }
@@ -131,13 +138,6 @@ class ProductSet {
   }
 
  private:
-  static std::uint64_t content(const ColumnEntries& column) {
-    std::uint64_t sum = 0;
-    for (std::size_t e = 0; e < column.rows.size(); ++e)
-      sum += detail::mixed(column.rows[e], column.values.empty() ? 1.0 : column.values[e]);
-    return sum;
-  }
-
   const Space& space_;
   std::vector<Key> keys_;
   std::unordered_map<Key, Index> place_;

@@ -82,7 +82,7 @@ class InteractionSolver {
         pricing_(theta, {0.0, 0.0, 0.0, 1, false, {}}, [&](Key) { return false; }, poll);
     if (priced.hardest.empty()) return 0.0;
     const Candidate& first = priced.hardest.front();
-    const ColumnEntries column = set_.build(first.key);
+    const ColumnEntries column = std::move(set_.build({first.key}, 1).front());
     double terms = 0.0;  // what is left of them may be rounding
     for (std::size_t e = 0; e < column.rows.size(); ++e)
       terms += std::abs(theta[static_cast<std::size_t>(column.rows[e])] *
@@ -123,6 +123,7 @@ class InteractionSolver {
       kept_.grow(problem);
       Options inner = options;
       inner.tol = aim;
+      inner.room = static_cast<std::size_t>(set_.size()) + 1;  // all were chosen for their pull
       inner.max_iter = std::max<Index>(1, options.max_iter - all.n_iter);
       Solution part = sparsecross::solve(problem, inner, &coef, intercept, poll, {}, &kept_);
       coef = std::move(part.coef);
@@ -166,7 +167,7 @@ class InteractionSolver {
       coef.resize(static_cast<std::size_t>(set_.size()), 0.0);
       if (taken > 0) {
         idle = 0;
-        aim = std::max(0.3 * options.tol, 0.1 * gap);
+        aim = std::max(0.3 * options.tol, kPart * gap);
       } else {
         // What keeps the gap open is the accuracy on the set.
         idle = gap < 0.9 * best_gap ? 0 : idle + 1;
@@ -216,6 +217,9 @@ class InteractionSolver {
   const InteractionCounts& counts() const { return counts_; }
 
  private:
+  static constexpr std::size_t kLeastJoining = 100;
+  static constexpr double kPart = 0.1;  // of the gap, to be left on the set
+
   double factor_of(Key key) const {
     if (space_.keys().is_product(key)) return product_factor_;
     return factor_ ? factor_[key] : 1.0;
@@ -239,11 +243,8 @@ class InteractionSolver {
 
   Priced price(const std::vector<double>& theta, double l1, double l2, const Parents& parents,
                const Poll& poll) {
-    const std::size_t many = std::max<std::size_t>(
-        {200, static_cast<std::size_t>(set_.size()),
-         static_cast<std::size_t>(std::min<Index>(space_.n(), GramModel::kLargestOrder))});
     return pricing_(
-        theta, {l1 / Screening::kLimit, l1, l2, many, l2 == 0.0, parents},
+        theta, {l1 / Screening::kLimit, l1, l2, 4 * room(), l2 == 0.0, parents},
         [this](Key key) { return set_.holds(key); }, poll);
   }
 
@@ -295,37 +296,52 @@ class InteractionSolver {
 
   // Columns that must be in the set, whatever they pull.
   void take_up(const std::vector<Key>& keys) {
+    std::vector<Key> missing;
+    std::copy_if(keys.begin(), keys.end(), std::back_inserter(missing),
+                 [&](Key key) { return !set_.holds(key); });
+    std::vector<ColumnEntries> columns = set_.build(missing, n_threads_);
     std::vector<std::pair<Key, ColumnEntries>> fresh;
-    for (const Key key : keys) {
-      if (set_.holds(key)) continue;
-      fresh.emplace_back(key, set_.build(key));
-      counts_.built += space_.keys().is_product(key);
+    for (std::size_t c = 0; c < missing.size(); ++c) {
+      counts_.built += space_.keys().is_product(missing[c]);
+      fresh.emplace_back(missing[c], std::move(columns[c]));
     }
     set_.append(fresh);
+  }
+
+  // How many columns may join the set in one round, at least.
+  std::size_t room() const {
+    return std::max<std::size_t>(kLeastJoining, static_cast<std::size_t>(set_.size()));
   }
 
   // Takes up the hardest that are not equal to a column of the set: as many as double it, and more
   // while their products take about as long as a pricing. Returns how many.
   std::size_t take_hardest(const std::vector<Candidate>& hardest, bool ties) {
-    const std::size_t least =
-        std::max<std::size_t>(detail::kLeastRoom, static_cast<std::size_t>(set_.size()));
-    const double look = 2.0 * static_cast<double>(space_.n()) *
-                        static_cast<double>(std::max(space_.X().n_stored(), set_.n_entries()));
+    const std::size_t least = room();
+    const double pricing =
+        4.0 * static_cast<double>(space_.n()) * static_cast<double>(space_.n_pairs_of_entries());
     double entries = static_cast<double>(set_.n_entries());
     std::vector<std::pair<Key, ColumnEntries>> fresh;
-    for (const Candidate& candidate : hardest) {
-      if (fresh.size() >= least && entries * entries > look) break;
-      ColumnEntries column = set_.build(candidate.key);
-      if (const Index equal = ties ? set_.equal_to(column) : -1; equal >= 0) {
-        // It must not hold back a column that is penalised less.
-        if (factor_of(set_.key(equal)) <= factor_of(candidate.key)) {
-          ++counts_.ties;
-          continue;
+    constexpr std::size_t batch = 64;
+    bool full = false;
+    for (std::size_t first = 0; first < hardest.size() && !full; first += batch) {
+      std::vector<Key> keys;
+      for (std::size_t c = first; c < std::min(first + batch, hardest.size()); ++c)
+        keys.push_back(hardest[c].key);
+      std::vector<ColumnEntries> columns = set_.build(keys, n_threads_);
+      for (std::size_t c = 0; c < keys.size(); ++c) {
+        full = fresh.size() >= least && entries * entries > pricing;
+        if (full) break;
+        if (const Index equal = ties ? set_.equal_to(columns[c]) : -1; equal >= 0) {
+          // It must not hold back a column that is penalised less.
+          if (factor_of(set_.key(equal)) <= factor_of(keys[c])) {
+            ++counts_.ties;
+            continue;
+          }
         }
+        entries += static_cast<double>(columns[c].rows.size());
+        counts_.built += space_.keys().is_product(keys[c]);
+        fresh.emplace_back(keys[c], std::move(columns[c]));
       }
-      entries += static_cast<double>(column.rows.size());
-      counts_.built += space_.keys().is_product(candidate.key);
-      fresh.emplace_back(candidate.key, std::move(column));
     }
     set_.append(fresh);
     return fresh.size();

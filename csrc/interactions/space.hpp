@@ -69,6 +69,11 @@ class Space {
   Index n_ranks() const { return static_cast<Index>(column_.size()); }
   Index column(Index rank) const { return column_[static_cast<std::size_t>(rank)]; }
 
+  // Pairs of entries that share a row: what a look at all products of two costs.
+  Index n_pairs_of_entries() const { return n_pairs_of_entries_; }
+  double mean_row() const {
+    return static_cast<double>(rank_.size()) / static_cast<double>(std::max<Index>(n(), 1));
+  }
   // Entries begin(i) .. begin(i + 1) of row i, in increasing rank.
   const Index* begin() const { return begin_.data(); }
   const std::int32_t* ranks() const { return rank_.data(); }
@@ -177,6 +182,11 @@ class Space {
           if (x != 0.0) ++begin_[static_cast<std::size_t>(i) + 1];
         });
       std::partial_sum(begin_.begin(), begin_.end(), begin_.begin());
+      for (Index i = 0; i < n(); ++i) {
+        const Index length =
+            begin_[static_cast<std::size_t>(i) + 1] - begin_[static_cast<std::size_t>(i)];
+        n_pairs_of_entries_ += length * (length - 1) / 2;
+      }
       rank_.resize(static_cast<std::size_t>(begin_.back()));
       std::vector<Index> next(begin_.begin(), begin_.end() - 1);
       using Value = typename detail::StoredValue<Columns>::type;
@@ -213,6 +223,7 @@ class Space {
   std::vector<Index> column_;  // by rank
   std::vector<char> squared_;  // by rank
   std::vector<Index> begin_;
+  Index n_pairs_of_entries_ = 0;
   std::vector<std::int32_t> rank_;
   std::variant<Ones, std::vector<float>, std::vector<double>> values_;
   std::vector<double> row_peak_;

@@ -163,4 +163,9 @@ class SparseSlices {
   Index n_slices_, length_;
 };
 
+template <class Layout>
+inline constexpr bool is_valueless = false;
+template <class I>
+inline constexpr bool is_valueless<SparseSlices<Ones, I>> = true;
+
 }  // namespace sparsecross

@@ -26,6 +26,7 @@ struct Options {
   Method method = Method::cd;
   bool spare_digits = true;  // more digits than asked for where they take no time
   bool single = true;        // products of columns in single precision, where they pay
+  std::size_t room = 100;    // violators that may join the working set at once, at least
 };
 
 // One look at all columns.

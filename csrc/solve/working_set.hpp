@@ -31,7 +31,6 @@ namespace sparsecross {
 
 namespace detail {
 
-constexpr std::size_t kLeastRoom = 100;
 constexpr double kProductsPerLook = 2.0;  // multiply-adds, for each entry of X
 // Data of up to so many entries are solved to many more digits than asked for.
 constexpr Index kSmall = 20000;
@@ -46,15 +45,15 @@ struct Violator {
 // Adds violators to the set, those of the greatest pull first: as many as double it, so that the
 // rounds are few; and more, up to the number of rows, while the products of its columns (gram.hpp,
 // were the entries spread evenly over the rows) take about as long as a look at all columns.
-inline void take_hardest(const Problem& problem, std::vector<Violator>& violators,
+inline void take_hardest(const Problem& problem, std::size_t room, std::vector<Violator>& violators,
                          std::vector<Index>& working_set) {
-  const std::size_t least = std::max(kLeastRoom, working_set.size());
+  const std::size_t least = std::max(room, working_set.size());
   const auto room_to = [&](Index order) {
     const auto size = static_cast<std::size_t>(order);
     return size - std::min(size, working_set.size());
   };
   std::size_t most = std::max(least, room_to(problem.n()));
-  if (room_to(GramModel::kLargestOrder) >= kLeastRoom)
+  if (room_to(GramModel::kLargestOrder) >= room)
     most = std::min(most, room_to(GramModel::kLargestOrder));
   most = std::min(most, violators.size());
   const auto harder = [](const Violator& a, const Violator& b) {
@@ -175,7 +174,7 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
                             : Status::not_certified;
       break;
     }
-    detail::take_hardest(problem, violators, working_set);
+    detail::take_hardest(problem, options.room, violators, working_set);
     std::sort(working_set.begin(), working_set.end());
     n_chosen = static_cast<Index>(working_set.size());
 
