@@ -7,7 +7,8 @@ duality gap over all crosses is at most --gap, and is timed from the base column
 building included. `polynomial` is scikit-learn's PolynomialFeatures, its empty columns dropped,
 and skglm at the loosest of its tolerances that a judge of the built problem accepts;
 `feature_cross` is this package's FeatureCross and coordinate descent. Finished cells stand in
-FOLDER/results.jsonl and are not run again. `--pricing` times one pricing of all pairs instead.
+FOLDER/results.jsonl and are not run again. `--pricing` times one pricing of all pairs instead;
+`--held-back` compares errors with crosses and without on rows held back.
 """
 
 from __future__ import annotations
@@ -222,6 +223,37 @@ def pricing(options: argparse.Namespace) -> None:
             )
 
 
+def held_back(options: argparse.Namespace) -> None:
+    """Compare models with and without crosses on a fifth of the rows, along a path of each."""
+    import sparsecross as sx
+    from sparsecross._inputs import as_design
+
+    print("| set | loss | error without | weights | bytes | error with crosses | weights | bytes |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for name, loss in product(options.sets, options.losses):
+        data = crossed.load(name, options.cache)
+        y = data.labels if loss == "logistic" else data.y
+        held = np.random.default_rng(0).random(len(y)) < 0.2
+        seen, judged = data.X[~held], data.X[held]
+        cells = [name, loss]
+        for interactions in (None, "pairwise"):
+            path = sx.path(
+                seen, y[~held], loss=loss, interactions=interactions, n_alphas=12, eps=5e-3
+            )
+            errors = []
+            for point in path:
+                margins = judged @ point.coef + point.intercept
+                if point.interactions is not None:
+                    margins += point.interactions.margins(as_design(judged))
+                if loss == "squared":
+                    errors.append(float(np.sqrt(np.mean((y[held] - margins) ** 2))))
+                else:
+                    errors.append(float(np.mean(np.logaddexp(0, -y[held] * margins))))
+            best = path[int(np.argmin(errors))]
+            cells += [f"{min(errors):.4f}", f"{best.n_nonzero:,}", f"{best.n_bytes:,}"]
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
 def table(folder: Path) -> str:
     """The results as a table in Markdown."""
     found = [json.loads(line) for line in (folder / "results.jsonl").open()]
@@ -261,6 +293,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="folder of made sets")
     parser.add_argument("--out", type=Path, default=Path("interactions"))
     parser.add_argument("--pricing", action="store_true")
+    parser.add_argument("--held-back", action="store_true")
     parser.add_argument("--cell", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.cell:
@@ -268,6 +301,9 @@ def main() -> None:
         return
     if options.pricing:
         pricing(options)
+        return
+    if options.held_back:
+        held_back(options)
         return
     options.out.mkdir(parents=True, exist_ok=True)
     race(options)

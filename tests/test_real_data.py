@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+import crosses
 import optimality
 import problems
 import real_data
@@ -79,3 +80,21 @@ def test_classification(name):
     assert bare.primal - bare.gap <= value + 1e-12
     assert abs(value - bare.primal) <= 1e-4 * scale
     assert np.count_nonzero(bare.coef) == pytest.approx(np.count_nonzero(theirs.coef_), rel=0.2)
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_all_pairs_of_adult(loss):
+    """The optimum over all pairs is that of the problem with all of them built."""
+    X, y = real_data.adult()
+    alpha = sx.alpha_max(X, y, loss=loss, interactions="pairwise") / 50
+    found = sx.solve(X, y, loss=loss, alpha=alpha, interactions="pairwise", tol=1e-6)
+    pairs = np.array(crosses.columns_of(np.empty((1, X.shape[1]))))
+    columns = X.astype(np.float64)
+    wide = sp.hstack([columns, columns[:, pairs[:, 0]].multiply(columns[:, pairs[:, 1]])]).tocsc()
+    whole = sx.solve(wide, y, loss=loss, alpha=alpha, tol=1e-6)
+    theta = found.dual_point
+    assert np.abs(wide.T @ theta).max() <= alpha * (1 + 1e-10)
+    problem = problems.Problem(wide, y, loss, alpha)
+    scale = optimality.loss_value(problem, null_margins(problem))
+    assert found.primal - optimality.loss_dual(problem, theta) <= 1.01e-6 * scale
+    assert abs(found.primal - whole.primal) <= 2e-6 * scale

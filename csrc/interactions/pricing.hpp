@@ -578,11 +578,14 @@ class Pricing {
       for (Index r = begin; r < end; ++r) {
         const Index j = space_.column(r);
         double own = 0.0, products = 0.0;
-        columns.each(j, [&](Index i, double x) {
-          own += x * x;
-          const double most = space_.valued() ? x * peak(i) : x;
-          products += most * most;
-        });
+        if (space_.valued()) {
+          columns.each(j, [&](Index i, double x) {
+            own += x * x;
+            products += x * peak(i) * (x * peak(i));
+          });
+        } else {
+          own = products = static_cast<double>(columns.size(j));
+        }
         double norm = std::sqrt(products) / product_factor_;
         if (!penalty_.excluded(j) && !penalty_.unpenalised(j))
           norm = std::max(norm, std::sqrt(own) / penalty_.factor(j));

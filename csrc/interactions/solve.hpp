@@ -57,7 +57,8 @@ class InteractionSolver {
         positive_(positive),
         fit_intercept_(fit_intercept),
         n_threads_(n_threads),
-        pricing_(space, factor, product_factor, positive, n_threads),
+        pricing_(space, factor, product_factor, positive,
+                 space.n_pairs_of_entries() < kWorthThreads ? 1 : n_threads),
         set_(space),
         kept_(space.n()) {
     if (!(product_factor > 0.0) || std::isinf(product_factor))

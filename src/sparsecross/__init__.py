@@ -3,6 +3,7 @@
 from ._solvers import Status
 from .crossing import FeatureCross
 from .display import PathDisplay
+from .interactions import InteractionCounts, Interactions
 from .linear import ElasticNet, Lasso
 from .logistic import SparseLogisticRegression
 from .memory import MemoryReport
@@ -24,6 +25,8 @@ __all__ = [
     "ElasticNetCV",
     "FeatureCross",
     "HuberRegressor",
+    "InteractionCounts",
+    "Interactions",
     "Lasso",
     "LassoCV",
     "MemoryReport",

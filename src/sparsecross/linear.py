@@ -87,6 +87,14 @@ class ElasticNet(OneStrength, LinearRegressor):
         How the solver ended.
     history_ : list of Round
         Gap, support, working set and seconds at each look at all columns.
+    interactions_ : Interactions or None
+        The weights of crosses, where `interactions` asks for any.
+    interaction_counts_ : InteractionCounts or None
+        Crosses possible, co-occurring, looked at and built.
+    certified_over_ : str or None
+        What the gap is proved over, where there are crosses.
+    encoder_ : FeatureCross or None
+        What encodes a table of categories, where X was one and `interactions` asks for crosses.
     n_features_in_ : int
         Number of columns.
 

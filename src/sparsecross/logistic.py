@@ -217,6 +217,14 @@ class SparseLogisticRegression(OneStrength, LogisticClassifier):
         Of the one problem, or of each class against the rest.
     solver_ : {"cd", "ista", "fista"}
         The solver that was used.
+    interactions_ : Interactions or None
+        The weights of crosses, where `interactions` asks for any.
+    interaction_counts_ : InteractionCounts or None, or list of InteractionCounts
+        Crosses possible, co-occurring, looked at and built; of each class against the rest.
+    certified_over_ : str or None, or list of str
+        What the gap is proved over, where there are crosses.
+    encoder_ : FeatureCross or None
+        What encodes a table of categories, where X was one and `interactions` asks for crosses.
     n_features_in_ : int
         Number of columns.
 

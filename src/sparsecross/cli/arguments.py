@@ -32,7 +32,7 @@ _FIT_END = """examples:
   sparsecross fit packages.parquet --target log_size --cross pairwise --compare -o packages.sxm
   sparsecross fit clicks.csv.gz --target clicked --categorical ad site --cross 'ad*site' \\
       --split words -o clicks.sxm
-  sparsecross fit a9a.svmlight -o a9a.sxm
+  sparsecross fit a9a.svmlight --interactions pairwise --compare -o a9a.sxm
 
 Put a cross in quotes where the shell would expand its star."""
 
@@ -311,8 +311,8 @@ def _check_fit(options: argparse.Namespace, command: argparse.ArgumentParser) ->
         command.error("--interactions needs an L1 part: --l1-ratio 0 gives every product a weight")
     if options.l1_ratio == 0 and options.alpha is None:
         command.error("--l1-ratio 0 needs --alpha: no strength sets all weights to 0")
-    if options.compare and not options.cross:
-        command.error("--compare needs --cross: there is nothing to compare with")
+    if options.compare and not (options.cross or options.interactions):
+        command.error("--compare needs --cross or --interactions: there is nothing to compare with")
     _check_fields(options, command)
 
 

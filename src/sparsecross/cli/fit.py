@@ -45,11 +45,14 @@ def fit(options: Namespace, console: Console) -> None:
         ("constant", constant_errors(train, prepared.judged, prepared.classify), None)
     ]
     crosses = crosses_of(options)
-    kinds: list[tuple[str, Any]] = [("with crosses" if crosses else "the model", crosses)]
+    crossed = bool(crosses or options.interactions)
+    kinds: list[tuple[str, Any, bool]] = [
+        ("with crosses" if crossed else "the model", crosses, crossed)
+    ]
     if options.compare:
-        kinds.insert(0, ("without crosses", []))
-    for name, wanted in kinds:
-        fitted = _fit_one(name, wanted, prepared, options, console)
+        kinds.insert(0, ("without crosses", [], False))
+    for name, wanted, with_any in kinds:
+        fitted = _fit_one(name, wanted, with_any, prepared, options, console)
         rows.append((name, fitted.errors, fitted.model))
     model = fitted.model
     model.notes = {
@@ -69,12 +72,17 @@ def fit(options: Namespace, console: Console) -> None:
 
 
 def _fit_one(
-    name: str, crosses: Any, prepared: Prepared, options: Namespace, console: Console
+    name: str,
+    crosses: Any,
+    crossed: bool,
+    prepared: Prepared,
+    options: Namespace,
+    console: Console,
 ) -> Fitted:
     """Encode, choose alpha, fit, prune and measure one model."""
     columns = make_columns(name, crosses, prepared, options, console)
     seen = columns.train
-    estimator = make_estimator(options, options.alpha, classify=prepared.classify)
+    estimator = make_estimator(options, options.alpha, classify=prepared.classify, crossed=crossed)
     choice = None
     if options.alpha is None:
         choice = _choose(name, estimator, seen, columns.judged, console)

@@ -120,13 +120,15 @@ def make_columns(
     return Columns(encoder, Rows(train.X.tocsc(), train.y, train.weight), held)
 
 
-def make_estimator(options: Namespace, alpha: float | None, *, classify: bool) -> Estimator:
-    """Return the estimator asked for."""
+def make_estimator(
+    options: Namespace, alpha: float | None, *, classify: bool, crossed: bool = True
+) -> Estimator:
+    """Return the estimator asked for; without its interactions unless it is `crossed`."""
     shared = {
         "alpha": alpha,
         "tol": options.tol,
         "n_threads": options.threads,
-        "interactions": options.interactions,
+        "interactions": options.interactions if crossed else None,
     }
     if classify:
         return SparseLogisticRegression(l1_ratio=options.l1_ratio, **shared)
