@@ -36,3 +36,13 @@ def test_adaptive_lasso_is_a_lasso_on_scaled_columns(names):
     tight = sx.solve(X, y, alpha=adaptive.alpha_, penalty_factor=names["factor"], tol=1e-10)
     np.testing.assert_allclose(tight.coef, np.abs(first.coef_) * alone.coef, rtol=1e-3, atol=1e-3)
     assert set(np.flatnonzero(adaptive.coef_)) <= set(np.flatnonzero(first.coef_))
+
+
+def test_the_guide_to_interactions():
+    text = (GUIDE.parent / "interactions.md").read_text().replace("crossed.sxm", "/dev/null")
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sx.PrunedModel, "save", lambda *_: None)
+        for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+            exec(compile(block, "interactions.md", "exec"), found)
+    assert "carrier_AA tags_b" in found["model"].interactions_.names()
