@@ -57,6 +57,7 @@ def test_weights_are_sorted_named_and_a_matrix():
     top = sx.prune(model).top_weights(3)
     assert {t.name for t in top} <= set(names) | set(found.names())
     counts = model.interaction_counts_
+    assert len(counts) == 4
     assert counts.possible == 28
     assert counts.built <= counts.co_occurring <= 28
     assert [r.interactions.built for r in model.history_] == sorted(

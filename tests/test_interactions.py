@@ -172,6 +172,7 @@ def test_of_equal_crosses_that_of_the_smallest_key_stands_for_all():
     X = base[:, [0, 1, 2, 2, 2]]
     y = 3 * base[:, 0] * base[:, 2] - 2 * base[:, 1] * base[:, 2] + 0.1 * rng.standard_normal(200)
     found = sx.solve(X, y, alpha=0.01, interactions="pairwise", tol=1e-10)
+    assert found.history[-1].ties > 0
     used = {tuple(c) for c in found.interactions.columns.tolist()}
     assert {(0, 2), (1, 2)} <= used
     assert not used & {(0, 3), (0, 4), (1, 3), (1, 4)}
@@ -195,7 +196,7 @@ def test_ties_share_their_weight_under_an_l2_penalty():
 def test_listed_interactions_are_the_only_ones(listed):
     rng = np.random.default_rng(7)
     X = problems.matrix(rng, 60, 8, "sparse", awkward=False)
-    y = X[:, 0] * X[:, 1] + X[:, 2] * X[:, 3] * X[:, 4] + 0.1 * rng.standard_normal(60)
+    y = X[:, 0] * X[:, 1] + X[:, 2] * X[:, 3] * X[:, 4] + X[:, 6] + 0.1 * rng.standard_normal(60)
     fields = np.array(["a", "a", "b", "b", "c", "c", "d", "d"])
     given_fields = None
     if listed == "pairs":
@@ -211,8 +212,10 @@ def test_listed_interactions_are_the_only_ones(listed):
             return sorted(fields[list(c)].tolist()) in [["a", "b"], ["c", "c"]]
 
     columns = crosses.columns_of(X, 3 if listed == "triples" else 2, allowed=allowed)
+    assert 6 not in {j for c in columns for j in c}  # a column without crosses matters too
     found = sx.solve(X, y, alpha=0.01, interactions=names, fields=given_fields, tol=1e-8)
     judged(problems.Problem(X, y, alpha=0.01), columns, found, 1e-8)
+    assert found.coef[6] != 0
     assert found.history[-1].interactions.possible == len(columns)
 
 
@@ -232,7 +235,8 @@ def test_the_penalty_of_interactions():
 def test_hierarchy_holds_and_is_certified(hierarchy):
     rng = np.random.default_rng(9)
     X = problems.matrix(rng, 120, 10, "valueless", awkward=False)
-    y = X[:, 0] + X[:, 1] + 2 * X[:, 0] * X[:, 1] + 2 * X[:, 5] * X[:, 6] - X[:, 7]
+    y = X[:, 0] + X[:, 1] + 2 * X[:, 0] * X[:, 1] + 2 * X[:, 5] * X[:, 6] - 2 * X[:, 7]
+    y = y - 2 * X[:, 0] * X[:, 7]
     y = y + 0.3 * rng.standard_normal(120)
     model = sx.Lasso(alpha=0.02, interactions="pairwise", hierarchy=hierarchy, tol=1e-8).fit(X, y)
     in_model = model.coef_ != 0
@@ -241,9 +245,20 @@ def test_hierarchy_holds_and_is_certified(hierarchy):
     both = in_model[pairs]
     assert (both.all(axis=1) if hierarchy == "strong" else both.any(axis=1)).all()
     assert hierarchy in model.certified_over_
-    # It is the optimum over products of the parents that were left, by brute force.
-    n_parents = int(model.certified_over_.split("among ")[1].split(" ")[0])
-    assert in_model.sum() >= n_parents - 10
+    # It is the optimum over products of the parents that were left, by brute force: sure to be
+    # among these are all columns of a cross, or that one whose partner cannot be a parent.
+    found = sx.solve(X, y, alpha=0.02, interactions="pairwise", hierarchy=hierarchy, tol=1e-8)
+    alone = sx.solve(X, y, alpha=0.02, tol=1e-8)
+    used = {tuple(c) for c in found.interactions.columns.tolist()}
+    if hierarchy == "strong":
+        parents = {j for c in used for j in c}
+        columns = crosses.columns_of(X, allowed=parents.issuperset)
+    else:
+        parents = {j for j, k in used | {c[::-1] for c in used} if alone.coef[k] == 0}
+        columns = crosses.columns_of(X, allowed=lambda c: c in used or parents & set(c))
+    assert len(columns) < 45
+    assert hierarchy == "weak" or len(used) < len(columns)
+    judged(problems.Problem(X, y, alpha=0.02), columns, found, 1e-8)
     none = sx.Lasso(alpha=0.02, interactions="pairwise", tol=1e-8).fit(X, y)
     assert none.certified_over_ == "all columns and their interactions"
 

@@ -44,7 +44,14 @@ class Hardest {
     std::sort(found_.begin(), found_.end(), harder);
     if (content_) drop_equal();
     if (found_.size() > limit_) found_.resize(limit_);
+    // What is not above the floor might have been cut off before it was compared, or not.
+    equal_.erase(std::remove_if(equal_.begin(), equal_.end(),
+                                [low = floor()](double ratio) { return ratio <= low; }),
+                 equal_.end());
   }
+
+  // After `prune`: how many columns above the floor were left out for an equal one.
+  std::size_t n_equal() const { return equal_.size(); }
 
   // After `prune`: whoever is below this ratio cannot be among the hardest.
   double floor() const {
@@ -61,8 +68,13 @@ class Hardest {
       const auto end = std::find_if(
           at, found_.end(), [&](const Candidate& other) { return other.ratio != at->ratio; });
       seen.clear();
-      for (const bool alone = end - at == 1; at != end; ++at)
-        if (alone || seen.insert(content_of(at->key)).second) kept.push_back(*at);
+      for (const bool alone = end - at == 1; at != end; ++at) {
+        if (alone || seen.insert(content_of(at->key)).second) {
+          kept.push_back(*at);
+        } else {
+          equal_.push_back(at->ratio);
+        }
+      }
     }
     found_ = std::move(kept);
   }
@@ -78,6 +90,7 @@ class Hardest {
   std::unordered_map<Key, std::uint64_t> known_;
   std::mutex guard_;
   std::vector<Candidate> found_;
+  std::vector<double> equal_;  // ratios of those left out
 };
 
 }  // namespace sparsecross

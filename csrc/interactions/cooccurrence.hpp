@@ -57,6 +57,7 @@ inline Index count_cooccurring(const Space& space, int n_threads) {
       Index count = 0;
       for (Index r = first; r < last; ++r) {
         const Index j = space.column(r);
+        if (!space.interacts(j)) continue;
         pairs.next_round();
         partners.clear();
         columns.each(j, [&](Index i, double x) {

@@ -61,6 +61,7 @@ struct Priced {
   double beyond = 0.0;   // Σ ω (ratio - strength)₊² / (2 l2) of those outside
   std::vector<Candidate> hardest;  // the hardest first
   Index n_visited = 0;             // products that were looked at
+  Index n_equal = 0;               // of the hardest, left out for an equal one
   bool interrupted = false;
 };
 
@@ -226,7 +227,7 @@ class Pricing {
           tell(own[at], penalty_.factor(j), space_.keys().of(j), ask, in_set, found,
                beyond.empty() ? nullptr : &beyond[at]);
         }
-        bounds[at] = bound_of(sums.s, sums.u) / product_factor_;
+        bounds[at] = space_.interacts(j) ? bound_of(sums.s, sums.u) / product_factor_ : 0.0;
         remember(r, std::max(own[at], bounds[at]));
       }
       report(found);
@@ -234,7 +235,7 @@ class Pricing {
 
     std::vector<std::pair<Branch, std::size_t>> visits;
     for (std::size_t a = 0; a < awake.size(); ++a)
-      if (may_exceed(bounds[a], ask.level) &&
+      if (space_.interacts(space_.column(awake[a])) && may_exceed(bounds[a], ask.level) &&
           !(ask.parents.in && ask.parents.all && !ask.parents.in[space_.column(awake[a])]))
         visits.push_back({{bounds[a], awake[a]}, a});
     // The most promising first: then what they find lets others be skipped.
@@ -272,6 +273,7 @@ class Pricing {
       block *= 2;
     }
     hardest.prune();
+    priced.n_equal = static_cast<Index>(hardest.n_equal());
     priced.hardest = std::move(hardest.found());
     for (const double part : beyond) priced.beyond += part;
     return priced;

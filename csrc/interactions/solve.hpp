@@ -21,7 +21,7 @@ struct InteractionCounts {
   Index co_occurring = 0;  // products with an entry; -1 where they are too many to count
   Index visited = 0;       // products looked at, each time it was
   Index built = 0;         // products ever taken into the set
-  Index ties = 0;          // products left out because a column of the set is equal
+  Index ties = 0;          // looks at hard products left out for an equal column
 };
 
 struct InteractionRound {
@@ -139,6 +139,7 @@ class InteractionSolver {
           dual_point_at(problem, coef, intercept, poll, std::move(part.dual_point), theta);
       const Priced priced = price(theta, l1, l2, parents, poll);
       counts_.visited += priced.n_visited;
+      counts_.ties += priced.n_equal;
       if (proved && !priced.interrupted) {
         const DualBound bound = bound_over_all(problem, coef, theta, priced);
         if (bound.dual > all.dual) {

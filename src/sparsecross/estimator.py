@@ -267,12 +267,15 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
         """interactions_ and what was looked at for them; None where there are no interactions."""
         each = [s.interactions for s in solutions if s.interactions is not None]
         if len(each) < len(solutions):
-            return {"interactions_": None, "interaction_counts_": None, "certified_over_": None}
+            names = ("interactions_", "interaction_counts_", "interaction_ties_", "certified_over_")
+            return dict.fromkeys(names)
         single = len(each) == 1
         counts = [s.history[-1].interactions if s.history else None for s in solutions]
+        ties = [s.history[-1].ties if s.history else 0 for s in solutions]
         return {
             "interactions_": each[0] if single else side_by_side(each),
             "interaction_counts_": counts[0] if single else counts,
+            "interaction_ties_": ties[0] if single else ties,
             "certified_over_": (
                 solutions[0].certified_over if single else [s.certified_over for s in solutions]
             ),

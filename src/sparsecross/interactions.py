@@ -41,15 +41,12 @@ class InteractionCounts(NamedTuple):
         Looks at a cross so far, one at each time it was not skipped with its branch.
     built : int
         Crosses that were ever built as columns.
-    ties : int
-        Looks at crosses equal to a column already built, which stands for them.
     """
 
     possible: int
     co_occurring: int | None
     visited: int
     built: int
-    ties: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -252,7 +252,7 @@ class InteractionTask(Task):
             n_iter=found.n_iter,
             status=found.status,
             history=[
-                Round(*round_)._replace(interactions=self._counts(*counts)).above(saturated)
+                Round(*round_)._replace(**self._looked_at(*counts)).above(saturated)
                 for round_, counts in found.history
             ],
             solver="cd",
@@ -261,6 +261,8 @@ class InteractionTask(Task):
             certified_over=certified_over,
         )
 
-    def _counts(self, co_occurring: int, visited: int, built: int, ties: int) -> InteractionCounts:
+    def _looked_at(self, co_occurring: int, visited: int, built: int, ties: int) -> dict[str, Any]:
+        """What a round tells of crosses."""
         known = None if co_occurring < 0 else co_occurring
-        return InteractionCounts(self.products.possible, known, visited, built, ties)
+        counts = InteractionCounts(self.products.possible, known, visited, built)
+        return {"interactions": counts, "ties": ties}

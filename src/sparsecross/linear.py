@@ -91,6 +91,8 @@ class ElasticNet(OneStrength, LinearRegressor):
         The weights of crosses, where `interactions` asks for any.
     interaction_counts_ : InteractionCounts or None
         Crosses possible, co-occurring, looked at and built.
+    interaction_ties_ : int or None
+        How often a cross was equal to a column already built, which stands for it.
     certified_over_ : str or None
         What the gap is proved over, where there are crosses.
     encoder_ : FeatureCross or None

@@ -221,6 +221,8 @@ class SparseLogisticRegression(OneStrength, LogisticClassifier):
         The weights of crosses, where `interactions` asks for any.
     interaction_counts_ : InteractionCounts or None, or list of InteractionCounts
         Crosses possible, co-occurring, looked at and built; of each class against the rest.
+    interaction_ties_ : int or None, or list of int
+        How often a cross was equal to a column already built, which stands for it.
     certified_over_ : str or None, or list of str
         What the gap is proved over, where there are crosses.
     encoder_ : FeatureCross or None

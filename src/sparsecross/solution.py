@@ -22,7 +22,8 @@ class Round(NamedTuple):
 
     `working_set` counts the columns that coordinate descent works on, or those that proximal
     gradient has not screened; `restarts` the restarts of momentum so far; `interactions` the
-    crosses looked at so far.
+    crosses looked at so far, and `ties` how often one of them was equal to a column already built,
+    which stands for it.
     """
 
     n_iter: int
@@ -33,6 +34,7 @@ class Round(NamedTuple):
     seconds: float
     restarts: int
     interactions: InteractionCounts | None = None
+    ties: int = 0
 
     def above(self, saturated: float) -> Round:
         """Return the round with values of the loss itself, not in excess of perfect margins."""
