@@ -25,7 +25,7 @@ compile_args += ["-fno-math-errno", "-fno-trapping-math"]
 compile_args += ["-Wall", "-Wextra"]
 link_args: list[str] = []
 if sanitize:
-    compile_args += ["-O1", "-g", "-UNDEBUG", "-D_GLIBCXX_ASSERTIONS"]
+    compile_args += ["-O1", "-g1", "-UNDEBUG", "-D_GLIBCXX_ASSERTIONS"]
     compile_args += ["-fsanitize=address,undefined"]
     compile_args += ["-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
     link_args += ["-fsanitize=address,undefined"]

@@ -8,6 +8,7 @@
 // Source:  Bentley & Yao 1976, "An almost optimal algorithm for unbounded searching" (galloping).
 #pragma once
 
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,16 @@ class Lookup<SparseSlices<V, I>> {
   const SparseSlices<V, I>& columns_;
   Index at_, end_;
 };
+
+// One of an entry's terms in the content of a column. Source: Steele, Lea & Flood 2014 (SplitMix).
+inline std::uint64_t mixed(Index i, double x) {
+  std::uint64_t word;
+  std::memcpy(&word, &x, sizeof word);
+  word ^= (static_cast<std::uint64_t>(i) + 1) * 0x9e3779b97f4a7c15;
+  word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9;
+  word = (word ^ (word >> 27)) * 0x94d049bb133111eb;
+  return word ^ (word >> 31);
+}
 
 }  // namespace detail
 

@@ -15,144 +15,19 @@
 //          an addition for each entry that shares a row with the owner and has a greater rank,
 //          into an accumulator by rank. Memory: 3 numbers a column and a copy of θ; for each thread
 //          28 bytes a column, and 60 more for triples.
-// Sources: Gustavson 1978 (one accumulator); Nakagawa et al. 2016, "Safe pattern pruning" (bounds
-// of
+// Sources: Gustavson 1978 (one accumulator); Nakagawa et al. 2016, "Safe pattern pruning" (skipped
 //          branches); Le Morvan & Vert 2018, "WHInter" (bounds kept from visit to visit).
 #pragma once
 
-#include <atomic>
 #include <cmath>
-#include <cstring>
-#include <functional>
-#include <memory>
 
-#include "interactions/candidates.hpp"
+#include "interactions/ask.hpp"
 #include "interactions/entries.hpp"
+#include "interactions/scratch.hpp"
 #include "interactions/space.hpp"
 #include "model/penalties.hpp"
 
 namespace sparsecross {
-
-// Columns whose products may enter: both factors, or at least one, in a set of columns.
-struct Parents {
-  const std::uint8_t* in = nullptr;  // p; null: all may
-  bool all = false;                  // whether all factors must be in the set
-
-  bool allow(const Factors& f) const {
-    if (!in) return true;
-    const int order = f.order();
-    int n_in = 0;
-    for (int m = 0; m < order; ++m) n_in += in[f.column[static_cast<std::size_t>(m)]] != 0;
-    return all ? n_in == order : n_in > 0;
-  }
-};
-
-struct Ask {
-  double level;          // what is at most this is not told
-  double strength;       // candidates are those beyond it, at least the level
-  double l2;             // > 0: every product beyond the strength must be seen
-  std::size_t how_many;  // candidates
-  bool distinct;         // of equal columns only the one of the smallest key
-  Parents parents;
-};
-
-struct Priced {
-  double largest = 0.0;  // the largest ratio beyond the level of those outside; 0 if there is none
-  double beyond = 0.0;   // Σ ω (ratio - strength)₊² / (2 l2) of those outside
-  std::vector<Candidate> hardest;  // the hardest first
-  Index n_visited = 0;             // products that were looked at
-  Index n_equal = 0;               // of the hardest, left out for an equal one
-  bool interrupted = false;
-};
-
-namespace detail {
-
-struct Cell {
-  double sum;
-  std::uint32_t epoch;
-};
-
-// Of a pair that may have triples: the bound of those, and how many rows it has.
-struct Opened {
-  double sum, size;
-  Index count, next;
-};
-
-// Accumulators by rank: with a mark of who is in use, and without.
-struct Sums {
-  std::vector<Cell> cells;
-  std::vector<std::int32_t> touched;
-  std::vector<double> plain;
-  void resize(Index n_ranks) {
-    const auto size = static_cast<std::size_t>(n_ranks);
-    cells.resize(size);
-    touched.resize(size + 1);
-    plain.resize(size);
-  }
-};
-
-struct Scratch {
-  explicit Scratch(Index n_ranks, bool triples) {
-    pairs.resize(n_ranks);
-    if (!triples) return;
-    leaves.resize(n_ranks);
-    opened.resize(static_cast<std::size_t>(n_ranks));
-  }
-  Sums pairs, leaves;
-  std::vector<Opened> opened;
-  std::vector<std::pair<std::int32_t, double>> entries;  // of the pairs opened: row, product
-  std::uint32_t epoch = 0;
-
-  std::uint32_t next_epoch() {
-    if (++epoch == 0) {  // wrapped round: old marks would look new
-      for (Cell& cell : pairs.cells) cell.epoch = 0;
-      for (Cell& cell : leaves.cells) cell.epoch = 0;
-      epoch = 1;
-    }
-    return epoch;
-  }
-};
-
-// Scratch memory for as many threads as are at work.
-class ScratchPool {
- public:
-  ScratchPool(Index n_ranks, bool triples) : n_ranks_(n_ranks), triples_(triples) {}
-  std::unique_ptr<Scratch> take() {
-    {
-      const std::lock_guard<std::mutex> lock(guard_);
-      if (!free_.empty()) {
-        auto scratch = std::move(free_.back());
-        free_.pop_back();
-        return scratch;
-      }
-    }
-    return std::make_unique<Scratch>(n_ranks_, triples_);
-  }
-  void give(std::unique_ptr<Scratch> scratch) {
-    const std::lock_guard<std::mutex> lock(guard_);
-    free_.push_back(std::move(scratch));
-  }
-
- private:
-  Index n_ranks_;
-  bool triples_;
-  std::mutex guard_;
-  std::vector<std::unique_ptr<Scratch>> free_;
-};
-
-// One of an entry's terms in the content of a column. Source: Steele, Lea & Flood 2014 (SplitMix).
-inline std::uint64_t mixed(Index i, double x) {
-  std::uint64_t word;
-  std::memcpy(&word, &x, sizeof word);
-  word ^= (static_cast<std::uint64_t>(i) + 1) * 0x9e3779b97f4a7c15;
-  word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9;
-  word = (word ^ (word >> 27)) * 0x94d049bb133111eb;
-  return word ^ (word >> 31);
-}
-
-}  // namespace detail
-
-using InSet = std::function<bool(Key)>;
 
 class Pricing {
   // Entries for each rank beyond, from which on accumulators need no marks.
