@@ -52,10 +52,10 @@ def extension(kind: type[Extension], name: str, sources: list[str]) -> Extension
     )
 
 
-bindings = sorted(map(str, Path("csrc/bindings").glob("*.cpp")))
+sources = sorted(map(str, Path("csrc").rglob("*.cpp")))
 setup(
     ext_modules=[
-        extension(Pybind11Extension, "sparsecross._solvers", bindings),
+        extension(Pybind11Extension, "sparsecross._solvers", sources),
         extension(Extension, "sparsecross._stream", ["src/sparsecross/_stream.pyx"]),
     ],
     cmdclass={"build_ext": build_ext},

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "model/scaling.hpp"
-#include "solve/smoothing.hpp"
+#include "solve/solve.hpp"
 
 namespace sparsecross::bindings {
 namespace {

@@ -13,7 +13,7 @@
 
 #include "interactions/cooccurrence.hpp"
 #include "interactions/product_set.hpp"
-#include "solve/smoothing.hpp"
+#include "solve/solve.hpp"
 
 namespace sparsecross {
 

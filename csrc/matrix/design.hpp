@@ -98,18 +98,22 @@ inline void product(const Design& X, const double* w, double* out, int n_threads
   });
 }
 
-// out (n) = X_S w_S for w (p), X sliced by columns, S some of them in increasing order: the same
-// bits as `product` where all other weights are 0.
-// Cost: one pass over the columns of non-zero weight, one thread.
-inline void product(const Design& X, const std::vector<Index>& columns, const double* w,
-                    double* out) {
+// out (n) = X_S v for v_k = weight(k), X sliced by columns, S some of them in increasing order: the
+// same bits as `product` where all other weights are 0.
+// Cost: one pass over the columns of non-zero weight, by blocks of rows that the threads share.
+template <class Weight>
+void product(const Design& X, const std::vector<Index>& columns, const Weight& weight, double* out,
+             int n_threads) {
   assert(X.sliced_by() == Axis::columns);
   X.visit([&](const auto& slices) {
-    std::fill(out, out + slices.length(), 0.0);
-    for (const Index j : columns) {
-      const double weight = w[j];
-      if (weight != 0.0) slices.each(j, [&](Index i, double x) { out[i] += x * weight; });
-    }
+    parallel_chunks(slices.length(), 32768, n_threads, [&](Index first, Index last) {
+      std::fill(out + first, out + last, 0.0);
+      for (std::size_t k = 0; k < columns.size(); ++k) {
+        const double v = weight(k);
+        if (v != 0.0)
+          slices.each_within(columns[k], first, last, [&](Index i, double x) { out[i] += x * v; });
+      }
+    });
   });
 }
 

@@ -4,13 +4,17 @@
 // A layout offers two loops over the stored entries (i, x_i) of slice j, and everything else is
 // written once in terms of them:
 //   each(j, f)     f(i, x_i) in increasing i, one after the other
-//   sum(j, term)   Σ term(i, x_i), in an order of the layout's own choice that is good for speed
+//   sum(j, term)   Σ term(i, x_i), in an order of the layout's own choice that is good for speed;
+//                  sums<K> make K of them at once
 // Values may be stored as float or double, or not at all where all are 1 (one-hot and crossed
 // columns); arithmetic is double. A stored type is a template parameter, so no loop branches on it.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstdint>
+#include <utility>
 
 #include "support/parallel.hpp"
 
@@ -40,7 +44,7 @@ class DenseSlices {
 
   // each, for i in [first, last).
   template <class F>
-  void each_from(Index j, Index first, Index last, const F& f) const {
+  void each_within(Index j, Index first, Index last, const F& f) const {
     const T* x = slice(j);
     for (Index i = first; i < last; ++i) f(i, static_cast<double>(x[i]));
   }
@@ -60,12 +64,25 @@ class DenseSlices {
     return total;
   }
 
+  // K sums, term(i, x_i) being an array of K terms: one after the other, while the slice is in the
+  // cache, each in SIMD lanes.
+  template <std::size_t K, class Term>
+  std::array<double, K> sums(Index j, const Term& term) const {
+    return sums_of(j, term, std::make_index_sequence<K>());
+  }
+
   const T* slice(Index j) const {
     assert(0 <= j && j < n_slices_);
     return values_ + j * stride_;
   }
 
  private:
+  template <class Term, std::size_t... k>
+  std::array<double, sizeof...(k)> sums_of(Index j, const Term& term,
+                                           std::index_sequence<k...>) const {
+    return {sum(j, [&](Index i, double x) { return std::get<k>(term(i, x)); })...};
+  }
+
   const T* values_;
   Index n_slices_, length_, stride_;
 };
@@ -120,6 +137,12 @@ class SparseSlices {
       f(static_cast<Index>(indices_[k]), static_cast<double>(values_[k]));
   }
 
+  // The first entry of slice j at a position of at least i.
+  Index entry_at(Index j, Index i) const {
+    return std::lower_bound(indices_ + offsets_[j], indices_ + offsets_[j + 1], static_cast<I>(i)) -
+           indices_;
+  }
+
   // Where slice j enters each block of `width` positions: entries cuts[q] .. cuts[q + 1] have
   // positions in [q width, (q + 1) width).
   void cut(Index j, Index width, Index n_blocks, Index* cuts) const {
@@ -129,6 +152,15 @@ class SparseSlices {
       at = std::lower_bound(at, end, static_cast<I>(std::min(q * width, length_)));
       cuts[q] = at - indices_;
     }
+  }
+
+  // each, for i in [first, last).
+  template <class F>
+  void each_within(Index j, Index first, Index last, const F& f) const {
+    const Index end = offsets_[j + 1];
+    for (Index k = first == 0 ? offsets_[j] : entry_at(j, first); k < end && indices_[k] < last;
+         ++k)
+      f(static_cast<Index>(indices_[k]), static_cast<double>(values_[k]));
   }
 
   // each, for the entries [first, last) of one slice.
@@ -141,18 +173,32 @@ class SparseSlices {
   // Four partial sums hide the latency of the additions behind the gathers.
   template <class Term>
   double sum(Index j, const Term& term) const {
+    return sums<1>(j, [&](Index i, double x) { return std::array<double, 1>{term(i, x)}; })[0];
+  }
+
+  // K sums at once, term(i, x_i) being an array of K terms.
+  template <std::size_t K, class Term>
+  std::array<double, K> sums(Index j, const Term& term) const {
     assert(0 <= j && j < n_slices_);
     constexpr Index lanes = 4;
-    Index k = offsets_[j];
+    Index at = offsets_[j];
     const Index end = offsets_[j + 1];
-    const auto entry = [&](Index at) {
-      return term(static_cast<Index>(indices_[at]), static_cast<double>(values_[at]));
+    const auto entry = [&](Index e) {
+      return term(static_cast<Index>(indices_[e]), static_cast<double>(values_[e]));
     };
-    double part[lanes] = {};
-    for (; k + lanes <= end; k += lanes)
-      for (Index lane = 0; lane < lanes; ++lane) part[lane] += entry(k + lane);
-    double total = (part[0] + part[2]) + (part[1] + part[3]);
-    for (; k < end; ++k) total += entry(k);
+    double part[K][lanes] = {};
+    for (; at + lanes <= end; at += lanes)
+      for (Index lane = 0; lane < lanes; ++lane) {
+        const std::array<double, K> terms = entry(at + lane);
+        for (std::size_t k = 0; k < K; ++k) part[k][lane] += terms[k];
+      }
+    std::array<double, K> total;
+    for (std::size_t k = 0; k < K; ++k)
+      total[k] = (part[k][0] + part[k][2]) + (part[k][1] + part[k][3]);
+    for (; at < end; ++at) {
+      const std::array<double, K> terms = entry(at);
+      for (std::size_t k = 0; k < K; ++k) total[k] += terms[k];
+    }
     return total;
   }
 

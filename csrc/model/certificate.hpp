@@ -200,28 +200,30 @@ struct DualRoom {
   void take(const Penalty& penalty, Index j, double w, double z) {
     if (penalty.excluded(j) || penalty.unpenalised(j)) return;
     const double l1 = penalty.l1(j), l2 = penalty.l2(j), size = penalty.counted(z - l2 * w);
-    if (size > 0.0) limit = std::min(limit, l1 / size);
+    if (limit * size > l1) limit = l1 / size;
     if (!penalty.has_l2()) return;
     const double beyond = std::max(0.0, penalty.counted(z) - l1);
     conjugate += beyond * beyond / (2.0 * l2);
     extra += l2 * w * w;
   }
+
+  // What other columns leave.
+  void add(const DualRoom& other) {
+    limit = std::min(limit, other.limit);
+    conjugate += other.conjugate;
+    extra += other.extra;
+  }
 };
 
 // Problem: the best bound by a multiple of θ.
-// Given:   the room that columns left out leave; z_k = x_jᵀθ for j = columns[k], among which are
-// all
-//          that carry a weight.
+// Given:   the room that all columns leave.
 // Result:  the bound, and the multiple.
-// Cost:    a pass over the columns' numbers, a few over n.
-inline DualBound bound_along(const Problem& problem, const Point& at, DualPoint point,
-                             DualRoom room, const std::vector<Index>& columns,
-                             const std::vector<double>& theta, const std::vector<double>& z) {
+// Cost:    a few passes over n.
+inline DualBound bound_within(const Problem& problem, DualPoint point, DualRoom room,
+                              const std::vector<double>& theta) {
   if (!point.feasible) return {};
   // A scale without limit would blow noise up to a point that is not feasible.
   if (point.projected) room.limit = std::min(room.limit, 10.0);
-  for (std::size_t k = 0; k < columns.size(); ++k)
-    room.take(problem.penalty, columns[k], at.coef[static_cast<std::size_t>(columns[k])], z[k]);
   // Weights whose squares overflow prove nothing.
   if (!std::isfinite(room.extra)) room.limit = room.extra = 0.0;
   DualBound bound;
@@ -233,6 +235,19 @@ inline DualBound bound_along(const Problem& problem, const Point& at, DualPoint 
     if (direct > bound.dual) bound = {direct, 1.0};
   }
   return bound;
+}
+
+// Problem: the best bound by a multiple of θ.
+// Given:   the room that columns left out leave; z_k = x_jᵀθ for j = columns[k], among which are
+//          all that carry a weight.
+// Result:  the bound, and the multiple.
+// Cost:    a pass over the columns' numbers, a few over n.
+inline DualBound bound_along(const Problem& problem, const Point& at, DualPoint point,
+                             DualRoom room, const std::vector<Index>& columns,
+                             const std::vector<double>& theta, const std::vector<double>& z) {
+  for (std::size_t k = 0; k < columns.size(); ++k)
+    room.take(problem.penalty, columns[k], at.coef[static_cast<std::size_t>(columns[k])], z[k]);
+  return bound_within(problem, point, room, theta);
 }
 
 // Those of the columns that are unpenalised.

@@ -48,7 +48,10 @@ inline Index count_active(const std::vector<Index>& columns, const std::vector<d
 
 // margins = Xw + b, made anew so that rounding does not pile up over the sweeps.
 inline void refresh_margins(const Problem& problem, const std::vector<Index>& columns, Point& at) {
-  product(problem.X, columns, at.coef.data(), at.margins.data());
+  product(
+      problem.X, columns,
+      [&](std::size_t k) { return at.coef[static_cast<std::size_t>(columns[k])]; },
+      at.margins.data(), problem.n_threads);
   for (double& m : at.margins) m += at.intercept;
 }
 

@@ -43,7 +43,7 @@ class BlockedProduct {
           const Index j = columns[static_cast<std::size_t>(k)];
           const auto add = [&](Index i, double x) { out[i] += x * weight; };
           if constexpr (is_dense<std::decay_t<decltype(slices)>>) {
-            slices.each_from(j, first, last, add);
+            slices.each_within(j, first, last, add);
           } else if (n_blocks_ == 1) {
             slices.each(j, add);
           } else {

@@ -37,29 +37,7 @@ inline std::vector<Index> unpenalised_columns(const Problem& problem) {
   return found;
 }
 
-inline NullModel null_model(const Problem& problem, const Poll& poll) {
-  Point at;
-  at.coef.assign(static_cast<std::size_t>(problem.p()), 0.0);
-  at.margins.assign(static_cast<std::size_t>(problem.n()), 0.0);
-  settle_intercept(problem, at);
-  double value = problem.loss.value(at.margins.data()), lower = value;
-  bool interrupted = false;
-  const std::vector<Index> unpenalised = unpenalised_columns(problem);
-  if (!unpenalised.empty()) {
-    detail::Workspace space(problem.n());
-    space.curvature.resize(static_cast<std::size_t>(problem.n()));
-    Index n_iter = 0;
-    const detail::Inner inner =
-        detail::solve_on(problem, unpenalised, std::numeric_limits<double>::infinity(),
-                         1e-14 * value, 10000, poll, space, at, n_iter);
-    refresh_margins(problem, unpenalised, at);
-    settle_intercept(problem, at);
-    value = problem.loss.value(at.margins.data());
-    lower = dual_bound(problem, at, unpenalised, poll, space.theta, space.curvature, space.z).dual;
-    interrupted = inner == detail::Inner::interrupted;
-  }
-  return {std::move(at), value, objective_scale(problem, value, lower), interrupted};
-}
+NullModel null_model(const Problem& problem, const Poll& poll);
 
 // The smallest strength of the L1 penalty, of strength 1 (l1 = 1) in the problem, that θ obeys:
 // max_j |x_jᵀθ| / ω_j. 0 where all that is left of the correlations is rounding.

@@ -70,15 +70,12 @@ inline bool search_along(const Problem& problem, const std::vector<Index>& worki
                          const std::vector<double>& before, double start, double shift,
                          Workspace& space, Point& at) {
   auto& direction = space.direction;
-  direction.assign(static_cast<std::size_t>(problem.n()), shift);
-  problem.X.visit([&](const auto& columns) {
-    for (std::size_t k = 0; k < working_set.size(); ++k) {
-      const double d = at.coef[static_cast<std::size_t>(working_set[k])] - before[k];
-      if (d != 0.0)
-        columns.each(working_set[k],
-                     [&](Index i, double x) { direction[static_cast<std::size_t>(i)] += x * d; });
-    }
-  });
+  direction.resize(static_cast<std::size_t>(problem.n()));
+  product(
+      problem.X, working_set,
+      [&](std::size_t k) { return at.coef[static_cast<std::size_t>(working_set[k])] - before[k]; },
+      direction.data(), problem.n_threads);
+  for (double& d : direction) d += shift;
   const auto penalty_at = [&](double t) {
     return ordered_sum(static_cast<Index>(working_set.size()), [&](Index k) {
       const auto at_k = static_cast<std::size_t>(k);

@@ -87,13 +87,16 @@ inline void measure_columns(const Problem& problem, const std::vector<Index>& wo
           [&](Index begin, Index end) {
             for (Index k = begin; k < end; ++k) {
               const Index j = working_set[static_cast<std::size_t>(k)];
-              const double square = columns.sum(j, [h](Index i, double x) { return h(i) * x * x; });
+              const auto [square, weighted] = columns.template sums<2>(j, [h](Index i, double x) {
+                const double hx = h(i) * x;
+                return std::array<double, 2>{hx * x, hx};
+              });
               if (!std::isfinite(square))
                 throw std::domain_error("the squares of column " + std::to_string(j) +
                                         " of X must have a finite sum: scale it down");
               double sum = 0.0, bend = square;
               if (centre) {
-                sum = columns.sum(j, [h](Index i, double x) { return h(i) * x; });
+                sum = weighted;
                 const double mean = sum / model.total;
                 bend = square - mean * sum;
                 if (bend < 0.01 * square) {  // digits have cancelled: sum squares of what is left

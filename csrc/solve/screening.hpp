@@ -1,9 +1,9 @@
-// Which columns a look at the dual need not compute: those that it obeys for sure.
+// Looks at a dual point that leave out the columns which it obeys for sure.
 //
-// Problem: for one dual point θ after the other, find the columns that may violate |x_jᵀθ| <= l1_j.
-// Given:   θ (n), with Σ θ = 0 where there is an intercept; of the columns that were computed for
-//          it, x_jᵀθ.
-// Result:  a list that holds all columns but those with |x_jᵀθ| <= l1_j / kLimit, proved by
+// Problem: for one dual point θ after the other, find the columns that violate |x_jᵀθ| <= l1_j, and
+//          what all columns leave of the multiples of θ.
+// Given:   θ (n), with Σ θ = 0 where there is an intercept; the weights.
+// Result:  a Sight. Columns left out have |x_jᵀθ| <= l1_j / kLimit, proved by
 //
 //              |x_jᵀθ| <= |x_jᵀθ'| + ‖x_j - a_j‖ ‖θ - θ'‖,    a_j the mean, 0 without an intercept,
 //
@@ -11,129 +11,145 @@
 //          length of the way since then, so that a column has to remember one number. All of it
 //          holds at any strength of the penalty: a walk from one strength to the next goes on with
 //          what it knows.
-// Cost:    a comparison for each column (16 bytes read) and a pass over n; once, when the second
-//          point is asked for, the norms: a pass over the values of X. Memory: 2 vectors of length
-//          p, 1 of length n.
+// Cost:    a comparison for each column (16 bytes read), one pass over the columns that are
+//          computed, shared among the threads, and a pass over n. Memory: 2 vectors of length p, 1
+//          of length n.
 // Sources: Hamerly 2010, "Making k-means even faster" (bounds that grow by what has moved);
 //          El Ghaoui, Viallon & Rabbani 2012 (spheres around the dual optimum, of which this needs
 //          none: it bounds correlations with the point at hand).
 #pragma once
 
-#include <iterator>
-#include <numeric>
+#include <limits>
 
-#include "model/problem.hpp"
+#include "model/certificate.hpp"
 
 namespace sparsecross {
+
+// A column of weight 0, and how far its correlation is beyond the penalty.
+struct Violator {
+  double pull;
+  Index column;
+};
+
+// What a look finds.
+struct Sight {
+  DualRoom room{std::numeric_limits<double>::infinity()};
+  std::vector<Violator> violators;  // in increasing column
+};
 
 class Screening {
  public:
   // No multiple of θ beyond this one may be called feasible for columns that were left out.
   static constexpr double kLimit = 1.05;
 
-  // The columns to compute for θ, increasing, `held` (increasing) among them: all of them for the
-  // first θ, and for one that is not feasible.
-  const std::vector<Index>& awake(const Problem& problem, const std::vector<Index>& held,
-                                  const std::vector<double>& theta, bool feasible) {
-    feasible_ = feasible;
-    if (reach_.empty() || !feasible) {
-      awake_.resize(static_cast<std::size_t>(problem.p()));
-      std::iota(awake_.begin(), awake_.end(), Index{0});
-      return awake_;
-    }
-    if (norm_.empty()) measure(problem, 0);
-    way_ += std::sqrt(ordered_sum(problem.n(), [t = theta.data(), u = last_.data()](Index i) {
-      return (t[i] - u[i]) * (t[i] - u[i]);
-    }));
-    last_ = theta;
-    std::vector<Index> roused;
-    const Penalty& penalty = problem.penalty;
-    if (penalty.uniform()) {
-      rouse([level = penalty.l1() / kLimit](Index) { return level; }, roused);
-    } else {
-      rouse([&penalty](Index j) { return penalty.l1(j) / kLimit; }, roused);
-    }
-    awake_.clear();
-    std::set_union(roused.begin(), roused.end(), held.begin(), held.end(),
-                   std::back_inserter(awake_));
-    return awake_;
-  }
-
-  // z_k = x_jᵀθ for j the columns that `awake` told last; nothing is kept of a θ that is not
-  // feasible.
-  void heard(const Problem& problem, const std::vector<double>& theta,
-             const std::vector<double>& z) {
-    if (!feasible_) return;
-    if (reach_.empty()) {
-      reach_.resize(static_cast<std::size_t>(problem.p()));
+  // Looks at θ: at all columns where it is the first one or not feasible, which nothing is kept of;
+  // else at those that are not known to obey, and at `held` (increasing), among which are all that
+  // carry a weight.
+  Sight look(const Problem& problem, const Point& at, const std::vector<Index>& held,
+             const std::vector<double>& theta, bool feasible) {
+    all_ = reach_.empty() || !feasible;
+    keeps_ = feasible;
+    if (feasible) {
+      if (!reach_.empty())
+        way_ += std::sqrt(ordered_sum(problem.n(), [t = theta.data(), u = last_.data()](Index i) {
+          return (t[i] - u[i]) * (t[i] - u[i]);
+        }));
       last_ = theta;
+      reach_.resize(static_cast<std::size_t>(problem.p()));
+      norm_.resize(static_cast<std::size_t>(problem.p()));
     }
-    for (std::size_t k = 0; k < awake_.size(); ++k) {
-      const auto j = static_cast<std::size_t>(awake_[k]);
-      reach_[j] = problem.penalty.counted(z[k]) - (norm_.empty() ? 0.0 : way_ * norm_[j]);
-    }
+    const Penalty& penalty = problem.penalty;
+    Sight sight = penalty.uniform()
+                      ? look_by(problem, at, held, theta,
+                                [level = penalty.l1() / kLimit](Index) { return level; })
+                      : look_by(problem, at, held, theta,
+                                [&penalty](Index j) { return penalty.l1(j) / kLimit; });
+    if (feasible) n_measured_ = problem.p();
+    if (!all_) sight.room.limit = std::min(sight.room.limit, kLimit);
+    return sight;
   }
 
   // The problem has got columns behind those it had: nothing is known of them.
   void grow(const Problem& problem) {
     if (reach_.empty()) return;
     reach_.resize(static_cast<std::size_t>(problem.p()), std::numeric_limits<double>::infinity());
-    if (!norm_.empty()) measure(problem, static_cast<Index>(norm_.size()));
-  }
-
-  // The multiple of θ up to which the columns left out obey.
-  double limit(const Problem& problem) const {
-    return static_cast<Index>(awake_.size()) == problem.p()
-               ? std::numeric_limits<double>::infinity()
-               : kLimit;
+    norm_.resize(static_cast<std::size_t>(problem.p()));
   }
 
  private:
-  // Columns of which it is not known that |x_jᵀθ| <= level(j): NaN is not known either.
-  template <class Level>
-  void rouse(const Level& level, std::vector<Index>& roused) const {
-    constexpr Index width = 64;
-    const auto obeys = [&, reach = reach_.data(), norm = norm_.data()](Index j) {
-      return reach[j] + way_ * norm[j] <= level(j);
-    };
-    const auto p = static_cast<Index>(reach_.size());
-    for (Index first = 0; first < p; first += width) {
-      const Index last = std::min(first + width, p);
-      Index n_obey = 0;  // counted first, without a branch: nearly all do
-      for (Index j = first; j < last; ++j) n_obey += obeys(j);
-      if (n_obey == last - first) continue;
-      for (Index j = first; j < last; ++j)
-        if (!obeys(j)) roused.push_back(j);
-    }
-  }
+  static constexpr Index kChunk = 2048;  // columns for a thread at a time
+  static constexpr Index kGroup = 64;    // columns that are first counted, without a branch
 
-  // The norms of columns from `first` on.
-  void measure(const Problem& problem, Index first) {
-    norm_.resize(static_cast<std::size_t>(problem.p()));
-    const auto n = static_cast<double>(problem.n());
+  template <class Level>
+  Sight look_by(const Problem& problem, const Point& at, const std::vector<Index>& held,
+                const std::vector<double>& theta, const Level& level) {
+    const Index p = problem.p();
+    std::vector<Sight> parts(static_cast<std::size_t>((p + kChunk - 1) / kChunk));
+    // Whether it is known that |x_jᵀθ| <= level(j): of NaN it is not.
+    const auto obeys = [&, reach = reach_.data(), norm = norm_.data(), way = way_](Index j) {
+      return reach[j] + way * norm[j] <= level(j);
+    };
     problem.X.visit([&](const auto& columns) {
-      parallel_chunks(problem.p() - first, 256, problem.n_threads, [&](Index begin, Index end) {
-        for (Index j = first + begin; j < first + end; ++j) {
-          const double square = columns.sum(j, [](Index, double x) { return x * x; });
-          double left = square;
-          if (problem.fit_intercept) {
-            const double sum = columns.sum(j, [](Index, double x) { return x; });
-            left -= sum * sum / n;
-            // Too near to a constant: what Σ θ is off by, in rounding, would count.
-            if (left < 1e-6 * square) left = square;
+      parallel_chunks(p, kChunk, problem.n_threads, [&](Index begin, Index end) {
+        Sight part;
+        auto next = std::lower_bound(held.begin(), held.end(), begin);
+        const auto holds = [&](Index j) {
+          if (next == held.end() || *next != j) return false;
+          ++next;
+          return true;
+        };
+        for (Index first = begin; first < end; first += kGroup) {
+          const Index last = std::min(first + kGroup, end);
+          if (!all_ && (next == held.end() || *next >= last)) {
+            Index n_obeying = 0;  // nearly all do
+            for (Index j = first; j < last; ++j) n_obeying += obeys(j);
+            if (n_obeying == last - first) continue;
           }
-          norm_[static_cast<std::size_t>(j)] = std::sqrt(left);
+          for (Index j = first; j < last; ++j)
+            if (holds(j) || all_ || !obeys(j)) take(problem, columns, at, theta.data(), j, part);
         }
+        parts[static_cast<std::size_t>(begin / kChunk)] = std::move(part);
       });
     });
+    Sight sight;
+    for (const Sight& part : parts) {
+      sight.room.add(part.room);
+      sight.violators.insert(sight.violators.end(), part.violators.begin(), part.violators.end());
+    }
+    return sight;
   }
 
-  std::vector<Index> awake_;
-  bool feasible_ = false;      // the θ asked about last
-  std::vector<double> last_;   // the last feasible θ (n)
-  double way_ = 0.0;           // the length of the way so far
-  std::vector<double> norm_;   // p
-  std::vector<double> reach_;  // p: |x_jᵀθ'|, less norm times the way to θ'
+  template <class Columns>
+  [[gnu::always_inline]] void take(const Problem& problem, const Columns& columns, const Point& at,
+                                   const double* theta, Index j, Sight& part) {
+    const Penalty& penalty = problem.penalty;
+    const auto at_j = static_cast<std::size_t>(j);
+    double z;
+    if (keeps_ && j >= n_measured_) {
+      const auto [correlation, square, sum] = columns.template sums<3>(
+          j, [theta](Index i, double x) { return std::array<double, 3>{x * theta[i], x * x, x}; });
+      z = correlation;
+      double left = square;
+      if (problem.fit_intercept) left -= sum * sum / static_cast<double>(problem.n());
+      // Too near to a constant: what Σ θ is off by, in rounding, would count.
+      norm_[at_j] = std::sqrt(left < 1e-6 * square ? square : left);
+    } else {
+      z = columns.sum(j, [theta](Index i, double x) { return x * theta[i]; });
+    }
+    if (keeps_) reach_[at_j] = penalty.counted(z) - way_ * norm_[at_j];
+    const double w = at.coef[at_j];
+    part.room.take(penalty, j, w, z);
+    if (w != 0.0 || penalty.excluded(j) || penalty.unpenalised(j)) return;
+    if (const double pull = penalty.violation(j, 0.0, z); pull > 0.0)
+      part.violators.push_back({pull, j});
+  }
+
+  bool all_ = true, keeps_ = false;  // of the present look
+  std::vector<double> last_;         // the last feasible θ (n)
+  double way_ = 0.0;                 // the length of the way so far
+  std::vector<double> reach_;        // p: |x_jᵀθ'|, less norm times the way to θ'
+  std::vector<double> norm_;         // p, known of the first n_measured_
+  Index n_measured_ = 0;
 };
 
 }  // namespace sparsecross

@@ -36,12 +36,6 @@ constexpr double kProductsPerLook = 2.0;  // multiply-adds, for each entry of X
 constexpr Index kSmall = 20000;
 constexpr double kSpareDigits = 1e-10;
 
-// A column of weight 0, and how far its correlation is beyond the penalty.
-struct Violator {
-  double pull;
-  Index column;
-};
-
 // Adds violators to the set, those of the greatest pull first: as many as double it, so that the
 // rounds are few; and more, up to the number of rows, while the products of its columns (gram.hpp,
 // were the entries spread evenly over the rows) take about as long as a look at all columns.
@@ -128,12 +122,8 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
     const double primal = primal_value(problem, working_set, at);
     const DualPoint point =
         dual_point(problem, at, unpenalised, poll, space.theta, space.curvature);
-    const std::vector<Index>& awake =
-        screening.awake(problem, working_set, space.theta, point.feasible);
-    correlate(problem, awake, space.theta, space.z);
-    screening.heard(problem, space.theta, space.z);
-    const DualBound bound =
-        bound_along(problem, at, point, {screening.limit(problem)}, awake, space.theta, space.z);
+    Sight sight = screening.look(problem, at, working_set, space.theta, point.feasible);
+    const DualBound bound = bound_within(problem, point, sight.room, space.theta);
     if (bound.dual > solution.dual) {
       solution.dual = bound.dual;
       solution.dual_point.resize(space.theta.size());
@@ -157,24 +147,19 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
     if (solution.status != Status::not_run) break;
 
     // The support, the unpenalised columns, and the violators that pull hardest.
-    working_set.clear();
-    std::vector<detail::Violator> violators;
-    for (std::size_t k = 0; k < awake.size(); ++k) {
-      const Index j = awake[k];
-      if (penalty.excluded(j)) continue;
-      if (at.coef[static_cast<std::size_t>(j)] != 0.0 || penalty.unpenalised(j)) {
-        working_set.push_back(j);
-      } else if (const double pull = penalty.violation(j, 0.0, space.z[k]); pull > 0.0) {
-        violators.push_back({pull, j});
-      }
-    }
-    if (stuck || (inner == detail::Inner::stalled && violators.empty())) {
+    working_set.erase(std::remove_if(working_set.begin(), working_set.end(),
+                                     [&](Index j) {
+                                       return at.coef[static_cast<std::size_t>(j)] == 0.0 &&
+                                              !penalty.unpenalised(j);
+                                     }),
+                      working_set.end());
+    if (stuck || (inner == detail::Inner::stalled && sight.violators.empty())) {
       solution.status = solution.dual > -std::numeric_limits<double>::infinity()
                             ? Status::precision_limit
                             : Status::not_certified;
       break;
     }
-    detail::take_hardest(problem, options.room, violators, working_set);
+    detail::take_hardest(problem, options.room, sight.violators, working_set);
     std::sort(working_set.begin(), working_set.end());
     n_chosen = static_cast<Index>(working_set.size());
 
