@@ -110,7 +110,7 @@ def _packages() -> list[dict[str, str]]:
 def debian_text() -> Problem:
     """63 thousand descriptions by tf-idf of words and pairs of words, and by dependencies."""
     packages = _packages()
-    return Problem(_int32(debian.text(packages)), *debian.targets(packages))
+    return Problem(_int32(debian.text(packages).tocsc()), *debian.targets(packages))
 
 
 def debian_pairs() -> Problem:
