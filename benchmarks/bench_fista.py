@@ -70,7 +70,7 @@ def bench_fista_iteration(benchmark, triad, loss, threads):
         found = sx.solve(
             X, target, alpha=alpha, solver="fista", tol=0.0, max_iter=ITERATIONS, **options
         )
-        # The looks between the first and the last, one in ten iterations, are part of the time.
+        # The looks between the first and the last, one in twenty iterations, are part of the time.
         each.append((found.history[-1].seconds - found.history[0].seconds) / ITERATIONS)
         return found
 

@@ -23,8 +23,8 @@ class BoundProblem {
         penalty_factor_(std::move(penalty_factor)),
         column_scale_(std::move(column_scale)),
         penalty_(l1, l2, data_or_null(penalty_factor_), positive, data_or_null(column_scale_)),
-        problem_{X.design, loss_->get(), penalty_, fit_intercept,
-                 threads_for(X.design, n_threads)} {
+        problem_{X.design, loss_->get(), penalty_, fit_intercept, threads_for(X.design, n_threads),
+                 n_threads} {
     if (penalty_factor_) check_length(*penalty_factor_, X.design.n_cols(), "penalty_factor");
     if (column_scale_) check_length(*column_scale_, X.design.n_cols(), "column_scale");
   }
@@ -35,8 +35,12 @@ class BoundProblem {
         column_scale_(other.column_scale_),
         penalty_(l1, l2, data_or_null(penalty_factor_), other.penalty_.positive(),
                  data_or_null(column_scale_)),
-        problem_{other.problem_.X, loss_->get(), penalty_, other.problem_.fit_intercept,
-                 other.problem_.n_threads},
+        problem_{other.problem_.X,
+                 loss_->get(),
+                 penalty_,
+                 other.problem_.fit_intercept,
+                 other.problem_.n_threads,
+                 other.problem_.dense_threads},
         kept_(other.kept_) {}
   BoundProblem(const BoundProblem&) = delete;
 

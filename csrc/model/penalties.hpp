@@ -22,6 +22,11 @@ class Penalty {
   Penalty(double l1, double l2, const double* factor, bool positive, const double* scale = nullptr)
       : l1_(l1), l2_(l2), factor_(factor), scale_(scale), positive_(positive) {}
 
+  // The same with an L1 part that is so many times as strong.
+  Penalty times(double strength) const {
+    return Penalty(strength * l1_, l2_, factor_, positive_, scale_);
+  }
+
   double l1() const { return l1_; }
   double l2() const { return l2_; }
   double factor(Index j) const { return factor_ ? factor_[j] : 1.0; }

@@ -20,6 +20,7 @@ struct Problem {
   const Penalty& penalty;
   bool fit_intercept;
   int n_threads;
+  int dense_threads = n_threads;  // for dense algebra on a few columns, costly where X is small too
 
   Index n() const { return X.n_rows(); }
   Index p() const { return X.n_cols(); }

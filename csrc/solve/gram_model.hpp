@@ -255,14 +255,11 @@ class GramModel {
     double cost_of_matrix() const override {
       return cost::kElement * static_cast<double>(size() * size());
     }
-    // A product of fewer elements takes less time than to wake a thread.
     int n_threads() const override {
-      return size() * gram_.order() < kWorthThreads ? 1 : problem_.n_threads;
+      return size() * gram_.order() < kWorthThreads ? 1 : problem_.dense_threads;
     }
 
    private:
-    static constexpr Index kWorthThreads = Index{1} << 19;
-
     Index slot(Index k) const { return slots_[static_cast<std::size_t>(k)]; }
     std::size_t at(Index k) const { return static_cast<std::size_t>(slot(k)); }
     // spread_ = factor * v, by slot

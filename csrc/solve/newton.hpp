@@ -53,6 +53,10 @@ class NewtonSystem {
   virtual double cost_of_product() const = 0;
   virtual double cost_of_matrix() const = 0;
   virtual int n_threads() const = 0;
+
+ protected:
+  // Products of fewer elements take less time than to wake a thread.
+  static constexpr Index kWorthThreads = Index{1} << 19;
 };
 
 class NewtonStep {

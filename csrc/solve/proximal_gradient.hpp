@@ -9,7 +9,7 @@
 //          rounding: a step of FISTA that would raise it is not taken.
 // Cost:    an iteration fetches each column that is left from memory once (proximal_step.hpp), the
 //          columns of the support once more where L had to grow, and makes a few passes over n. A
-//          look at all columns follows when ten such passes have been made, or ten iterations and
+//          look at all columns follows when 20 such passes have been made, or 20 iterations and
 //          more where screening has left few columns. Memory, beside the result: at most 10 vectors
 //          of length p, 9 of length n, and up to 16 more of length n where X has many entries a row
 //          (at most an eighth of the bytes of X). X is not copied.
@@ -121,7 +121,7 @@ class Divergence {
   std::vector<double> work_;
 };
 
-constexpr Index kIterationsPerLook = 10;
+constexpr Index kIterationsPerLook = 20;
 constexpr Index kMostIterationsPerLook = 100;
 constexpr int kIdleLooks = 10;    // momentum may go round in circles for a while
 constexpr double kRise = 1e-14;   // of the objective, relative: what rounding may add to it

@@ -82,9 +82,15 @@ inline Step proximal_step(const Problem& problem, double momentum, double lipsch
       Step step;
       for (std::size_t k = columns.cuts[at_part]; k < columns.cuts[at_part + 1]; ++k) {
         const Index j = columns.index[k];
-        if (!known) columns.z[k] = slices.sum(j, [r](Index i, double x) { return x * r[i]; });
+        const double z =
+            known ? columns.z[k] : slices.sum(j, [r](Index i, double x) { return x * r[i]; });
+        columns.z[k] = z;
         const double w = columns.now[k], y = w + momentum * (w - columns.before[k]);
-        const double v = penalty.minimise(j, lipschitz, lipschitz * y + columns.z[k]);
+        if (y == 0.0 && penalty.counted(z) <= penalty.l1(j)) {  // stays at 0, as nearly all do
+          columns.next[k] = 0.0;
+          continue;
+        }
+        const double v = penalty.minimise(j, lipschitz, lipschitz * y + z);
         columns.next[k] = v;
         step.square += (v - y) * (v - y);
         step.along += (v - y) * (v - w);

@@ -44,7 +44,9 @@ constexpr double kLeastDelta = 1e-13;  // of the first
 constexpr int kMostFailures = 10;  // in a row: near the end of precision smaller ones still help
 
 inline Problem with_loss(const Problem& problem, const Loss& loss) {
-  return {problem.X, loss, problem.penalty, problem.fit_intercept, problem.n_threads};
+  return {problem.X,         loss,
+          problem.penalty,   problem.fit_intercept,
+          problem.n_threads, problem.dense_threads};
 }
 
 // The first delta: the loss at zero weights.

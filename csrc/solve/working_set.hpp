@@ -35,12 +35,23 @@ constexpr double kProductsPerLook = 2.0;  // multiply-adds, for each entry of X
 // Data of up to so many entries are solved to many more digits than asked for.
 constexpr Index kSmall = 20000;
 constexpr double kSpareDigits = 1e-10;
+// Working sets of more columns for each row than this are crowded: they fit nearly anything. Their
+// strengths fall by a part each round, fast where the support has few columns for each row.
+constexpr double kCrowded = 0.25, kFew = 0.05;
+constexpr double kFall = 0.4, kFastFall = 0.1;
+constexpr double kNear = 1.1, kStrongest = 1e4;  // from the former on it is that of the problem
+
+// The strength of the penalty, as a multiple, at which a violator would not be one.
+inline double strength_of(const Problem& problem, const Violator& violator) {
+  return 1.0 + violator.pull / problem.penalty.l1(violator.column);
+}
 
 // Adds violators to the set, those of the greatest pull first: as many as double it, so that the
 // rounds are few; and more, up to the number of rows, while the products of its columns (gram.hpp,
-// were the entries spread evenly over the rows) take about as long as a look at all columns.
-inline void take_hardest(const Problem& problem, std::size_t room, std::vector<Violator>& violators,
-                         std::vector<Index>& working_set) {
+// were the entries spread evenly over the rows) take about as long as a look at all columns. Tells
+// the strength of the penalty, as a multiple, that those left out obey.
+inline double take_hardest(const Problem& problem, std::size_t room,
+                           std::vector<Violator>& violators, std::vector<Index>& working_set) {
   const std::size_t least = std::max(room, working_set.size());
   const auto room_to = [&](Index order) {
     const auto size = static_cast<std::size_t>(order);
@@ -56,6 +67,7 @@ inline void take_hardest(const Problem& problem, std::size_t room, std::vector<V
   const auto cut = violators.begin() + static_cast<std::ptrdiff_t>(most);
   std::nth_element(violators.begin(), cut, violators.end(), harder);
   std::sort(violators.begin(), cut, harder);
+  std::size_t n_taken = 0;
   problem.X.visit([&](const auto& columns) {
     const double per_product =
         is_dense<std::decay_t<decltype(columns)>> ? 1.0 / cost::kGather : 1.0;
@@ -63,13 +75,14 @@ inline void take_hardest(const Problem& problem, std::size_t room, std::vector<V
                            static_cast<double>(problem.X.n_stored());
     double taken = 0.0;
     for (const Index j : working_set) taken += static_cast<double>(columns.size(j));
-    for (std::size_t k = 0; k < most; ++k) {
-      const Index j = violators[k].column;
+    for (; n_taken < most; ++n_taken) {
+      const Index j = violators[n_taken].column;
       taken += static_cast<double>(columns.size(j));
-      if (k >= least && taken * taken > entries) break;
+      if (n_taken >= least && taken * taken > entries) break;
       working_set.push_back(j);
     }
   });
+  return n_taken == violators.size() ? 1.0 : strength_of(problem, violators[n_taken - 1]);
 }
 
 }  // namespace detail
@@ -114,7 +127,8 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   std::vector<Index> working_set;  // at all times with the support and the unpenalised columns
   std::set_union(support.begin(), support.end(), unpenalised.begin(), unpenalised.end(),
                  std::back_inserter(working_set));
-  Index n_chosen = 0;  // columns in the last working set
+  Index n_chosen = 0;     // columns in the last working set
+  double strength = 0.0;  // of the penalty in the last round, as a multiple
   detail::Progress progress;
 
   for (;;) {
@@ -159,9 +173,30 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
                             : Status::not_certified;
       break;
     }
-    detail::take_hardest(problem, options.room, sight.violators, working_set);
+    const double obeyed = detail::take_hardest(problem, options.room, sight.violators, working_set);
     std::sort(working_set.begin(), working_set.end());
     n_chosen = static_cast<Index>(working_set.size());
+
+    // Where a crowded set leaves violators out, its solution would have next to nothing in common
+    // with that of all columns. At the strength that those obey it has.
+    if (strength == 0.0 && penalty.l1() > 0.0)
+      for (const Violator& violator : sight.violators)
+        strength = std::clamp(detail::strength_of(problem, violator), strength, detail::kStrongest);
+    const auto n_active = static_cast<double>(solution.history.back().n_active);
+    strength *=
+        n_active < detail::kFew * static_cast<double>(n) ? detail::kFastFall : detail::kFall;
+    strength = std::min(obeyed, strength);
+    if (problem.loss.quadratic() && strength > detail::kNear && std::isfinite(gap) &&
+        static_cast<double>(n_chosen) > detail::kCrowded * static_cast<double>(n)) {
+      const Penalty stronger = penalty.times(strength);
+      inner = detail::solve_on({problem.X, problem.loss, stronger, problem.fit_intercept,
+                                problem.n_threads, problem.dense_threads},
+                               working_set, std::numeric_limits<double>::infinity(), 0.1 * gap,
+                               options.max_iter, poll, space, at, solution.n_iter);
+      settle_intercept(problem, at);
+      progress = detail::Progress();
+      continue;
+    }
 
     // Without a bound yet there is no gap to take a part of.
     const double wanted = std::isfinite(gap) ? std::max(0.3 * target, 0.1 * gap) : 0.3 * target;
