@@ -164,6 +164,47 @@ def test_optimal_on_random_shapes(
     check_optimal(problem, solution, 1e-6, converged=not (unbounded or rounding_only))
 
 
+@pytest.mark.parametrize("content", ["dense", "valueless"])
+@pytest.mark.parametrize("intercept", [False, True], ids=["", "intercept"])
+@pytest.mark.parametrize("penalty", [name for name in PENALTIES if name != "ridge"])
+def test_optimal_where_columns_abound(penalty, intercept, content):
+    """Sets that fit the data whatever they hold; strengths at which all other columns violate."""
+    rng = np.random.default_rng(12)
+    for fraction in (1e-1, 1e-3, 1e-5):
+        problem = random_problem(
+            rng,
+            40,
+            600,
+            content,
+            "squared",
+            intercept=intercept,
+            weighted=False,
+            penalty=penalty,
+            fraction=fraction,
+        )
+        check_optimal(problem, solve(problem, sp.csc_array(problem.X), tol=1e-7), 1e-7)
+
+
+@pytest.mark.parametrize("intercept", [False, True], ids=["", "intercept"])
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_optimal_over_columns_of_every_size(loss, intercept):
+    """Columns from nearly full to nearly empty, more than are laid out by rows at once."""
+    rng = np.random.default_rng(13)
+    n, p = 3000, 900
+    share = 0.6 / (1.0 + np.arange(p) / 20.0)
+    X = rng.standard_normal((n, p)) * (rng.random((n, p)) < share)
+    y = X @ rng.standard_normal(p) + rng.standard_normal(n)
+    problem = problems.Problem(
+        X, np.sign(y) if loss == "logistic" else y, loss, fit_intercept=intercept
+    )
+    reference = np.abs(X.T @ optimality.residual(problem, np.zeros(p), 0.0)).max()
+    for alpha in (reference / 30, reference / 1000):
+        at = problem.at(alpha=alpha)
+        solution = solve(at, sp.csc_array(X), tol=1e-9)
+        check_optimal(at, solution, 1e-9)
+    assert solution.n_active > 600
+
+
 # --- agreement with others ---
 
 

@@ -119,8 +119,8 @@ class InteractionSolver {
       const Design design = set_.design();
       std::vector<double> factors;
       const Penalty penalty = penalty_of_set(l1, l2, parents, factors);
-      const Problem problem{design, loss_, penalty, fit_intercept_,
-                            threads_for(design, n_threads_)};
+      const Problem problem{
+          design, loss_, penalty, fit_intercept_, threads_for(design, n_threads_), n_threads_};
       kept_.grow(problem);
       Options inner = options;
       inner.tol = aim;

@@ -106,7 +106,8 @@ void product(const Design& X, const std::vector<Index>& columns, const Weight& w
              int n_threads) {
   assert(X.sliced_by() == Axis::columns);
   X.visit([&](const auto& slices) {
-    parallel_chunks(slices.length(), 32768, n_threads, [&](Index first, Index last) {
+    const Index grain = n_threads == 1 ? std::max(slices.length(), Index{1}) : 32768;
+    parallel_chunks(slices.length(), grain, n_threads, [&](Index first, Index last) {
       std::fill(out + first, out + last, 0.0);
       for (std::size_t k = 0; k < columns.size(); ++k) {
         const double v = weight(k);

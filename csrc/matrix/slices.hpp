@@ -1,8 +1,8 @@
 // Layouts as operations.
 //
 // A matrix is stored as slices along one axis: columns (CSC, Fortran order) or rows (CSR, C order).
-// A layout offers two loops over the stored entries (i, x_i) of slice j, and everything else is
-// written once in terms of them:
+// A layout offers loops over the stored entries (i, x_i) of slice j, or over those in a range
+// (each_within, each_from), and nearly everything else is written once in terms of them:
 //   each(j, f)     f(i, x_i) in increasing i, one after the other
 //   sum(j, term)   Σ term(i, x_i), in an order of the layout's own choice that is good for speed;
 //                  sums<K> make K of them at once

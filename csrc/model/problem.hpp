@@ -22,6 +22,14 @@ struct Problem {
   int n_threads;
   int dense_threads = n_threads;  // for dense algebra on a few columns, costly where X is small too
 
+  // The same over another loss or penalty, which must live as long.
+  Problem with(const Loss& other) const {
+    return {X, other, penalty, fit_intercept, n_threads, dense_threads};
+  }
+  Problem with(const Penalty& other) const {
+    return {X, loss, other, fit_intercept, n_threads, dense_threads};
+  }
+
   Index n() const { return X.n_rows(); }
   Index p() const { return X.n_cols(); }
 };

@@ -100,9 +100,7 @@ class ColumnSystem final : public NewtonSystem {
     return dense_ ? 0.5 * static_cast<double>(problem_.n()) * m * m
                   : 20.0 * cost::kGather * entries_;
   }
-  int n_threads() const override {
-    return size() * size() < kWorthThreads ? 1 : problem_.dense_threads;
-  }
+  int n_threads() const override { return problem_.dense_threads; }
 
  private:
   // margins_ = X_S (v / s); their mean of weights h is returned.

@@ -214,7 +214,7 @@ class GramModel {
 
     void apply(const std::vector<double>& v, std::vector<double>& image) override {
       spread(v, 1.0);
-      parallel_chunks(size(), 64, n_threads(), [&](Index begin, Index end) {
+      parallel_chunks(size(), 64, threads_of_product(), [&](Index begin, Index end) {
         for (Index k = begin; k < end; ++k)
           image[static_cast<std::size_t>(k)] =
               rows::dot(gram_.row(slot(k)), spread_.data(), gram_.order()) +
@@ -224,14 +224,15 @@ class GramModel {
 
     CholeskyFactor matrix(const std::vector<Index>& positions) const override {
       CholeskyFactor factor(static_cast<Index>(positions.size()));
-      parallel_chunks(
-          static_cast<Index>(positions.size()), 64, n_threads(), [&](Index begin, Index end) {
-            for (Index f = begin; f < end; ++f) {
-              const float* row = gram_.row(slot(positions[static_cast<std::size_t>(f)]));
-              for (Index q = 0; q <= f; ++q)
-                factor.at(f, q) = row[slot(positions[static_cast<std::size_t>(q)])];
-            }
-          });
+      parallel_chunks(static_cast<Index>(positions.size()), 64, threads_of_product(),
+                      [&](Index begin, Index end) {
+                        for (Index f = begin; f < end; ++f) {
+                          const float* row =
+                              gram_.row(slot(positions[static_cast<std::size_t>(f)]));
+                          for (Index q = 0; q <= f; ++q)
+                            factor.at(f, q) = row[slot(positions[static_cast<std::size_t>(q)])];
+                        }
+                      });
       return factor;
     }
 
@@ -242,7 +243,7 @@ class GramModel {
         w = stopped[k_] ? 0.0 : w + t * d[k_] / norm(k);
       }
       spread(d, t);
-      parallel_chunks(gram_.order(), 64, n_threads(), [&](Index begin, Index end) {
+      parallel_chunks(gram_.order(), 64, threads_of_product(), [&](Index begin, Index end) {
         for (Index s = begin; s < end; ++s)
           gram_.gradient_[static_cast<std::size_t>(s)] -=
               rows::dot(gram_.row(s), spread_.data(), gram_.order());
@@ -255,11 +256,14 @@ class GramModel {
     double cost_of_matrix() const override {
       return cost::kElement * static_cast<double>(size() * size());
     }
-    int n_threads() const override {
-      return size() * gram_.order() < kWorthThreads ? 1 : problem_.dense_threads;
-    }
+    int n_threads() const override { return problem_.dense_threads; }
 
    private:
+    // A product of fewer elements takes less time than to wake a thread.
+    int threads_of_product() const {
+      return size() * gram_.order() < (Index{1} << 19) ? 1 : n_threads();
+    }
+
     Index slot(Index k) const { return slots_[static_cast<std::size_t>(k)]; }
     std::size_t at(Index k) const { return static_cast<std::size_t>(slot(k)); }
     // spread_ = factor * v, by slot

@@ -15,7 +15,7 @@
 #pragma once
 
 #include "model/multinomial_certificate.hpp"
-#include "solve/working_set.hpp"
+#include "solve/solve.hpp"
 
 namespace sparsecross {
 
@@ -93,8 +93,8 @@ inline Solution solve_class(const MultinomialProblem& problem, std::size_t k, do
   const SampleLoss<LogisticLoss> loss(LogisticLoss(), y.data(), offset.data(),
                                       problem.loss.weights(), problem.n(), problem.n_threads);
   const Problem binary{problem.X, loss, problem.penalty, problem.fit_intercept, problem.n_threads};
-  Solution found = solve_working_set(binary, {tol, max_iter, Method::cd, false}, &at.coef[k],
-                                     at.intercept[k], poll);
+  Solution found = sparsecross::solve(binary, {tol, max_iter, Method::cd, false}, &at.coef[k],
+                                      at.intercept[k], poll);
   at.coef[k] = found.coef;
   at.intercept[k] = found.intercept;
   refresh_margins(problem, k, at);

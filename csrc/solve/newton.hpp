@@ -53,10 +53,6 @@ class NewtonSystem {
   virtual double cost_of_product() const = 0;
   virtual double cost_of_matrix() const = 0;
   virtual int n_threads() const = 0;
-
- protected:
-  // Products of fewer elements take less time than to wake a thread.
-  static constexpr Index kWorthThreads = Index{1} << 19;
 };
 
 class NewtonStep {
@@ -126,6 +122,13 @@ class NewtonStep {
     return f * f * f / 3.0 + system.cost_of_matrix();
   }
 
+  // The factor of a system of a few hundred columns takes less time than to wake threads.
+  static int threads_of_factor(const NewtonSystem& system) {
+    constexpr double worth = 1e7;  // multiply-adds
+    const auto m = static_cast<double>(std::min(system.size(), largest_order()));
+    return m * m * m / 3.0 < worth ? 1 : system.n_threads();
+  }
+
   // Of the columns that are not stopped.
   void make_factor(const NewtonSystem& system) {
     std::vector<Index> positions;
@@ -148,7 +151,7 @@ class NewtonStep {
       factor_.at(f, f) += static_cast<float>(system.l2(k) + damping_) + kShift;
       place_of_.emplace(system.column(k), f);
     }
-    factor_.factorise(system.n_threads());
+    factor_.factorise(threads_of_factor(system));
     embedded_.resize(positions.size());
     spent_ = 0.0;
     place(system);
@@ -170,7 +173,7 @@ class NewtonStep {
     std::vector<Index> absent;
     for (std::size_t f = 0; f < present.size(); ++f)
       if (!present[f]) absent.push_back(static_cast<Index>(f));
-    hold(absent, system.n_threads());
+    hold(absent, threads_of_factor(system));
   }
 
   // Beyond a share of held columns the factor is no longer worth its border.
@@ -233,7 +236,7 @@ class NewtonStep {
     if (any) {
       apply(system);
       advance(1.0);
-      hold(slots, system.n_threads());
+      hold(slots, threads_of_factor(system));
     }
     return any;
   }

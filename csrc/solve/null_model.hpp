@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "solve/proximal_newton.hpp"
+#include "model/certificate.hpp"
 
 namespace sparsecross {
 

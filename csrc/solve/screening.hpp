@@ -13,7 +13,7 @@
 //          what it knows.
 // Cost:    a comparison for each column (16 bytes read), one pass over the columns that are
 //          computed, shared among the threads, and a pass over n. Memory: 2 vectors of length p, 1
-//          of length n.
+//          of length n, and the violators (16 bytes each, twice while they are gathered).
 // Sources: Hamerly 2010, "Making k-means even faster" (bounds that grow by what has moved);
 //          El Ghaoui, Viallon & Rabbani 2012 (spheres around the dual optimum, of which this needs
 //          none: it bounds correlations with the point at hand).
@@ -35,6 +35,7 @@ struct Violator {
 struct Sight {
   DualRoom room{std::numeric_limits<double>::infinity()};
   std::vector<Violator> violators;  // in increasing column
+  bool complete = true;             // no column was left out
 };
 
 class Screening {
@@ -55,7 +56,8 @@ class Screening {
           return (t[i] - u[i]) * (t[i] - u[i]);
         }));
       last_ = theta;
-      reach_.resize(static_cast<std::size_t>(problem.p()));
+      // Nothing is known of new columns.
+      reach_.resize(static_cast<std::size_t>(problem.p()), kUnknown);
       norm_.resize(static_cast<std::size_t>(problem.p()));
     }
     const Penalty& penalty = problem.penalty;
@@ -64,21 +66,14 @@ class Screening {
                                 [level = penalty.l1() / kLimit](Index) { return level; })
                       : look_by(problem, at, held, theta,
                                 [&penalty](Index j) { return penalty.l1(j) / kLimit; });
-    if (feasible) n_measured_ = problem.p();
-    if (!all_) sight.room.limit = std::min(sight.room.limit, kLimit);
+    if (!sight.complete) sight.room.limit = std::min(sight.room.limit, kLimit);
     return sight;
   }
 
-  // The problem has got columns behind those it had: nothing is known of them.
-  void grow(const Problem& problem) {
-    if (reach_.empty()) return;
-    reach_.resize(static_cast<std::size_t>(problem.p()), std::numeric_limits<double>::infinity());
-    norm_.resize(static_cast<std::size_t>(problem.p()));
-  }
-
  private:
-  static constexpr Index kChunk = 2048;  // columns for a thread at a time
-  static constexpr Index kGroup = 64;    // columns that are first counted, without a branch
+  static constexpr double kUnknown = std::numeric_limits<double>::infinity();
+  static constexpr Index kChunk = 256;  // columns for a thread at a time
+  static constexpr Index kGroup = 64;   // columns that are first counted, without a branch
 
   template <class Level>
   Sight look_by(const Problem& problem, const Point& at, const std::vector<Index>& held,
@@ -103,10 +98,17 @@ class Screening {
           if (!all_ && (next == held.end() || *next >= last)) {
             Index n_obeying = 0;  // nearly all do
             for (Index j = first; j < last; ++j) n_obeying += obeys(j);
-            if (n_obeying == last - first) continue;
+            if (n_obeying == last - first) {
+              part.complete = false;
+              continue;
+            }
           }
-          for (Index j = first; j < last; ++j)
-            if (holds(j) || all_ || !obeys(j)) take(problem, columns, at, theta.data(), j, part);
+          for (Index j = first; j < last; ++j) {
+            if (holds(j) || all_ || !obeys(j))
+              take(problem, columns, at, theta.data(), j, part);
+            else
+              part.complete = false;
+          }
         }
         parts[static_cast<std::size_t>(begin / kChunk)] = std::move(part);
       });
@@ -114,6 +116,7 @@ class Screening {
     Sight sight;
     for (const Sight& part : parts) {
       sight.room.add(part.room);
+      sight.complete &= part.complete;
       sight.violators.insert(sight.violators.end(), part.violators.begin(), part.violators.end());
     }
     return sight;
@@ -125,7 +128,7 @@ class Screening {
     const Penalty& penalty = problem.penalty;
     const auto at_j = static_cast<std::size_t>(j);
     double z;
-    if (keeps_ && j >= n_measured_) {
+    if (keeps_ && reach_[at_j] == kUnknown) {
       const auto [correlation, square, sum] = columns.template sums<3>(
           j, [theta](Index i, double x) { return std::array<double, 3>{x * theta[i], x * x, x}; });
       z = correlation;
@@ -148,8 +151,7 @@ class Screening {
   std::vector<double> last_;         // the last feasible θ (n)
   double way_ = 0.0;                 // the length of the way so far
   std::vector<double> reach_;        // p: |x_jᵀθ'|, less norm times the way to θ'
-  std::vector<double> norm_;         // p, known of the first n_measured_
-  Index n_measured_ = 0;
+  std::vector<double> norm_;         // p, known where the reach is
 };
 
 }  // namespace sparsecross

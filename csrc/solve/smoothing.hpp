@@ -43,12 +43,6 @@ constexpr double kQuartered = 0.25;
 constexpr double kLeastDelta = 1e-13;  // of the first
 constexpr int kMostFailures = 10;  // in a row: near the end of precision smaller ones still help
 
-inline Problem with_loss(const Problem& problem, const Loss& loss) {
-  return {problem.X,         loss,
-          problem.penalty,   problem.fit_intercept,
-          problem.n_threads, problem.dense_threads};
-}
-
 // The first delta: the loss at zero weights.
 inline double first_delta(const Problem& problem) {
   const std::vector<double> zero(static_cast<std::size_t>(problem.n()), 0.0);
@@ -76,7 +70,7 @@ inline Solution approach(const Problem& problem, double target, double unit, Ind
   int failures = 0;    // in a row
   while (best.status == Status::not_run) {
     const auto loss = problem.loss.smoothed(std::max(delta, std::numeric_limits<double>::min()));
-    const Problem smooth = with_loss(problem, *loss);
+    const Problem smooth = problem.with(*loss);
     const double aim = close ? 0.25 * target : std::max(0.25 * target, 0.02 * delta);
     // Curvatures of 1 / delta beside those of the tails are too far apart for single precision.
     const Options options{aim / unit, max_iter - best.n_iter, Method::cd, true, false};
@@ -151,7 +145,7 @@ inline KinkedNull kinked_null(const Problem& problem, const Poll& poll) {
   }
   if (any && null.model.value > 0.0) {
     const Penalty free(1.0, 0.0, factor.data(), problem.penalty.positive());
-    const Problem part{problem.X, problem.loss, free, problem.fit_intercept, problem.n_threads};
+    const Problem part = problem.with(free);
     Solution found =
         detail::approach(part, 1e-9 * null.model.value, null.model.value, 10000, at, poll);
     null.model.interrupted = found.status == Status::interrupted;

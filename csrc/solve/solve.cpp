@@ -99,7 +99,7 @@ Certificate certify(const Problem& problem, Point at, const Poll& poll) {
   for (double delta = first; delta > 1e-9 * first && !(poll && poll());
        delta *= detail::kQuartered) {
     const auto loss = problem.loss.smoothed(delta);
-    const Problem smooth = detail::with_loss(problem, *loss);
+    const Problem smooth = problem.with(*loss);
     settle_intercept(smooth, at);
     const DualBound bound = dual_bound(smooth, at, all, poll, theta, curvature, z);
     if (bound.dual > -std::numeric_limits<double>::infinity())

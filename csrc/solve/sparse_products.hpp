@@ -2,8 +2,9 @@
 //
 // Method: the new columns with most entries, the heavy ones, row by row: a block of rows of all
 //         columns is laid out in the cache, and each row adds the products of its heavy entries
-//         with all its others to accumulators that stay there. Products among the other new columns
-//         and the old ones column by column, over a copy of the new ones by rows.
+//         with all its others to accumulators that stay there. Products of the other new columns,
+//         the light ones, among themselves and with old ones are made column by column, over a copy
+//         of the light ones by rows.
 // Cost:   heavy: four additions at a time, about 0.3 ns each, for each pair of entries that share a
 //         row, and a few nanoseconds for each entry of the list; accumulators of 1 MB for each of
 //         up to 8 parts of the rows. Others: a look at a row for each entry of the old and light
@@ -11,7 +12,10 @@
 // Source: Gustavson 1978, "Two fast algorithms for sparse matrices".
 #pragma once
 
+#include <cassert>
+#include <cmath>
 #include <numeric>
+#include <tuple>
 
 #include "solve/product_sink.hpp"
 
@@ -157,13 +161,13 @@ struct HeavyProducts {
 template <class Columns, class Root>
 HeavyProducts heavy_products(const Columns& columns, Root root, const Problem& problem,
                              const ScaledColumns& list, const RowOrder& order, Index n_entries) {
+  if (order.n_heavy() == 0) return {};
   constexpr Index worth_a_part = Index{1} << 16, most_parts = 8, entries_of_block = 16384;
   const Index n = problem.n(), m = list.size();
   const Index n_parts = std::clamp(n_entries / worth_a_part, Index{1}, most_parts);
   const Index grain = (n + n_parts - 1) / n_parts;
   const Index height = std::clamp(entries_of_block * n / (n_entries + 1), Index{256}, Index{4096});
   HeavyProducts found;
-  if (order.n_heavy() == 0) return found;
   found.stride = m + RowOrder::kPadding;
   const Index room = (order.n_heavy() + RowOrder::kPadding) * found.stride;
   std::vector<std::vector<double>> parts(static_cast<std::size_t>(n_parts));
@@ -188,7 +192,7 @@ HeavyProducts heavy_products(const Columns& columns, Root root, const Problem& p
 }
 
 // A copy of the light columns by rows: entries begin[i] .. begin[i + 1] of row i, in increasing
-// position. Values are √h x / s: no greater than 1, however small h may be.
+// position. Values are √h x / s, of order 1 however small h may be.
 struct ByRows {
   std::vector<Index> begin;            // n + 1
   std::vector<std::int32_t> position;  // in the list
@@ -220,6 +224,25 @@ ByRows by_rows(const Columns& columns, Root root, Index n, const ScaledColumns& 
   return rows;
 }
 
+// Whether a product is what the entries of its two columns say; for assertions.
+template <class Columns, class Root>
+bool agrees(const Columns& columns, Root root, const ScaledColumns& list, Index k, Index q,
+            double product) {
+  double direct = 0.0, size = 0.0;
+  Index other = columns.offsets()[list[q]];
+  const Index end = columns.offsets()[list[q] + 1];
+  columns.each(list[k], [&](Index i, double x) {
+    while (other < end && columns.indices()[other] < i) ++other;
+    if (other == end || columns.indices()[other] != i) return;
+    const double term = root(i) * x / list.norm[static_cast<std::size_t>(k)] * root(i) *
+                        static_cast<double>(columns.values()[other]) /
+                        list.norm[static_cast<std::size_t>(q)];
+    direct += term;
+    size += std::abs(term);
+  });
+  return !(std::abs(product - direct) > 1e-6 * std::max(1.0, size));
+}
+
 template <class Columns, class Curvature>
 void sparse_products(const Columns& columns, Curvature h, const Problem& problem, double total,
                      const ScaledColumns& list, Index first_new, const ProductSink& sink) {
@@ -249,12 +272,16 @@ void sparse_products(const Columns& columns, Curvature h, const Problem& problem
             sum[static_cast<std::size_t>(rows.position[at])] +=
                 hx * static_cast<double>(rows.value[at]);
         });
-      for (Index k = first; k < m; ++k) {
-        const auto [low, high] = std::minmax(order.rank[static_cast<std::size_t>(k)], rank_q);
-        if (high >= order.first_heavy)
-          sum[static_cast<std::size_t>(k)] =
-              heavy.sum[static_cast<std::size_t>((high - order.first_heavy) * heavy.stride + low)];
+      const bool is_heavy = rank_q >= order.first_heavy;
+      for (Index r = is_heavy ? first_new : order.first_heavy; r < m; ++r) {
+        const Index k = order.position[static_cast<std::size_t>(r)];
+        if (k < first) continue;
+        const auto [low, high] = std::minmax(r, rank_q);
+        sum[static_cast<std::size_t>(k)] =
+            heavy.sum[static_cast<std::size_t>((high - order.first_heavy) * heavy.stride + low)];
       }
+      assert(agrees(columns, root, list, m - 1, q, sum[static_cast<std::size_t>(m - 1)]));
+      assert(agrees(columns, root, list, first, q, sum[static_cast<std::size_t>(first)]));
       const double weight = total * list.mean[at_q] * inverse;
       if (weight != 0.0)
         for (auto k = static_cast<std::size_t>(first); k < sum.size(); ++k)

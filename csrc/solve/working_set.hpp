@@ -4,14 +4,18 @@
 // Given:   a start (coef of length p, intercept); from another strength of the penalty on the same
 //          problem, if there was one, what it has kept.
 // Result:  a Solution whose gap is proved over all columns.
+// Method:  a round looks at all columns, takes violators into the set and solves on it, to a tenth
+//          of the gap. For squared loss a set that is crowded (it has many columns for its rows) is
+//          solved at a stronger penalty as long as violators are left out, and the strength falls
+//          from round to round.
 // Cost:    a round is one pass over the columns that are not known to obey (shared among the
 //          threads), and sweeps and Newton steps over the working set. Memory, beside the result:
 //          at most 11 vectors of length n (margins, dual points, the null model's, and the
-//          workspace) and 8 of length p (start, null model, correlations, what is known of them,
-//          and lists of columns); products of the set's columns, at most 36 MB, and 8 bytes an
-//          entry of new columns while they are made; a factor of half their size, and half as much
-//          again where columns are held. Where the set is too large for products: 3 vectors of
-//          length n and a factor of at most 48 MiB, and half as much again, instead.
+//          workspace) and 8 of length p (start, null model, what is known of the columns, and the
+//          violators); products of the set's columns, at most 36 MB, and 8 bytes an entry of new
+//          columns and 8 MB while they are made; a factor of half their size, and half as much
+//          again where columns are held. Where the set is too large for products: 3 vectors
+//          of length n and a factor of at most 48 MiB, and half as much again, instead.
 // Sources: Massias, Gramfort & Salmon 2018, "Celer" (working sets with dual certificates);
 //          Bertrand et al. 2022, "Beyond L1: skglm" (growth by the support's size);
 //          Johnson & Guestrin 2015, "Blitz".
@@ -23,6 +27,7 @@
 
 #include "model/certificate.hpp"
 #include "solve/null_model.hpp"
+#include "solve/proximal_newton.hpp"
 #include "solve/screening.hpp"
 #include "solve/solution.hpp"
 #include "solve/start.hpp"
@@ -39,7 +44,8 @@ constexpr double kSpareDigits = 1e-10;
 // strengths fall by a part each round, fast where the support has few columns for each row.
 constexpr double kCrowded = 0.25, kFew = 0.05;
 constexpr double kFall = 0.4, kFastFall = 0.1;
-constexpr double kNear = 1.1, kStrongest = 1e4;  // from the former on it is that of the problem
+constexpr double kNear = 1.1;  // up to here it is that of the problem
+constexpr double kStrongest = 1e4;
 
 // The strength of the penalty, as a multiple, at which a violator would not be one.
 inline double strength_of(const Problem& problem, const Violator& violator) {
@@ -49,7 +55,8 @@ inline double strength_of(const Problem& problem, const Violator& violator) {
 // Adds violators to the set, those of the greatest pull first: as many as double it, so that the
 // rounds are few; and more, up to the number of rows, while the products of its columns (gram.hpp,
 // were the entries spread evenly over the rows) take about as long as a look at all columns. Tells
-// the strength of the penalty, as a multiple, that those left out obey.
+// the strength of the penalty, as a multiple, that those left out obey if all have the same
+// penalty.
 inline double take_hardest(const Problem& problem, std::size_t room,
                            std::vector<Violator>& violators, std::vector<Index>& working_set) {
   const std::size_t least = std::max(room, working_set.size());
@@ -96,7 +103,6 @@ struct Kept {
 
   // The problem has got columns behind those it had.
   void grow(const Problem& problem) {
-    screening.grow(problem);
     if (origin) origin->at.coef.resize(static_cast<std::size_t>(problem.p()), 0.0);
   }
 };
@@ -189,12 +195,12 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
     if (problem.loss.quadratic() && strength > detail::kNear && std::isfinite(gap) &&
         static_cast<double>(n_chosen) > detail::kCrowded * static_cast<double>(n)) {
       const Penalty stronger = penalty.times(strength);
-      inner = detail::solve_on({problem.X, problem.loss, stronger, problem.fit_intercept,
-                                problem.n_threads, problem.dense_threads},
-                               working_set, std::numeric_limits<double>::infinity(), 0.1 * gap,
-                               options.max_iter, poll, space, at, solution.n_iter);
+      inner = detail::solve_on(problem.with(stronger), working_set,
+                               std::numeric_limits<double>::infinity(), 0.1 * gap, options.max_iter,
+                               poll, space, at, solution.n_iter);
       settle_intercept(problem, at);
-      progress = detail::Progress();
+      progress = detail::Progress();  // what was reached at another strength
+      if (inner == detail::Inner::stalled) inner = detail::Inner::reached;
       continue;
     }
 
