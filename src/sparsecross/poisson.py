@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.metrics import d2_tweedie_score
 from sklearn.utils._param_validation import StrOptions
 
 from ._inputs import Floats
@@ -105,6 +104,8 @@ class PoissonRegressor(OneStrength, LinearRegressor):
         float
             1 at best, 0 for the mean of y.
         """
+        from sklearn.metrics import d2_tweedie_score  # all metrics: longer to load than a fit takes
+
         predicted = np.maximum(self.predict(X), np.finfo(np.float64).tiny)
         return float(d2_tweedie_score(y, predicted, sample_weight=sample_weight, power=1))
 
