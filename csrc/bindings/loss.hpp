@@ -22,30 +22,25 @@ class BoundLoss {
     check_length(y_, n, "y");
     if (sample_weight_) check_length(*sample_weight_, n, "sample_weight");
     if (offset_) check_length(*offset_, n, "offset");
-    loss_ = make(name, n, delta, n_threads);
+    const LossKind kind = kind_of(name);
+    if (kind == LossKind::huber && !(delta > 0.0))
+      throw std::invalid_argument("delta must be positive, got " + std::to_string(delta));
+    loss_ = make_loss(kind, {y_.data(), data_or_null(offset_), data_or_null(sample_weight_), n},
+                      n_threads, delta);
   }
   BoundLoss(const BoundLoss&) = delete;
 
   const Loss& get() const { return *loss_; }
 
  private:
-  template <class Pointwise>
-  std::unique_ptr<Loss> over_samples(Pointwise pointwise, Index n, int n_threads) const {
-    return std::make_unique<SampleLoss<Pointwise>>(pointwise, y_.data(), data_or_null(offset_),
-                                                   data_or_null(sample_weight_), n, n_threads);
-  }
-  std::unique_ptr<Loss> make(const std::string& name, Index n, double delta, int n_threads) const {
-    if (name == "squared") return over_samples(SquaredLoss(), n, n_threads);
-    if (name == "logistic") return over_samples(LogisticLoss(), n, n_threads);
-    if (name == "absolute") return over_samples(AbsoluteLoss(), n, n_threads);
-    if (name == "poisson") return over_samples(PoissonLoss(), n, n_threads);
-    if (name != "huber")
-      throw std::invalid_argument(
-          "loss must be 'squared', 'logistic', 'huber', 'absolute' or 'poisson', got '" + name +
-          "'");
-    if (!(delta > 0.0))
-      throw std::invalid_argument("delta must be positive, got " + std::to_string(delta));
-    return over_samples(HuberLoss(delta), n, n_threads);
+  static LossKind kind_of(const std::string& name) {
+    if (name == "squared") return LossKind::squared;
+    if (name == "logistic") return LossKind::logistic;
+    if (name == "huber") return LossKind::huber;
+    if (name == "absolute") return LossKind::absolute;
+    if (name == "poisson") return LossKind::poisson;
+    throw std::invalid_argument(
+        "loss must be 'squared', 'logistic', 'huber', 'absolute' or 'poisson', got '" + name + "'");
   }
 
   Array<double> y_;

@@ -101,9 +101,10 @@ inline bool feasible_residual(const MultinomialProblem& problem, const Multinomi
   const ByClass p = theta;
   problem.loss.to_residual(theta);
   const std::vector<double> y(n, 0.0);
-  const SampleLoss<SquaredLoss> none(SquaredLoss(), y.data(), nullptr, nullptr, problem.n(),
-                                     problem.n_threads);
-  const Problem columns{problem.X, none, problem.penalty, problem.fit_intercept, problem.n_threads};
+  const auto none =
+      make_loss(LossKind::squared, {y.data(), nullptr, nullptr, problem.n()}, problem.n_threads);
+  const Problem columns{problem.X, *none, problem.penalty, problem.fit_intercept,
+                        problem.n_threads};
   std::vector<double> metric(n);
   std::fill(theta[K - 1].begin(), theta[K - 1].end(), 0.0);
   for (std::size_t k = 0; k + 1 < K; ++k) {

@@ -90,9 +90,10 @@ inline Solution solve_class(const MultinomialProblem& problem, std::size_t k, do
     y[i] = problem.loss.is(static_cast<Index>(i), k) ? 1.0 : -1.0;
     offset[i] = -problem.loss.log_sum(at.margins, i, k);
   }
-  const SampleLoss<LogisticLoss> loss(LogisticLoss(), y.data(), offset.data(),
-                                      problem.loss.weights(), problem.n(), problem.n_threads);
-  const Problem binary{problem.X, loss, problem.penalty, problem.fit_intercept, problem.n_threads};
+  const auto loss =
+      make_loss(LossKind::logistic, {y.data(), offset.data(), problem.loss.weights(), problem.n()},
+                problem.n_threads);
+  const Problem binary{problem.X, *loss, problem.penalty, problem.fit_intercept, problem.n_threads};
   Solution found = sparsecross::solve(binary, {tol, max_iter, Method::cd, false}, &at.coef[k],
                                       at.intercept[k], poll);
   at.coef[k] = found.coef;
@@ -207,9 +208,10 @@ inline double multinomial_strength(const MultinomialProblem& problem, const Poll
   if (problem.fit_intercept) problem.loss.balance(theta);
   problem.loss.to_residual(theta);
   const std::vector<double> y(static_cast<std::size_t>(problem.n()), 0.0);
-  const SampleLoss<SquaredLoss> none(SquaredLoss(), y.data(), nullptr, nullptr, problem.n(),
-                                     problem.n_threads);
-  const Problem columns{problem.X, none, problem.penalty, problem.fit_intercept, problem.n_threads};
+  const auto none =
+      make_loss(LossKind::squared, {y.data(), nullptr, nullptr, problem.n()}, problem.n_threads);
+  const Problem columns{problem.X, *none, problem.penalty, problem.fit_intercept,
+                        problem.n_threads};
   double largest = 0.0;
   for (const auto& each : theta) largest = std::max(largest, strength_against(columns, each));
   return largest;
