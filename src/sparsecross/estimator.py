@@ -9,28 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from . import _solvers
 from ._inputs import Floats, as_design, as_penalty_factor
 from .callbacks import CallbackSupportMixin
-from .crossing import FeatureCross
 from .fields import has_categories
 from .interactions import (
     INTERACTION_RULES,
     Hierarchy,
-    Interactions,
     Products,
     as_products,
     side_by_side,
 )
+from .model import LinearModel
 from .multinomial import AnyTask
 from .solution import Solution, SolverName
 from .stating import encoded, make_task
@@ -82,9 +79,6 @@ _OF_STRENGTHS = """each strength of each fold: relative duality gap, non-zero
         weights, and held-out loss"""
 
 
-# What turns margins into predictions, where that is not the margin itself or a label's sign.
-Link = Literal["log", "softmax"]
-
 _Estimator = TypeVar("_Estimator", bound=type)
 
 
@@ -134,7 +128,7 @@ class Stated:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
+class SparseLinearModel(CallbackSupportMixin, LinearModel):
     """What the estimators share: one or several L1 problems over the same columns."""
 
     fit_intercept: bool = True
@@ -155,12 +149,6 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
     # Where they are no parameters:
     l1_ratio = 1.0
     delta = DEFAULT_DELTA
-
-    coef_: Floats = field(init=False)
-    intercept_: Any = field(init=False)
-    interactions_: Interactions | None = field(init=False)
-    encoder_: FeatureCross | None = field(init=False)
-    _link: Link | None = field(default=None, init=False)
 
     _loss: ClassVar[LossName]
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -280,38 +268,3 @@ class SparseLinearModel(CallbackSupportMixin, BaseEstimator):
                 solutions[0].certified_over if single else [s.certified_over for s in solutions]
             ),
         }
-
-    @property
-    def sparse_coef_(self) -> sp.csr_matrix:
-        """The weights as a CSR matrix of shape (1, n_features) or (n_classes, n_features)."""
-        check_is_fitted(self)
-        return sp.csr_matrix(np.atleast_2d(self.coef_))
-
-    def _margins(self, X: Any) -> Floats:
-        """Xw + b, of shape (n_samples,) or (n_samples, n_problems)."""
-        check_is_fitted(self)
-        table = X
-        if self.encoder_ is not None:
-            validate_data(self, table, reset=False, skip_check_array=True)
-            X = self.encoder_.transform(table)
-        design = as_design(X, n_threads=self.n_threads)
-        if self.encoder_ is None:
-            validate_data(self, table, reset=False, skip_check_array=True)
-        threads = self.n_threads or 0
-        coefs, intercepts = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
-        margins = [
-            design.product(np.ascontiguousarray(w, dtype=np.float64), threads) + b
-            for w, b in zip(coefs, intercepts, strict=True)
-        ]
-        crosses = self.interactions_
-        if crosses is not None and len(crosses):
-            single = crosses.values.ndim == 1
-            for k in range(len(margins)):
-                part = crosses if single else crosses.of_class(k)
-                margins[k] = margins[k] + part.margins(design, self.n_threads)
-        return margins[0] if len(margins) == 1 else np.stack(margins, axis=1)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags

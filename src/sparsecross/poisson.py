@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from ._inputs import Floats
-from .estimator import Link, documented
+from .estimator import documented
 from .linear import LinearRegressor
+from .model import Link
 from .onestrength import OneStrength
 from .task import RULES, LossName
 

@@ -13,11 +13,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from . import _solvers
-from ._inputs import Floats
 from .crossing import FeatureCross
-from .estimator import SparseLinearModel
 from .interactions import Interactions
 from .memory import MemoryReport, object_bytes
+from .model import LinearModel
 from .pruned import CROSS_INDEX, INDEX, PrunedModel
 
 
@@ -112,11 +111,9 @@ def prune(model: Any) -> PrunedModel:
         encoder_meta, encoder_arrays = kept._state()
         meta["encoder"] = {"meta": encoder_meta, "arrays": list(encoder_arrays)}
         arrays |= {f"e{k}": array for k, array in enumerate(encoder_arrays.values())}
-    dense = _dense_bytes(coefs, encoder, names)
+    dense = _dense_bytes(estimator, encoder, names)
     meta["n_weights"] = int(coefs.size)
     if crosses is not None:
-        dense["weights"] += estimator.interactions_.values.nbytes
-        dense["crosses"] += estimator.interactions_.columns.nbytes
         meta["n_weights"] += len(coefs) * _possible(estimator)
     meta["dense"] = dense
     return PrunedModel(meta, arrays, kept)
@@ -132,12 +129,12 @@ def _parts_of(model: Any) -> tuple[FeatureCross | None, Any]:
                 f"a Pipeline of {[type(step).__name__ for step in steps]}"
             )
         encoder, model = steps
-    if not isinstance(model, SparseLinearModel):
+    if not isinstance(model, LinearModel):
         raise TypeError(
             "model must be (a Pipeline of a FeatureCross and) a linear model of sparsecross, got "
             f"{type(model).__name__}"
         )
-    return encoder or vars(model).get("encoder_"), model
+    return encoder or getattr(model, "encoder_", None), model
 
 
 def _columns_of(crosses: Interactions | None) -> list[npt.NDArray[np.int64]]:
@@ -168,14 +165,17 @@ def _possible(estimator: Any) -> int:
     return 0 if first is None else int(first.possible)
 
 
-def _dense_bytes(coefs: Floats, encoder: FeatureCross | None, names: Any) -> dict[str, int]:
+def _dense_bytes(
+    estimator: LinearModel, encoder: FeatureCross | None, names: Any
+) -> dict[str, int]:
     kept = encoder._memory() if encoder is not None else {"names": 0, "crosses": 0}
+    unpruned = estimator._unpruned_bytes()
     return {
-        "weights": int(coefs.nbytes),
+        "weights": unpruned["weights"],
         "index": 0,
         "names": kept["names"] + (object_bytes(names) if names is not None else 0),
-        "crosses": kept["crosses"],
-        "intercept": 8 * len(coefs),
+        "crosses": kept["crosses"] + unpruned["crosses"],
+        "intercept": 8 * np.size(estimator.intercept_),
     }
 
 
