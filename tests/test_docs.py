@@ -46,3 +46,16 @@ def test_the_guide_to_interactions():
         for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
             exec(compile(block, "interactions.md", "exec"), found)
     assert "carrier_AA tags_b" in found["model"].interactions_.names()
+
+
+def test_the_guide_to_streams(capsys):
+    found = {}
+    for block in re.findall(
+        r"```python\n(.*?)```", (GUIDE.parent / "streams.md").read_text(), re.DOTALL
+    ):
+        exec(compile(block, "streams.md", "exec"), found)
+    assert "\nTrue\n" in capsys.readouterr().out
+    assert found["model"].progressive_loss_ < 0.25
+    assert found["small"].report.n_nonzero < 300
+    assert found["certificate"].relative_gap < 0.5
+    assert found["exact"].relative_gap_ <= 1e-4

@@ -1,12 +1,14 @@
 """Certified L1-regularised linear models on sparse data with crossed features."""
 
 from ._solvers import Status
+from .checkpoint import load_checkpoint, save_checkpoint
 from .crossing import FeatureCross
 from .display import PathDisplay
 from .interactions import InteractionCounts, Interactions
 from .linear import ElasticNet, Lasso
 from .logistic import SparseLogisticRegression
 from .memory import MemoryReport
+from .online import StreamRecord
 from .path import path
 from .pathrecord import Path, PathPoint
 from .poisson import PoissonRegressor
@@ -16,6 +18,7 @@ from .robust import HuberRegressor
 from .selection import ElasticNetCV, LassoCV, SparseLogisticRegressionCV
 from .solution import Certificate, Solution
 from .solving import alpha_max, certify, soft_threshold, solve
+from .stream import FTRLClassifier, FTRLRegressor
 
 __version__ = "0.1.0"
 
@@ -23,6 +26,8 @@ __all__ = [
     "Certificate",
     "ElasticNet",
     "ElasticNetCV",
+    "FTRLClassifier",
+    "FTRLRegressor",
     "FeatureCross",
     "HuberRegressor",
     "InteractionCounts",
@@ -39,13 +44,16 @@ __all__ = [
     "SparseLogisticRegression",
     "SparseLogisticRegressionCV",
     "Status",
+    "StreamRecord",
     "alpha_max",
     "certify",
     "load",
+    "load_checkpoint",
     "memory_report",
     "path",
     "prune",
     "save",
+    "save_checkpoint",
     "soft_threshold",
     "solve",
 ]

@@ -16,9 +16,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sparsecross.dictionaries import Dictionary
 from sparsecross.fields import Column, is_table, read_array, read_table, table_names
 from sparsecross.hashing import HashedColumns, learn_hashed
-from sparsecross.keyed import learn_keyed
+from sparsecross.keyed import KeyedColumns, learn_keyed
 from sparsecross.learnt import LearntColumns, rebuilt, state_of
 from sparsecross.parameters import (
     Crosses,
@@ -312,6 +313,10 @@ class FeatureCross(TransformerMixin, BaseEstimator):
     def _fit(self, X: Any, *, with_rows: bool) -> Any:
         self._check_parameters()
         columns, n_rows = self._read_for_fit(X)
+        return self._learn(columns, n_rows, with_rows=with_rows)
+
+    def _learn(self, columns: list[Column], n_rows: int, *, with_rows: bool) -> Any:
+        """Learn from fields that were read, and encode their rows if asked to."""
         n_buckets = bucket_numbers(self.buckets, self._names, columns)
         several = [c.offsets is not None for c in columns]
         crosses = resolved_crosses(self.crosses, self._names, several)
@@ -354,6 +359,34 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         return _csr(rows, n_rows, self._learnt.n_columns)
 
     # For the rest of the package
+
+    @classmethod
+    def _of_columns(
+        cls, names: Sequence[str], columns: list[Column], n_rows: int, **parameters: Any
+    ) -> "FeatureCross":
+        """Return an encoder fitted to fields that were read, of a table whose fields these are."""
+        out = cls(**parameters)
+        out._check_parameters()
+        out._selected = False
+        out.n_features_in_ = len(names)
+        out.feature_names_in_ = np.array(names, dtype=object)
+        out._names = list(names)
+        out._learn(columns, n_rows, with_rows=False)
+        return out
+
+    @classmethod
+    def _of_levels(
+        cls, names: Sequence[str], dictionaries: list[Dictionary], **parameters: Any
+    ) -> "FeatureCross":
+        """Return an encoder of the levels of these dictionaries, without crosses."""
+        out = cls(crosses=[], **parameters)
+        terms = [(i,) for i in range(len(dictionaries))]
+        out._learnt = KeyedColumns(dictionaries, list(terms), [None] * len(terms))
+        out._selected, out.collisions_ = False, None
+        out.n_features_in_ = len(names)
+        out.feature_names_in_ = np.array(names, dtype=object)
+        out._names = list(names)
+        return out
 
     def _restricted(self, columns: ArrayLike) -> "FeatureCross":
         """Return the encoder whose columns are these of this one's, and which holds no others.

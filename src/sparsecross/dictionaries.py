@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from sparsecross._solvers import Integers as IntegerIndex
 from sparsecross._solvers import Strings, distinct_integers, make_sets, mapped, occurring
-from sparsecross.fields import LARGEST, Column, Floats, Integers, Offsets, Texts, read_values
+from sparsecross.fields import (
+    LARGEST,
+    Column,
+    Floats,
+    Integers,
+    Offsets,
+    Texts,
+    read_values,
+    texts_of,
+)
 
 Kind = Literal["text", "integer", "float", "boolean", "bucket", "null"]
 Codes = tuple[NDArray[np.int32], Offsets]
@@ -213,6 +222,38 @@ class Dictionary:
         value = int(self.values[code])
         return str(bool(value)) if self.kind == "boolean" else str(value)
 
+    def plain_values(self) -> list[Any]:
+        """Return the categories: strings, numbers, numbers of buckets; None for null."""
+        found: list[Any]
+        if self.kind == "text":
+            assert self.blob is not None
+            text, at = self.blob.tobytes(), self.values.tolist()
+            found = [text[a:b].decode() for a, b in pairwise(at)]
+        elif self.kind == "bucket":
+            found = list(range(self.n_values))
+        elif self.kind == "float":
+            found = floats_of_keys(self.values).tolist()
+        else:
+            found = self.values.tolist()
+        return found + [None] * self.has_null
+
+    def of_values(self, values: list[Any], has_null: bool) -> "Dictionary":
+        """Return a dictionary of this kind with these categories, in their order and distinct."""
+        if self.kind == "bucket":
+            return replace(self, has_null=has_null)
+        blob = None
+        kind: Kind = self.kind
+        if kind in ("integer", "float"):
+            kind = "float" if any(isinstance(v, float) for v in values) else "integer"
+        if kind == "text":
+            blob, starts = texts_of(values)
+            return replace(self, values=starts, blob=blob, has_null=has_null, _index=None)
+        if kind == "float":
+            held = ordered_keys(np.array(values, np.float64))
+        else:
+            held = np.array(values, np.int64)
+        return replace(self, kind=kind, values=held, has_null=has_null, _index=None)
+
     def hashes(self) -> NDArray[np.uint64]:
         """Return a 64-bit hash of the field's name and each category; the same everywhere.
 
@@ -237,6 +278,10 @@ class Dictionary:
             letter = b"b" if self.kind == "boolean" else b"i"
             parts = [letter + b"%d" % i for i in self.values.tolist()]
         return self._hashed(parts + [b"n"] * self.has_null)
+
+    def hash_of_text(self, text: str) -> int:
+        """Return the hash of a string, or of a token of a list, of a field of text."""
+        return int(self._hashed([b"s" + text.encode()])[0])
 
     def hash_of(self, value: Any) -> NDArray[np.uint64] | None:
         """Return the hash of one string, integer, boolean or None, where it is of this kind."""

@@ -50,7 +50,7 @@ class HashedColumns:
 
     def read(self, columns: Sequence[Column]) -> Hashed:
         """Return the hashes of the categories that occur in each column, and the codes."""
-        found = [_hashed_field(d, c) for d, c in zip(self.dictionaries, columns, strict=True)]
+        found = [hashed_field(d, c) for d, c in zip(self.dictionaries, columns, strict=True)]
         return [hashes for hashes, _ in found], [codes for _, codes in found]
 
     def rows(
@@ -77,7 +77,7 @@ class HashedColumns:
                 hashes.append(known)
                 fields.append((_FIRST, None))
             else:
-                one, codes = _hashed_field(d, one_row(value, d.name))
+                one, codes = hashed_field(d, one_row(value, d.name))
                 hashes.append(one)
                 fields.append(codes)
         _, indices, _ = self.rows((hashes, fields), 1, index_limit, n_threads)
@@ -131,21 +131,26 @@ def learn_hashed(
     return learnt, fields, collisions
 
 
-def _hashed_field(known: Dictionary, column: Column) -> tuple[NDArray[np.uint64], Codes]:
+def categories_of(known: Dictionary, column: Column) -> tuple[Dictionary, Codes]:
+    """Return the categories that occur in one column of a known kind, and the codes."""
+    if known.kind == "bucket":
+        here = replace(known, has_null=known.numeric_nulls == "indicator")
+        return here, here.codes(column, "ignore")
+    # Whether the column's kind fits is what looking its entries up finds out.
+    known.codes(column, "ignore")
+    here, codes, offsets = learn(column, known.name, known.position, 1)
+    if known.several and offsets is None:
+        codes, offsets = known.codes(column, "ignore")
+    return here, (codes, offsets)
+
+
+def hashed_field(known: Dictionary, column: Column) -> tuple[NDArray[np.uint64], Codes]:
     """Return the hashes of the categories that occur in one column, and the codes.
 
     The tokens of a list-valued field are numbered by their hashes, so that the order in which a
     row's tokens are crossed is the same in every table.
     """
-    if known.kind == "bucket":
-        here = replace(known, has_null=known.numeric_nulls == "indicator")
-        codes, offsets = here.codes(column, "ignore")
-    else:
-        # Whether the column's kind fits is what looking its entries up finds out.
-        known.codes(column, "ignore")
-        here, codes, offsets = learn(column, known.name, known.position, 1)
-        if known.several and offsets is None:
-            codes, offsets = known.codes(column, "ignore")
+    here, (codes, offsets) = categories_of(known, column)
     values = here.hashes()
     if offsets is not None:
         order = np.argsort(values)

@@ -305,8 +305,8 @@ def as_products(
         space = _solvers.ProductSpace(design, order, squares)
         possible = comb(p, 2) + (comb(p, 3) if order == 3 else 0) + (p if squares else 0)
     else:
-        labels, codes = _fields_of(fields, p, names)
-        combinations = _combinations(interactions, labels, whole_fields=fields is not None)
+        labels, codes = fields_of(fields, p, names)
+        combinations = combinations_of(interactions, labels, whole_fields=fields is not None)
         order = 3 if (combinations[:, 2] >= 0).any() else 2
         mentioned = np.unique(combinations[combinations >= 0])
         taking_part = np.where(np.isin(codes, mentioned), codes, -1).astype(np.int32)
@@ -317,7 +317,7 @@ def as_products(
     return Products(space, order, p, possible, float(interaction_penalty), hierarchy, names)
 
 
-def _fields_of(
+def fields_of(
     fields: Any, n_columns: int, names: npt.NDArray[Any] | None
 ) -> tuple[dict[Any, int], npt.NDArray[np.int64]]:
     """Numbers of fields by what a list may call them, and the field of each column."""
@@ -336,7 +336,7 @@ def _fields_of(
     return {label: k for k, label in enumerate(found.tolist())}, codes
 
 
-def _combinations(
+def combinations_of(
     interactions: Sequence[Any], labels: dict[Any, int], *, whole_fields: bool
 ) -> npt.NDArray[np.int32]:
     """Pairs and triples of the numbers of fields, increasing, -1 after the last of a pair."""

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import _fit_context
+from sklearn.base import _fit_context, is_classifier
+from sklearn.utils.validation import check_is_fitted
 
 from ._inputs import Floats
 from .callbacks import Listeners
 from .convergence import Ending, warn_if_short
 from .estimator import SparseLinearModel, Stated
 from .interactions import Interactions
+from .model import LinearModel
 from .solution import Solution, unsolved
 from .task import RULES
 
@@ -61,6 +63,39 @@ class OneStrength(SparseLinearModel):
         with self._unchanged_unless_fitted():
             stated = self._stated(X, y, sample_weight, offset)
             self._solve(stated, Listeners(self, stated.names, X, y, sample_weight))
+        return self
+
+    def start_from(self, model: LinearModel) -> Self:
+        """Take over the weights of another fitted model, for the next fit to start from.
+
+        Parameters
+        ----------
+        model : fitted estimator
+            With weights of the same columns, crosses included: another estimator of this package,
+            one of a stream for example.
+
+        Returns
+        -------
+        self
+            With these weights, as if they had been fitted here.
+
+        Raises
+        ------
+        ValueError
+            If `warm_start` is False: they would be forgotten.
+        sklearn.exceptions.NotFittedError
+            If the model has no weights.
+        """
+        if not self.warm_start:
+            raise ValueError("warm_start must be True to start from other weights, got False.")
+        check_is_fitted(model)
+        coef = np.array(model.coef_, dtype=np.float64)
+        self.coef_ = np.atleast_2d(coef) if is_classifier(self) else coef
+        self.intercept_ = model.intercept_
+        self.interactions_ = model.interactions_
+        self.encoder_ = model.encoder_
+        if is_classifier(self):
+            self.classes_ = model.classes_
         return self
 
     def _solve(self, stated: Stated, listeners: Listeners) -> None:

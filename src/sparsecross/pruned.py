@@ -16,9 +16,9 @@ from sklearn.utils.metaestimators import available_if
 
 from . import _solvers, _stream, artefact
 from ._inputs import Floats, as_design
+from .classifier import labels, probabilities
 from .crossing import FeatureCross
 from .interactions import Interactions, of_keys, side_by_side
-from .logistic import labels, probabilities
 from .memory import PARTS, MemoryReport
 from .poisson import rates
 
@@ -443,6 +443,11 @@ def load(path: str | os.PathLike[str], mmap: bool = True) -> PrunedModel:
         If the file cannot be read.
     """
     file = artefact.Artefact(path, mmap)
+    if file.meta.get("kind") == "stream":
+        raise ValueError(
+            f"{os.fspath(path)!r} is the checkpoint of a stream: load_checkpoint reads it, and "
+            "save makes a model of what it holds."
+        )
     try:
         _check_meta(file.meta, set(file))
         return PrunedModel(file.meta, file, None)

@@ -19,7 +19,8 @@ NULLS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 
 
 @contextmanager
-def _arrow_errors(path: str, form: str) -> Iterator[None]:
+def arrow_errors(path: str, form: str) -> Iterator[None]:
+    """Turn errors of pyarrow into a ValueError that names the file."""
     pa = require_pyarrow()
     try:
         yield
@@ -29,7 +30,8 @@ def _arrow_errors(path: str, form: str) -> Iterator[None]:
         raise ValueError(f"{path!r} cannot be read as {form}: {error}") from None
 
 
-def _csv_options(form: str, delimiter: str | None) -> Any:
+def csv_options(form: str, delimiter: str | None) -> Any:
+    """Return how CSV or TSV is cut into cells."""
     from pyarrow import csv
 
     if form == "tsv":  # no quoting, as the registered format has it
@@ -61,16 +63,16 @@ def column_names(path: str, form: str, delimiter: str | None = None) -> list[str
         If it cannot be read.
     """
     require_pyarrow()
-    with opened(path) as file, _arrow_errors(path, form):
+    with opened(path) as file, arrow_errors(path, form):
         if form == "parquet":
             from pyarrow import parquet
 
             # Compressed files are not seekable at a bearable price.
-            names = parquet.ParquetFile(_seekable(path, file)).schema_arrow.names
+            names = parquet.ParquetFile(seekable(path, file)).schema_arrow.names
         else:
             from pyarrow import csv
 
-            options = _csv_options(form, delimiter)
+            options = csv_options(form, delimiter)
             names = csv.open_csv(file, parse_options=options).schema.names
     twice = [name for name, n_times in Counter(names).items() if n_times > 1]
     if twice:
@@ -78,7 +80,8 @@ def column_names(path: str, form: str, delimiter: str | None = None) -> list[str
     return list(names)
 
 
-def _seekable(path: str, file: IO[bytes]) -> IO[bytes]:
+def seekable(path: str, file: IO[bytes]) -> IO[bytes]:
+    """Return the file, read whole where it is compressed."""
     return io.BytesIO(file.read()) if Path(path).suffix.lower() in COMPRESSIONS else file
 
 
@@ -119,12 +122,12 @@ def read_table(
         If it cannot be read.
     """
     pa = require_pyarrow()
-    with _arrow_errors(path, form):
+    with arrow_errors(path, form):
         if form == "parquet":
             from pyarrow import parquet
 
             with opened(path) as file:
-                table = parquet.ParquetFile(_seekable(path, file)).read(columns=list(columns))
+                table = parquet.ParquetFile(seekable(path, file)).read(columns=list(columns))
             table = table.select(list(columns))
         else:
             kinds = dict.fromkeys(texts, pa.string())
@@ -134,7 +137,7 @@ def read_table(
             if times:
                 kinds |= dict.fromkeys(times, pa.string())
                 table = _read_csv(path, form, columns, kinds, delimiter)
-        return _with_plain_types(table)
+        return with_plain_types(table)
 
 
 def _read_csv(
@@ -151,11 +154,12 @@ def _read_csv(
     )
     with opened(path) as file:
         return csv.read_csv(
-            file, parse_options=_csv_options(form, delimiter), convert_options=options
+            file, parse_options=csv_options(form, delimiter), convert_options=options
         )
 
 
-def _with_plain_types(table: Any) -> Any:
+def with_plain_types(table: Any) -> Any:
+    """Turn a table's types into text, numbers, booleans, and lists of these."""
     pa = require_pyarrow()
     for place, field in enumerate(table.schema):
         wanted = _plain(field.type)

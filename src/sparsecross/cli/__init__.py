@@ -1,4 +1,4 @@
-"""The command line: fit, path, predict, inspect. A thin layer over the Python interface."""
+"""The command line: fit, path, stream, predict, inspect. A thin layer over the Python interface."""
 
 from __future__ import annotations
 

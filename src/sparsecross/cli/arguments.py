@@ -10,6 +10,7 @@ from ..files import FORMATS, format_of
 from .console import PROGRAM
 from .fit import fit
 from .path import path
+from .stream import check_stream, stream
 from .use import inspect, predict
 
 _FIT = """Fit a model to a table, measure it on rows held back, prune it and save it.
@@ -47,6 +48,23 @@ _PATH_END = """examples:
   sparsecross path packages.parquet --target log_size --cross 'section*tags' -o path.csv
   sparsecross path a9a.svmlight --n-alphas 50 --max-bytes 1000"""
 
+_STREAM = """Learn from files of any length, each row once and in order, and save the pruned model.
+
+Rows are read in batches by a thread of their own; crosses are visited as a row is read, and never
+stored. The loss of each row before it was learnt from is added up: what is printed, after 1, 2, 4,
+8, ... rows or every --window, is an honest error as long as there is one pass. What the first batch
+tells is kept: the task, as for fit; which fields are categories, sets, or numbers cut into buckets.
+Levels and crosses are hashed to 2^BITS weights.
+
+With --checkpoint all that was learnt is written to a file every so many rows, whole or not at all.
+With --resume the stream goes on from there, to the very model that an unbroken run would have made;
+rows that were seen are skipped, those of standard input too."""
+
+_STREAM_END = """examples:
+  sparsecross stream clicks-*.parquet --target clicked --cross 'ad*site' 'ad*hour' -o clicks.sxm
+  zcat log.csv.gz | sparsecross stream - --format csv --target late --cross pairwise \\
+      --checkpoint late.ckpt --every 1000000 --resume -o late.sxm"""
+
 _PREDICT = """Predict every row of a table with a saved model.
 
 Without -o there is a line for each row on standard output: a number with all its digits, or a
@@ -72,6 +90,7 @@ def make_parser() -> argparse.ArgumentParser:
     for name, run, text, end, add in (
         ("fit", fit, _FIT, _FIT_END, _add_fit),
         ("path", path, _PATH, _PATH_END, _add_path),
+        ("stream", stream, _STREAM, _STREAM_END, _add_stream),
         ("predict", predict, _PREDICT, _EXIT, _add_predict),
         ("inspect", inspect, _INSPECT, _EXIT, _add_inspect),
     ):
@@ -86,6 +105,8 @@ def make_parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run, check=lambda options: None)
         if name == "fit":
             command.set_defaults(check=lambda options, c=command: _check_fit(options, c))
+        if name == "stream":
+            command.set_defaults(check=lambda options, c=command: _check_stream(options, c))
         if name == "path":
             command.set_defaults(check=lambda options, c=command: _check_path(options, c))
     return parser
@@ -200,7 +221,7 @@ def _add_solver(group: argparse._ArgumentGroup, tol: str) -> None:
     )
 
 
-def _add_fields(command: argparse.ArgumentParser) -> None:
+def _add_crossed_fields(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     fields = command.add_argument_group("fields and crosses (not for svmlight)")
     add = fields.add_argument
     add(
@@ -245,6 +266,11 @@ def _add_fields(command: argparse.ArgumentParser) -> None:
         default=16,
         help="how many buckets numbers are cut into at most (default: 16)",
     )
+    return fields
+
+
+def _add_fields(command: argparse.ArgumentParser) -> None:
+    add = _add_crossed_fields(command).add_argument
     add(
         "--min-count",
         metavar="N",
@@ -257,6 +283,69 @@ def _add_fields(command: argparse.ArgumentParser) -> None:
         type=_integer(1, 31),
         help="hash columns to 2^BITS instead of keeping dictionaries",
     )
+
+
+def _add_stream(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="CSV or TSV with a header line, Parquet or svmlight, read one after the other; "
+        "compressed ones are decompressed; - is standard input",
+    )
+    add("--format", choices=FORMATS, help="default: by the files' names")
+    add("--delimiter", metavar="CHAR", type=_character, help="between cells, in CSV and TSV")
+    add("--quiet", action="store_true", help="print the result alone, and no progress")
+    _add_target(command)
+    add("-o", "--output", metavar="MODEL", required=True, help="the file to save the model to")
+    _add_crossed_fields(command)
+    learning = command.add_argument_group("learning")
+    add = learning.add_argument
+    add("--task", choices=("regression", "classification"), help="default: the target decides")
+    add("--classes", metavar="LABEL", nargs="+", help="all labels (default: the first batch's)")
+    add("--loss", choices=("squared", "logistic", "huber", "absolute"), help="default: by the task")
+    add(
+        "--update",
+        choices=("ftrl", "proximal", "subgradient"),
+        default="ftrl",
+        help="the rule of learning (default: ftrl, FTRL-proximal)",
+    )
+    add("--learning-rate", metavar="A", type=_number(1e-300), default=0.1, help="default: 0.1")
+    add("--beta", metavar="B", type=_number(0), default=1.0, help="default: 1")
+    add("--l1", metavar="L", type=_number(0), default=1.0, help="on the sum of losses (default: 1)")
+    add("--l2", metavar="L", type=_number(0), default=1.0, help="on the sum of losses (default: 1)")
+    add(
+        "--n-bits",
+        metavar="BITS",
+        type=_integer(1, 31),
+        default=22,
+        help="there are 2^BITS weights (default: 22)",
+    )
+    add("--passes", metavar="N", type=_integer(1), default=1, help="over all files (default: 1)")
+    add("--window", metavar="N", type=_integer(1), help="rows between two lines of progress")
+    add("--threads", metavar="N", type=_integer(1), help="for reading; one learns")
+    columns = command.add_argument_group("svmlight only")
+    columns.add_argument(
+        "--interactions", choices=("pairwise", "triples"), help="products of columns too"
+    )
+    columns.add_argument(
+        "--n-features", metavar="P", type=_integer(1), help="columns (default: 2^BITS)"
+    )
+    safety = command.add_argument_group("interruptions")
+    add = safety.add_argument
+    add("--checkpoint", metavar="FILE", help="where to write all that was learnt, now and then")
+    add("--every", metavar="N", type=_integer(1), help="rows between two (default: 1,000,000)")
+    add("--resume", action="store_true", help="go on from the checkpoint, if there is one")
+
+
+def _check_stream(options: argparse.Namespace, command: argparse.ArgumentParser) -> None:
+    options.every_given = options.every is not None
+    options.every = options.every or 1_000_000
+    _check_crosses(options, command)
+    wrong = check_stream(options)
+    if wrong:
+        command.error(wrong)
 
 
 def _add_predict(command: argparse.ArgumentParser) -> None:
@@ -324,12 +413,16 @@ def _check_path(options: argparse.Namespace, command: argparse.ArgumentParser) -
     _check_fields(options, command)
 
 
-def _check_fields(options: argparse.Namespace, command: argparse.ArgumentParser) -> None:
+def _check_crosses(options: argparse.Namespace, command: argparse.ArgumentParser) -> None:
     if "pairwise" in options.cross and len(options.cross) > 1:
         command.error("--cross pairwise cannot be combined with other crosses")
     for cross in options.cross:
         if cross != "pairwise" and ("*" not in cross or "" in cross.split("*")):
             command.error(f"--cross: {cross!r} is neither fields joined by * nor 'pairwise'")
+
+
+def _check_fields(options: argparse.Namespace, command: argparse.ArgumentParser) -> None:
+    _check_crosses(options, command)
     if format_of(options.table, options.format) == "svmlight":
         for name in ("cross", "categorical", "split", "drop", "weight", "n_bits", "min_count"):
             if getattr(options, name):

@@ -1,0 +1,388 @@
+// A linear model over columns and crosses that learns from each row once, as it comes.
+//
+// Problem: Σ_rows s ℓ(y, x·w + b) plus a penalty, for one target or for K classes, each against the
+//          rest; over a stream that is seen once.
+// Given:   rows (rows.hpp), targets, weights of rows; a rule (update.hpp).
+// Result:  after each row, the states of its coordinates moved by its gradient. The loss of a row
+//          before it was learnt from is added up (progressive validation) and told in windows.
+//          Nothing depends on how rows are cut into batches. Two entries of a row whose keys share
+//          a place each move it, from where the row found it; in rows that are sets (tables) they
+//          count once.
+// Cost:    for each coordinate a look-up, two reads of its state and a write; rows are taken in
+// blocks of
+//          some hundred coordinates, whose states are fetched together.
+// Sources: McMahan et al. 2013 (FTRL-proximal on a stream); Blum, Kalai & Langford 1999
+// (progressive
+//          validation).
+#pragma once
+
+#include <cmath>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "model/losses.hpp"
+#include "model/pointwise.hpp"
+#include "stream/block.hpp"
+#include "stream/slots.hpp"
+
+namespace sparsecross {
+
+// Losses of rows before they were learnt from, since the last record and in all.
+struct ProgressRecord {
+  std::uint64_t n_rows;
+  double loss, weight, window_loss, window_weight;  // sums of s ℓ and of s
+};
+
+class StreamLearner {
+ public:
+  // `window`: rows between two records; 0: at 1, 2, 4, 8, ... rows.
+  StreamLearner(UpdateOptions update, LossKind loss, double delta, bool fit_intercept, bool sets,
+                std::uint64_t window, Slots slots)
+      : update_(update),
+        loss_(loss),
+        delta_(delta),
+        fit_intercept_(fit_intercept),
+        sets_(sets),
+        window_(window),
+        slots_(std::move(slots)),
+        intercepts_(static_cast<std::size_t>(slots_.n_states()), SlotState{0.0, 0.0}) {}
+
+  // What one thread works in.
+  struct Scratch {
+    StreamBlock block;
+    Distinct distinct;
+    std::vector<double> numbers, shifts;
+  };
+
+  // Learns from rows [first, last). `y` is the target of each row, or, of K > 1 classes, its
+  // number; `weight` may be null: all 1. std::overflow_error where a row's numbers leave the range
+  // of floats: the rows before it are learnt.
+  template <class Rows>
+  void learn(Rows& rows, Index first, Index last, const double* y, const double* weight) {
+    learn_blocks(rows, first, last, scratch_, [&](Index i, Index row, Scratch& scratch) {
+      const double s = weight ? weight[i] : 1.0;
+      note(learn_row(scratch, row, y[i], s), s);
+    });
+  }
+
+  // The same by several threads at once, which neither wait for one another nor lock: a row may be
+  // learnt from weights that others are about to move, and of two that move one weight at the same
+  // time one may be lost, so that results differ from run to run. Progress is noted chunk by chunk.
+  // Not for keys that are exact. `make_rows` makes a reader of rows for each thread.
+  // Source: Recht et al. 2011, "Hogwild!".
+  template <class MakeRows>
+  void learn_without_locks(const MakeRows& make_rows, Index first, Index last, const double* y,
+                           const double* weight, int n_threads) {
+    if (slots_.kind() == Slots::Kind::exact)
+      throw std::invalid_argument("several threads cannot learn with keys that are exact");
+    constexpr Index chunk = 1024;
+    std::mutex guard;
+    parallel_chunks(last - first, chunk, n_threads, [&](Index begin, Index end) {
+      auto rows = make_rows();
+      Scratch scratch;
+      double loss = 0.0, total = 0.0;
+      learn_blocks(rows, first + begin, first + end, scratch,
+                   [&](Index i, Index row, Scratch& own) {
+                     const double s = weight ? weight[i] : 1.0;
+                     loss += s * learn_row(own, row, y[i], s);
+                     total += s;
+                   });
+      const std::lock_guard<std::mutex> lock(guard);
+      advance(static_cast<std::uint64_t>(end - begin), loss, total);
+    });
+  }
+
+  // Margins of rows [first, last): out (last - first) x K.
+  template <class Rows>
+  void margins(Rows& rows, Index first, Index last, double* out) const {
+    StreamBlock block;
+    std::vector<double> weights;
+    const int K = slots_.n_states();
+    for (Index i = first; i < last;) {
+      block.clear();
+      while (i < last && block.keys.size() < kBlock) rows.append(i++, block);
+      block.places.resize(block.keys.size());
+      const auto n = static_cast<Index>(block.keys.size());
+      slots_.find(block.keys.data(), n, block.places.data());
+      slots_.prefetch_states(block.places.data(), n);
+      if (sets_) Distinct()(block);
+      for (Index r = 0; r < block.n_rows(); ++r)
+        for (int k = 0; k < K; ++k) *out++ = margin(block, r, k, weights);
+    }
+  }
+
+  // The weight of class k at a place; 0 at -1.
+  double weight(Index place, int k) const {
+    if (place < 0) return 0.0;
+    const SlotState s = loaded(slots_.states(place)[k]);
+    return with_rule(update_,
+                     [&](auto rule) { return rule.weight(s.value, std::sqrt(s.sum_of_squares)); });
+  }
+  double intercept(int k) const {
+    const SlotState s = loaded(intercepts_[static_cast<std::size_t>(k)]);
+    return with_rule(unpenalised(),
+                     [&](auto rule) { return rule.weight(s.value, std::sqrt(s.sum_of_squares)); });
+  }
+  // Weights other than 0 by key, increasing; of hashed keys by place. Of K classes one after the
+  // other, wherever one of them is not 0.
+  void weights(std::vector<std::uint64_t>& keys, std::vector<double>& values) const {
+    const int K = slots_.n_states();
+    std::vector<double> each(static_cast<std::size_t>(K));
+    for (const auto& [key, place] : used()) {
+      bool any = false;
+      for (int k = 0; k < K; ++k)
+        any |= (each[static_cast<std::size_t>(k)] = weight(place, k)) != 0.0;
+      if (!any) continue;
+      keys.push_back(key);
+      values.insert(values.end(), each.begin(), each.end());
+    }
+  }
+  // Of these keys, K weights each.
+  void weights_of(const std::uint64_t* keys, Index n, std::vector<double>& values) const {
+    std::vector<Index> places(static_cast<std::size_t>(n));
+    slots_.find(keys, n, places.data());
+    for (const Index place : places)
+      for (int k = 0; k < slots_.n_states(); ++k) values.push_back(weight(place, k));
+  }
+  // The states that were ever moved or made, as keys (of hashed ones places) and K states each.
+  void states(std::vector<std::uint64_t>& keys, std::vector<SlotState>& states) const {
+    for (const auto& [key, place] : used()) {
+      keys.push_back(key);
+      const SlotState* const first = slots_.states(place);
+      states.insert(states.end(), first, first + slots_.n_states());
+    }
+  }
+  // Puts back what `states` gave.
+  void restore(const std::uint64_t* keys, const SlotState* states, Index n) {
+    const int K = slots_.n_states();
+    for (Index at = 0; at < n; ++at) {
+      if (slots_.kind() != Slots::Kind::exact &&
+          keys[at] >= static_cast<std::uint64_t>(slots_.capacity()))
+        throw std::invalid_argument("a key must lie below " + std::to_string(slots_.capacity()) +
+                                    ", got " + std::to_string(keys[at]));
+      const Index place =
+          slots_.kind() == Slots::Kind::exact ? slots_.add(keys[at]) : static_cast<Index>(keys[at]);
+      std::copy_n(states + at * K, K, slots_.states(place));
+    }
+  }
+
+  const Slots& slots() const { return slots_; }
+  Slots& slots() { return slots_; }
+  std::vector<SlotState>& intercepts() { return intercepts_; }
+  const std::vector<SlotState>& intercepts() const { return intercepts_; }
+  std::vector<ProgressRecord>& records() { return records_; }
+  // What was seen so far, and since the last record.
+  ProgressRecord& progress() { return progress_; }
+  const ProgressRecord& progress() const { return progress_; }
+
+ private:
+  // (key, place) of what was met, by key; of hashed keys the place stands for the key.
+  std::vector<std::pair<std::uint64_t, Index>> used() const {
+    std::vector<std::pair<std::uint64_t, Index>> found;
+    const auto met = [&](Index place) {
+      const SlotState* const s = slots_.states(place);
+      return std::any_of(s, s + slots_.n_states(), [](const SlotState& state) {
+        return state.sum_of_squares != 0.0 || state.value != 0.0;
+      });
+    };
+    if (slots_.kind() == Slots::Kind::exact) {
+      slots_.each_key([&](std::uint64_t key, Index place) { found.push_back({key, place}); });
+      std::sort(found.begin(), found.end());
+    } else {
+      for (Index at = 0; at < slots_.capacity(); ++at)
+        if (met(at)) found.push_back({static_cast<std::uint64_t>(at), at});
+    }
+    return found;
+  }
+
+  static constexpr std::size_t kBlock = 256;  // entries, whose states fit into the nearest cache
+
+  UpdateOptions unpenalised() const {
+    UpdateOptions free = update_;
+    free.l1 = free.l2 = 0.0;
+    return free;
+  }
+
+  // Calls learn(i, row of the scratch's block, scratch) for each row, block by block.
+  template <class Rows, class Learn>
+  void learn_blocks(Rows& rows, Index first, Index last, Scratch& scratch, const Learn& learn) {
+    for (Index i = first; i < last;) {
+      const Index begin = i;
+      scratch.block.clear();
+      while (i < last && scratch.block.keys.size() < kBlock) rows.append(i++, scratch.block);
+      place(scratch);
+      for (Index r = 0; r < scratch.block.n_rows(); ++r) learn(begin + r, r, scratch);
+    }
+  }
+
+  void place(Scratch& scratch) {
+    StreamBlock& block = scratch.block;
+    const auto n = static_cast<Index>(block.keys.size());
+    block.places.resize(block.keys.size());
+    slots_.reserve(n);
+    slots_.prefetch_keys(block.keys.data(), n);
+    for (Index r = 0; r < block.n_rows(); ++r)
+      slots_.find_or_add(block.keys.data() + block.begin(r), block.end(r) - block.begin(r),
+                         progress_.n_rows + static_cast<std::uint64_t>(r),
+                         block.places.data() + block.begin(r));
+    slots_.prefetch_states(block.places.data(), n);
+    if (sets_) scratch.distinct(block);
+  }
+
+  double margin(const StreamBlock& block, Index row, int k, std::vector<double>& weights) const {
+    const Index begin = block.begin(row), m = block.end(row) - begin;
+    weights.resize(static_cast<std::size_t>(m));
+    for (Index e = 0; e < m; ++e)
+      weights[static_cast<std::size_t>(e)] =
+          weight(block.places[static_cast<std::size_t>(begin + e)], k);
+    return intercept(k) + dot(block.values.data() + begin, weights.data(), m);
+  }
+
+  // Four partial sums hide the latency of the additions.
+  static double dot(const double* x, const double* w, Index m) {
+    double part[4] = {};
+    Index e = 0;
+    for (; e + 4 <= m; e += 4)
+      for (Index lane = 0; lane < 4; ++lane) part[lane] += x[e + lane] * w[e + lane];
+    double total = (part[0] + part[2]) + (part[1] + part[3]);
+    for (; e < m; ++e) total += x[e] * w[e];
+    return total;
+  }
+
+  // The loss of a margin, and its negative slope.
+  std::pair<double, double> loss_at(double y, double m) const {
+    const auto of = [&](auto loss) {
+      return std::pair{loss.value(y, m) + loss.saturated(y), loss.negative_gradient(y, m)};
+    };
+    switch (loss_) {
+      case LossKind::logistic:
+        return of(LogisticLoss());
+      case LossKind::huber:
+        return of(HuberLoss(delta_));
+      case LossKind::absolute:
+        return of(AbsoluteLoss());
+      default:
+        return of(SquaredLoss());
+    }
+  }
+
+  // The loss of the row before it is learnt from.
+  double learn_row(Scratch& scratch, Index row, double y, double s) {
+    if (s == 0.0) return 0.0;
+    const StreamBlock& block = scratch.block;
+    const int K = slots_.n_states();
+    const Index begin = block.begin(row), m = block.end(row) - begin;
+    const Index* const places = block.places.data() + begin;
+    const double* const x = block.values.data() + begin;
+    scratch.numbers.resize(static_cast<std::size_t>(K) * static_cast<std::size_t>(m) * 3 +
+                           static_cast<std::size_t>(m) * 2);
+    scratch.shifts.resize(static_cast<std::size_t>(K));
+    double* const w = scratch.numbers.data();
+    double* const root = w + m;
+    double loss = 0.0, sound = 0.0;  // NaN or infinite once anything is
+    for (int k = 0; k < K; ++k) {
+      double* const value = root + m + 3 * m * k;
+      double *const squares = value + m, *const next = squares + m;
+      for (Index e = 0; e < m; ++e) {
+        const SlotState at =
+            places[e] < 0 ? SlotState{0.0, 0.0} : loaded(slots_.states(places[e])[k]);
+        value[e] = at.value;
+        squares[e] = at.sum_of_squares;
+      }
+      const double truth = K == 1 ? y : y == static_cast<double>(k) ? 1.0 : -1.0;
+      with_rule(update_, [&](auto rule) {
+        widely([&] {
+          for (Index e = 0; e < m; ++e) {
+            root[e] = std::sqrt(squares[e]);
+            w[e] = rule.weight(value[e], root[e]);
+          }
+        });
+        const auto [each, slope] = loss_at(truth, intercept(k) + dot(x, w, m));
+        loss += each;
+        scratch.shifts[static_cast<std::size_t>(k)] = -s * slope;
+        sound += each + slope + widely([&] {
+                   const double pull = -s * slope;
+                   double sum = 0.0;
+                   for (Index e = 0; e < m; ++e) {
+                     const double g = pull * x[e], more = g * g;
+                     next[e] = rule.next(value[e], w[e], g, root[e], std::sqrt(squares[e] + more));
+                     squares[e] = more;
+                     sum += std::abs(next[e]) + more;
+                   }
+                   return sum;
+                 });
+      });
+    }
+    if (!std::isfinite(sound))
+      throw std::overflow_error("row " + std::to_string(progress_.n_rows) +
+                                " of the stream leads out of the range of numbers; a smaller "
+                                "learning_rate, or features of smaller scale, would not");
+    for (int k = 0; k < K; ++k) {
+      const double* const value = root + m + 3 * m * k;
+      const double *const more = value + m, *const next = more + m;
+      for (Index e = 0; e < m; ++e) {
+        if (places[e] < 0) continue;
+        SlotState& state = slots_.states(places[e])[k];
+        const auto [now, squares] = loaded(state);
+        store(state, {now == value[e] ? next[e] : now + (next[e] - value[e]), squares + more[e]});
+      }
+      if (fit_intercept_) move_intercept(k, scratch.shifts[static_cast<std::size_t>(k)]);
+    }
+    return loss;
+  }
+
+  // Other threads may be at the same state: whole numbers are read and written, old or new.
+  static SlotState loaded(const SlotState& state) {
+    SlotState now;
+    __atomic_load(&state.value, &now.value, __ATOMIC_RELAXED);
+    __atomic_load(&state.sum_of_squares, &now.sum_of_squares, __ATOMIC_RELAXED);
+    return now;
+  }
+  static void store(SlotState& state, SlotState next) {
+    __atomic_store(&state.value, &next.value, __ATOMIC_RELAXED);
+    __atomic_store(&state.sum_of_squares, &next.sum_of_squares, __ATOMIC_RELAXED);
+  }
+
+  void move_intercept(int k, double g) {
+    SlotState& state = intercepts_[static_cast<std::size_t>(k)];
+    const auto [value, sum] = loaded(state);
+    const double root = std::sqrt(sum), squares = sum + g * g;
+    const double next = with_rule(unpenalised(), [&, value = value](auto rule) {
+      return rule.next(value, rule.weight(value, root), g, root, std::sqrt(squares));
+    });
+    store(state, {next, squares});
+  }
+
+  void note(double loss, double s) { advance(1, s * loss, s); }
+
+  // Adds so many rows to the progress, and records it where a window has ended.
+  void advance(std::uint64_t n_rows, double loss, double weight) {
+    const std::uint64_t before = progress_.n_rows;
+    progress_.n_rows += n_rows;
+    progress_.loss += loss;
+    progress_.weight += weight;
+    progress_.window_loss += loss;
+    progress_.window_weight += weight;
+    const bool ended =
+        window_ > 0 ? before / window_ != progress_.n_rows / window_
+                    : before == 0 || __builtin_clzll(before) != __builtin_clzll(progress_.n_rows);
+    if (!ended) return;
+    records_.push_back(progress_);
+    progress_.window_loss = progress_.window_weight = 0.0;
+  }
+
+  UpdateOptions update_;
+  LossKind loss_;
+  double delta_;
+  bool fit_intercept_, sets_;
+  std::uint64_t window_;
+  Slots slots_;
+  std::vector<SlotState> intercepts_;
+  ProgressRecord progress_{0, 0.0, 0.0, 0.0, 0.0};
+  std::vector<ProgressRecord> records_;
+  Scratch scratch_;
+};
+
+}  // namespace sparsecross

@@ -1,0 +1,239 @@
+"""Files of any length as batches of rows: CSV, TSV, Parquet and svmlight, and standard input."""
+
+from __future__ import annotations
+
+import io
+import queue
+import sys
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import count
+from typing import IO, Any, TypeVar
+
+import numpy as np
+
+from .files import opened, require_pyarrow
+from .tables import NULLS, arrow_errors, csv_options, seekable, with_plain_types
+
+STDIN = "-"
+_BLOCK = 4 << 20  # bytes of text that are parsed at once, and that types are told from
+_T = TypeVar("_T")
+
+
+class _Replayed(io.RawIOBase):
+    """A stream whose beginning was read already."""
+
+    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
+        self._head, self._rest = io.BytesIO(head), rest
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read some bytes."""
+        some = self._head.read(len(buffer)) or self._rest.read(len(buffer))
+        buffer[: len(some)] = some
+        return len(some)
+
+
+def source(path: str) -> AbstractContextManager[IO[bytes]]:
+    """Open a file, decompressed, or standard input."""
+    return nullcontext(sys.stdin.buffer) if path == STDIN else opened(path)
+
+
+def table_batches(
+    path: str,
+    form: str,
+    columns: Sequence[str] | None,
+    *,
+    texts: Collection[str] = (),
+    categorical: Collection[str] = (),
+    delimiter: str | None = None,
+    n_rows: int = 65536,
+) -> Iterator[Any]:
+    """Read a table in batches, holding no more than one.
+
+    Parameters
+    ----------
+    path : str
+        The file, or "-" for standard input.
+    form : {"csv", "tsv", "parquet"}
+        Its format.
+    columns : list of str or None
+        Which columns, in the order wanted; None for all.
+    texts : collection of str, default=()
+        Columns to read as text although their cells may look like numbers.
+    categorical : collection of str, default=()
+        Columns of whole numbers that stay such. Others are read as floats, since those that are
+        whole at the beginning of a file may have fractions further on.
+    delimiter : str, optional
+        The character between cells, where it is not the format's own.
+    n_rows : int, default=65536
+        Rows of a batch of Parquet, at most. Batches of text have some megabytes.
+
+    Yields
+    ------
+    pyarrow.Table
+
+    Raises
+    ------
+    ValueError
+        If the file is not of this format, is damaged, or a cell is not of its column's type, which
+        the beginning of the file tells.
+    OSError
+        If it cannot be read.
+    """
+    pa = require_pyarrow()
+    with source(path) as file, arrow_errors(path, form):
+        if form == "parquet":
+            from pyarrow import parquet
+
+            if path == STDIN:
+                raise ValueError("Parquet cannot be read from standard input, only from a file")
+            table = parquet.ParquetFile(seekable(path, file))
+            found: Any = table.iter_batches(batch_size=n_rows, columns=columns)
+        else:
+            found = _csv_batches(file, form, columns, texts, categorical, delimiter)
+        for batch in found:
+            whole = pa.Table.from_batches([batch])
+            if len(whole):
+                yield with_plain_types(whole if columns is None else whole.select(list(columns)))
+
+
+def _csv_batches(
+    file: IO[bytes],
+    form: str,
+    columns: Sequence[str] | None,
+    texts: Collection[str],
+    categorical: Collection[str],
+    delimiter: str | None,
+) -> Any:
+    pa = require_pyarrow()
+    from pyarrow import csv
+
+    head = file.read(_BLOCK)
+    whole_lines = head[: head.rfind(b"\n") + 1] or head
+    parsing = csv_options(form, delimiter)
+    known = csv.open_csv(
+        io.BytesIO(whole_lines),
+        parse_options=parsing,
+        read_options=csv.ReadOptions(block_size=max(len(whole_lines), 1)),
+        convert_options=_conversion(columns, dict.fromkeys(texts, pa.string())),
+    ).schema
+    kinds = dict.fromkeys(texts, pa.string())
+    for field in known:
+        kind = field.type
+        if pa.types.is_temporal(kind) or pa.types.is_null(kind):
+            kinds[field.name] = pa.string()
+        elif pa.types.is_integer(kind) and field.name not in categorical:
+            kinds[field.name] = pa.float64()
+        else:
+            kinds.setdefault(field.name, kind)
+    return csv.open_csv(
+        io.BufferedReader(_Replayed(head, file)),
+        parse_options=parsing,
+        read_options=csv.ReadOptions(block_size=_BLOCK),
+        convert_options=_conversion(columns, kinds),
+    )
+
+
+def _conversion(columns: Sequence[str] | None, kinds: dict[str, Any]) -> Any:
+    from pyarrow import csv
+
+    return csv.ConvertOptions(
+        include_columns=None if columns is None else list(columns),
+        column_types=kinds,
+        null_values=list(NULLS),
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+
+
+def svmlight_batches(path: str, n_features: int) -> Iterator[tuple[Any, Any]]:
+    """Read an svmlight file in batches of some megabytes.
+
+    Parameters
+    ----------
+    path : str
+        The file, or "-" for standard input.
+    n_features : int
+        Columns; index j of the file is column j.
+
+    Yields
+    ------
+    csr_matrix of float64, ndarray of float64
+        Features and labels.
+
+    Raises
+    ------
+    ValueError
+        If the file is not of this format, is damaged, or has an index that is too large.
+    OSError
+        If it cannot be read.
+    """
+    from sklearn.datasets import load_svmlight_file
+
+    with source(path) as file:
+        rest = b""
+        for first in count():
+            block = file.read(_BLOCK)
+            lines, newline, after = (rest + block).rpartition(b"\n")
+            if block and not newline:
+                rest += block
+                continue
+            chunk, rest = (lines + newline, after) if block else (rest, b"")
+            if chunk.strip():
+                try:
+                    X, y = load_svmlight_file(io.BytesIO(chunk), zero_based=True)
+                except (ValueError, IndexError, OverflowError) as error:
+                    raise ValueError(f"{path!r} cannot be read as svmlight: {error}") from None
+                if X.shape[1] > n_features:
+                    raise ValueError(
+                        f"{path!r} has an index {X.shape[1] - 1} in block {first}, but there are "
+                        f"{n_features} columns"
+                    )
+                X.resize((X.shape[0], n_features))
+                yield X, np.asarray(y)
+            if not block:
+                return
+
+
+def ahead(batches: Iterator[_T], depth: int = 2) -> Iterator[_T]:
+    """Read in a thread of its own, at most `depth` batches ahead of whoever takes them."""
+    waiting: queue.Queue[tuple[bool, Any]] = queue.Queue(depth)
+    stopped = threading.Event()
+
+    def put(found: tuple[bool, Any]) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(found, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def read() -> None:
+        try:
+            for batch in batches:
+                if not put((True, batch)):
+                    return
+            put((False, None))
+        except BaseException as error:
+            put((False, error))
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        while True:
+            more, found = waiting.get()
+            if more:
+                yield found
+            elif found is None:
+                return
+            else:
+                raise found
+    finally:
+        stopped.set()
+        reader.join()

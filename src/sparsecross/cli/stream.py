@@ -1,0 +1,375 @@
+"""The command `stream`: files of any length, row by row, to a pruned model in a file."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..batches import STDIN, ahead, svmlight_batches, table_batches
+from ..checkpoint import load_checkpoint, save_checkpoint
+from ..files import format_of, require_pyarrow
+from ..memory import format_bytes
+from ..online import OnlineModel, StreamLoss
+from ..pruned import PrunedModel
+from ..pruning import prune
+from ..stream import FTRLClassifier, FTRLRegressor
+from ..tables import check_columns
+from .console import Console
+from .prepare import crosses_of
+from .read import split_fields
+from .treatment import MAX_WHOLE_CLASSES, as_weight, treat
+
+# What must be the same when a stream is taken up again, for the model to be the same.
+_SAME = (
+    "target",
+    "cross",
+    "interactions",
+    "categorical",
+    "split",
+    "drop",
+    "weight",
+    "buckets",
+    "n_bits",
+    "n_features",
+    "loss",
+    "update",
+    "learning_rate",
+    "beta",
+    "l1",
+    "l2",
+    "passes",
+)
+
+
+@dataclass
+class Position:
+    """How far a stream was read: rows of all passes, and, once that is known, of one."""
+
+    rows_read: int = 0
+    rows_of_a_pass: int | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows as they were read, those without a target left out."""
+
+    features: Any
+    targets: npt.NDArray[Any]
+    weight: npt.NDArray[np.float64] | None
+    n_read: int
+
+
+def stream(options: Namespace, console: Console) -> None:
+    """Learn from every row once, or as often as asked, and print what came of it."""
+    learner = _Learner(options, console)
+    if options.resume and Path(options.checkpoint).exists():
+        learner.resume()
+    start = time.perf_counter()
+    n_before = learner.n_rows
+    for batch in ahead(_batches(options, learner)):
+        learner.take(batch)
+    if learner.model is None:
+        raise ValueError(f"{options.files[0]!r} has no rows with a target")
+    if options.checkpoint:
+        learner.checkpoint()
+    seconds = time.perf_counter() - start
+    console.line(
+        f"learnt: {learner.n_rows - n_before:,} rows in {seconds:.1f} s "
+        f"({(learner.n_rows - n_before) / max(seconds, 1e-9):,.0f} a second)"
+    )
+    model = prune(learner.model)
+    model.notes = learner.notes
+    model.save(options.output)
+    console.line(f"saved: {options.output}, {Path(options.output).stat().st_size:,} bytes")
+    _print_table(learner.model, model, console)
+
+
+class _Learner:
+    """The model, what its first batch has decided on, and when it was last put on disk."""
+
+    def __init__(self, options: Namespace, console: Console) -> None:
+        self.options, self.console = options, console
+        self.model: OnlineModel | None = None
+        self.position = Position()
+        self.fields: list[str] | None = None  # in use, once the first batch has told
+        self.notes: dict[str, Any] = {}
+        self._saved_at = 0
+        self._n_told = 0
+
+    @property
+    def n_rows(self) -> int:
+        """Rows learnt from."""
+        return 0 if self.model is None or self.model._model is None else self.model.n_rows_
+
+    def resume(self) -> None:
+        """Take up what a checkpoint holds."""
+        path = self.options.checkpoint
+        model, notes = load_checkpoint(path)
+        asked = self._asked()
+        for name, value in notes["options"].items():
+            if asked[name] != value:
+                raise ValueError(
+                    f"{path!r} is of a stream with --{name.replace('_', '-')} {value!r}, not "
+                    f"{asked[name]!r}: give the same options, or leave --resume out"
+                )
+        self.model, self.fields, self.notes = model, notes["fields"], notes["model"]
+        self.position = Position(notes["rows_read"], notes["rows_of_a_pass"])
+        self._saved_at, self._n_told = self.position.rows_read, len(model.history_)
+        self.console.line(f"resumed: {path}, after {self.position.rows_read:,} rows")
+
+    def _asked(self) -> dict[str, Any]:
+        plain = {name: getattr(self.options, name) for name in _SAME}
+        return plain | {"split": [list(each) for each in self.options.split]}
+
+    def checkpoint(self) -> None:
+        """Put the model and its position on disk."""
+        assert self.model is not None
+        notes = {
+            "options": self._asked(),
+            "fields": self.fields,
+            "model": self.notes,
+            "rows_read": self.position.rows_read,
+            "rows_of_a_pass": self.position.rows_of_a_pass,
+        }
+        save_checkpoint(self.model, self.options.checkpoint, notes)
+        self._saved_at = self.position.rows_read
+
+    def take(self, batch: Batch | int) -> None:
+        """Learn from a batch; a number ends a pass of so many rows."""
+        if isinstance(batch, int):
+            self.position.rows_of_a_pass = batch
+            return
+        if len(batch.targets):
+            if self.model is None:
+                self._begin(batch)
+            assert self.model is not None
+            features = batch.features.select(self.fields) if self.fields else batch.features
+            self.model.partial_fit(
+                features, batch.targets, self._classes(batch.targets), batch.weight
+            )
+            self._tell()
+        self.position.rows_read += batch.n_read
+        due = self.position.rows_read - self._saved_at >= self.options.every
+        if self.options.checkpoint and due and self.n_rows:
+            self.checkpoint()
+
+    def _begin(self, batch: Batch) -> None:
+        """Decide on the task, the fields, and the model."""
+        options, table = self.options, hasattr(batch.features, "column_names")
+        task = options.task or _task_of(batch.targets)
+        buckets = None
+        if table:
+            fields = treat(batch.features, options.categorical)
+            self.fields = [n for n in batch.features.column_names if n not in fields.empty]
+            buckets = dict.fromkeys(fields.numbers, options.buckets)
+            for what, names in (
+                ("categories", fields.categories),
+                ("sets of categories", fields.sets),
+                (f"numbers, in up to {options.buckets} buckets", fields.numbers),
+                ("left out, nothing but nulls at the beginning", fields.empty),
+            ):
+                if names:
+                    self.console.line(f"  {what}: {', '.join(names)}")
+        kind = FTRLClassifier if task == "classification" else FTRLRegressor
+        usual: StreamLoss = "logistic" if task == "classification" else "squared"
+        loss: StreamLoss = options.loss or usual
+        self.model = kind(
+            options.learning_rate,
+            options.beta,
+            options.l1,
+            options.l2,
+            interactions=(crosses_of(options) or None) if table else options.interactions,
+            n_bits=options.n_bits,
+            loss=loss,
+            update=options.update,
+            buckets=buckets,
+            numeric_nulls="indicator",
+            window=options.window,
+            n_threads=options.threads,
+        )
+        self.notes = {"task": task, "loss": loss}
+        if table:
+            self.notes |= {"target": options.target} | (
+                {"split": dict(options.split)} if options.split else {}
+            )
+        else:
+            self.notes["svmlight"] = {"zero_based": True}
+        self.console.line(f"task: {task}, {loss} loss")
+
+    def _classes(self, targets: npt.NDArray[Any]) -> Any:
+        """All labels, which a classifier is told with its first batch."""
+        if not isinstance(self.model, FTRLClassifier) or self.model._model is not None:
+            return None
+        given = self.options.classes
+        if given is None:
+            return np.unique(targets)
+        if targets.dtype.kind == "U":
+            return given
+        kind: Any = {"b": {"true": True, "false": False}.__getitem__, "i": int}[targets.dtype.kind]
+        try:
+            return [kind(label.lower()) for label in given]
+        except (KeyError, ValueError):
+            raise ValueError(f"--classes must be labels like {targets[0]}, got {given}") from None
+
+    def _tell(self) -> None:
+        """Print the records of progressive validation that are new."""
+        assert self.model is not None
+        for record in self.model.history_[self._n_told :]:
+            if self._n_told == 0:
+                self.console.line(f"{'rows':>16}{'loss':>12}{'since last':>12}")
+            self._n_told += 1
+            self.console.line(
+                f"{record.n_rows:>16,}{record.loss:>12.5f}{record.window_loss:>12.5f}"
+            )
+
+
+def _batches(options: Namespace, learner: _Learner) -> Iterator[Batch | int]:
+    """All batches of all passes that were not learnt from yet; after each pass how long it was."""
+    skip = learner.position.rows_read
+    known = learner.position.rows_of_a_pass
+    for _ in range(options.passes):
+        if known and skip >= known:
+            skip -= known
+            continue
+        n_rows = 0
+        for path in options.files:
+            for batch in _of_file(path, options, skip):
+                n_read = batch if isinstance(batch, int) else batch.n_read
+                n_rows += n_read
+                if isinstance(batch, int):
+                    skip -= batch
+                else:
+                    skip = 0
+                    yield batch
+        yield n_rows
+
+
+def _of_file(path: str, options: Namespace, skip: int) -> Iterator[Batch | int]:
+    """Batches of a file; of those rows that are to be skipped the number."""
+    form = format_of(path, options.format)
+    if form == "svmlight":
+        for X, y in svmlight_batches(path, options.n_features):
+            n_skipped = min(skip, len(y))
+            skip -= n_skipped
+            if n_skipped:
+                yield n_skipped
+            if n_skipped < len(y):
+                targets = _whole_if_all_are(y)[n_skipped:]
+                yield Batch(X[n_skipped:], targets, None, len(y) - n_skipped)
+        return
+    split = dict(options.split)
+    for table in table_batches(
+        path,
+        form,
+        None,
+        texts=list(split),
+        categorical=options.categorical,
+        delimiter=options.delimiter,
+    ):
+        n_skipped = min(skip, table.num_rows)
+        skip -= n_skipped
+        if n_skipped:
+            yield n_skipped
+        if n_skipped < table.num_rows:
+            yield _of_table(table.slice(n_skipped), path, options, split)
+
+
+def _of_table(table: Any, path: str, options: Namespace, split: dict[str, str | None]) -> Batch:
+    names = table.column_names
+    weights = [options.weight] if options.weight else []
+    crossed = [f for c in options.cross if c != "pairwise" for f in c.split("*")]
+    check_columns(
+        [options.target, *weights, *options.drop, *options.categorical, *split, *crossed],
+        names,
+        path,
+    )
+    n_read = table.num_rows
+    targets, known = _targets(table.column(options.target), options.target)
+    if not known.all():
+        table = table.filter(require_pyarrow().array(known))
+    weight = as_weight(table.column(options.weight), options.weight) if options.weight else None
+    left_out = {options.target, *weights, *options.drop}
+    fields = [name for name in names if name not in left_out]
+    if not fields:
+        raise ValueError(f"{path!r} has no column to predict from")
+    return Batch(split_fields(table.select(fields), split), targets, weight, n_read)
+
+
+def _targets(column: Any, name: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """The targets that are not null, and which those are."""
+    pa = require_pyarrow()
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    mask: npt.NDArray[np.bool_] = pc.invert(pc.is_null(column, nan_is_null=True)).to_numpy()
+    column = column.filter(pa.array(mask))
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        encoded = column.dictionary_encode().combine_chunks()
+        strings = np.array(encoded.dictionary.to_pylist(), dtype=str)
+        return strings[encoded.indices.to_numpy()], mask
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+        raise ValueError(f"target {name!r} holds {kind} values; it must hold numbers or labels")
+    values = column.to_numpy()
+    if values.dtype.kind == "f":
+        values = _whole_if_all_are(values)
+    return values, mask
+
+
+def _whole_if_all_are(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    whole = (values == np.floor(values)) & (np.abs(values) < 2**53)
+    return values.astype(np.int64) if whole.all() else values
+
+
+def _task_of(targets: npt.NDArray[Any]) -> str:
+    few = targets.dtype.kind == "i" and len(np.unique(targets)) <= MAX_WHOLE_CLASSES
+    return "classification" if few or targets.dtype.kind in "bU" else "regression"
+
+
+def _print_table(learnt: OnlineModel, model: PrunedModel, console: Console) -> None:
+    report = model.report
+    console.table(
+        ["rows", "progressive loss", "weights", "non-zero", "to train", "to serve"],
+        [
+            [
+                f"{learnt.n_rows_:,}",
+                f"{learnt.progressive_loss_:.6f}",
+                f"{report.n_weights:,}",
+                f"{report.n_nonzero:,}",
+                format_bytes(report.dense_bytes),
+                format_bytes(report.pruned_bytes),
+            ]
+        ],
+    )
+
+
+def check_stream(options: Namespace) -> str | None:
+    """Return what is wrong with the options, or None."""
+    forms = {format_of(path, options.format) for path in options.files}
+    if STDIN in options.files and len(options.files) > 1:
+        return "standard input (-) cannot be read beside other files"
+    if STDIN in options.files and options.passes > 1:
+        return "--passes must be 1 for standard input, which cannot be read twice"
+    if "svmlight" in forms:
+        if len(forms) > 1:
+            return "svmlight cannot be read beside tables"
+        for name in ("cross", "categorical", "split", "drop", "weight"):
+            if getattr(options, name):
+                return f"--{name} is not for svmlight: its columns are taken as they are"
+        if options.n_features is None:
+            options.n_features = 2**options.n_bits
+    elif options.target is None:
+        return "--target is required"
+    elif options.interactions or options.n_features:
+        return "--interactions and --n-features are for svmlight; tables have --cross"
+    if (options.resume or options.every_given) and not options.checkpoint:
+        return "--resume and --every need --checkpoint"
+    return None
