@@ -41,7 +41,7 @@ export LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS PYTHONMALLOC HYPOTHESIS_PROFILE PYT
 
 if [ $# -eq 0 ]; then
   set -- -q -n "${SPARSECROSS_JOBS:-auto}" -p no:cacheprovider tests/test_layouts.py tests/test_bad_input.py tests/test_solver.py \
-    tests/test_interactions.py tests/test_pricing.py \
+    tests/test_interactions.py tests/test_pricing.py tests/test_stream.py tests/test_stream_border.py \
     tests/test_losses.py tests/test_multinomial.py tests/test_proximal_gradient.py \
     tests/test_crossing.py tests/test_fields.py tests/test_pruning.py tests/test_artefact.py \
     --deselect tests/test_bad_input.py::test_out_of_memory_is_an_error_and_leaves_the_model \

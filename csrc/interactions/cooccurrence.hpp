@@ -51,7 +51,10 @@ inline Index count_cooccurring(const Space& space, int n_threads) {
   if (visits > kMostVisits) return -1;
   std::atomic<Index> total{0};
   space.X().visit([&](const auto& columns) {
-    parallel_chunks(space.n_ranks(), 512, n_threads, [&](Index first, Index last) {
+    // The longest columns, which take longest, have the last ranks: they come first.
+    const Index n_ranks = space.n_ranks(), grain = std::max<Index>(1, n_ranks / 256);
+    parallel_chunks(n_ranks, grain, n_threads, [&](Index begin_rank, Index end_rank) {
+      const Index first = n_ranks - end_rank, last = n_ranks - begin_rank;
       detail::Marks pairs(space.n_ranks()), triples(space.order() == 3 ? space.n_ranks() : 0);
       std::vector<std::int32_t> rows, partners;
       Index count = 0;

@@ -91,7 +91,8 @@ class Pricing {
 
     // The columns themselves, and what their products can be at most.
     std::vector<double> bounds(awake.size()), own(awake.size(), 0.0);
-    parallel_chunks(static_cast<Index>(awake.size()), 256, n_threads_, [&](Index begin, Index end) {
+    const Index n_awake = static_cast<Index>(awake.size());
+    parallel_chunks(n_awake, grain_of(n_awake), n_threads_, [&](Index begin, Index end) {
       Finding found;
       for (Index a = begin; a < end; ++a) {
         const auto at = static_cast<std::size_t>(a);
@@ -129,21 +130,19 @@ class Pricing {
           ask.l2 > 0.0 ? -std::numeric_limits<double>::infinity() : hardest.floor();
       if (!may_exceed(visits[static_cast<std::size_t>(done)].first.bound, floor)) break;
       const Index stop = std::min(done + block, static_cast<Index>(visits.size()));
-      parallel_chunks(
-          stop - done, std::max<Index>(1, (stop - done) / 256), n_threads_,
-          [&](Index begin, Index end) {
-            auto scratch = pool_.take();
-            Finding found;
-            for (Index v = done + begin; v < done + end; ++v) {
-              const auto& [branch, at] = visits[static_cast<std::size_t>(v)];
-              Visit<Values> visit{*this,    values, theta.data(),
-                                  ask,      in_set, floor,
-                                  *scratch, found,  beyond.empty() ? nullptr : &beyond[at]};
-              remember(branch.rank, std::max(own[at], visit.branch(columns, branch.rank)));
-            }
-            report(found);
-            pool_.give(std::move(scratch));
-          });
+      parallel_chunks(stop - done, grain_of(stop - done), n_threads_, [&](Index begin, Index end) {
+        auto scratch = pool_.take();
+        Finding found;
+        for (Index v = done + begin; v < done + end; ++v) {
+          const auto& [branch, at] = visits[static_cast<std::size_t>(v)];
+          Visit<Values> visit{*this,    values, theta.data(),
+                              ask,      in_set, floor,
+                              *scratch, found,  beyond.empty() ? nullptr : &beyond[at]};
+          remember(branch.rank, std::max(own[at], visit.branch(columns, branch.rank)));
+        }
+        report(found);
+        pool_.give(std::move(scratch));
+      });
       done = stop;
       block *= 2;
     }
@@ -153,6 +152,9 @@ class Pricing {
     for (const double part : beyond) priced.beyond += part;
     return priced;
   }
+
+  // Columns differ in length by orders of magnitude: small chunks share them out evenly.
+  static Index grain_of(Index n) { return std::max<Index>(1, n / 256); }
 
   // Of a column: Σ θ x; and with each term times what further factors can be at most, the sum and
   // the sum of sizes.
@@ -451,7 +453,7 @@ class Pricing {
   void measure(const Columns& columns) {
     const Index m = space_.n_ranks();
     norm_.resize(static_cast<std::size_t>(m));
-    parallel_chunks(m, 256, n_threads_, [&](Index begin, Index end) {
+    parallel_chunks(m, grain_of(m), n_threads_, [&](Index begin, Index end) {
       for (Index r = begin; r < end; ++r) {
         const Index j = space_.column(r);
         double own = 0.0, products = 0.0;

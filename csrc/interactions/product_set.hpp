@@ -30,13 +30,15 @@ class Extensible {
   Extensible& operator=(const Extensible&) = delete;
   ~Extensible() { std::free(data_); }
 
-  void append(const std::vector<T>& more) {
-    if (more.empty()) return;
-    void* const longer = std::realloc(data_, (size_ + more.size()) * sizeof(T));
-    if (!longer) throw std::bad_alloc();
-    data_ = static_cast<T*>(longer);
-    std::copy(more.begin(), more.end(), data_ + size_);
-    size_ += more.size();
+  // Room for so many more, of which the first is returned.
+  T* extend(std::size_t more) {
+    if (more > 0) {
+      void* const longer = std::realloc(data_, (size_ + more) * sizeof(T));
+      if (!longer) throw std::bad_alloc();
+      data_ = static_cast<T*>(longer);
+    }
+    size_ += more;
+    return data_ + (size_ - more);
   }
   const T* data() const { return data_; }
   std::size_t size() const { return size_; }
@@ -80,7 +82,10 @@ class ProductSet {
         for (Index c = begin; c < end; ++c) {
           const auto at = static_cast<std::size_t>(c);
           ColumnEntries& column = built[at];
-          walk(columns, space_.keys().factors(keys[at]), [&](Index i, double x) {
+          const Factors factors = space_.keys().factors(keys[at]);
+          if (factors.order() == 1)
+            column.rows.reserve(static_cast<std::size_t>(columns.size(factors.column[0])));
+          walk(columns, factors, [&](Index i, double x) {
             if (x == 0.0) return;  // stored, or a product below the range of numbers
             column.rows.push_back(static_cast<std::int32_t>(i));
             if (space_.valued()) column.values.push_back(x);
@@ -108,15 +113,16 @@ class ProductSet {
 
   // Adds columns that are not in the set.
   void append(const std::vector<std::pair<Key, ColumnEntries>>& columns) {
-    std::vector<std::int32_t> rows;
-    std::vector<double> values;
+    std::size_t n_rows = 0, n_values = 0;
     for (const auto& [key, column] : columns) {
-      rows.insert(rows.end(), column.rows.begin(), column.rows.end());
-      values.insert(values.end(), column.values.begin(), column.values.end());
+      n_rows += column.rows.size();
+      n_values += column.values.size();
     }
-    rows_.append(rows);
-    values_.append(values);
+    std::int32_t* row = rows_.extend(n_rows);
+    double* value = values_.extend(n_values);
     for (const auto& [key, column] : columns) {
+      row = std::copy(column.rows.begin(), column.rows.end(), row);
+      value = std::copy(column.values.begin(), column.values.end(), value);
       const Index t = size();
       keys_.push_back(key);
       place_.emplace(key, t);

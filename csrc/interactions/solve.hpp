@@ -220,7 +220,8 @@ class InteractionSolver {
 
  private:
   static constexpr std::size_t kLeastJoining = 100;
-  static constexpr double kPart = 0.1;  // of the gap, to be left on the set
+  // Of the gap, to be left on the set: another pricing costs less than another round on the set.
+  static constexpr double kPart = 0.8;
 
   double factor_of(Key key) const {
     if (space_.keys().is_product(key)) return product_factor_;

@@ -601,6 +601,8 @@ cdef class StreamModel:
         for values in (arrays["states"], arrays["icpt"], arrays["progress"]):
             if not np.isfinite(values).all():
                 raise ValueError("the state holds numbers that are not finite")
+        if not 0 <= progress[0] < 2.0**63:
+            raise ValueError(f"the state cannot be one after {progress[0]} rows")
         if (arrays["states"][1::2] < 0).any() or (arrays["icpt"][1::2] < 0).any():
             raise ValueError("the state holds negative sums of squares")
         with self.lock:
