@@ -2,6 +2,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sparsecross as sx
 
+# A row that counts twice is one step twice as long, not two steps.
+ONLINE = {
+    "check_sample_weight_equivalence_on_dense_data": "the order and number of steps matter",
+    "check_sample_weight_equivalence_on_sparse_data": "the order and number of steps matter",
+}
+
 
 @parametrize_with_checks(
     [
@@ -21,4 +27,12 @@ import sparsecross as sx
     ]
 )
 def test_scikit_learn_conventions(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(
+    [sx.FTRLRegressor(n_bits=12), sx.FTRLClassifier(n_bits=12), sx.FTRLClassifier(n_bits=None)],
+    expected_failed_checks=lambda estimator: ONLINE,
+)
+def test_scikit_learn_conventions_of_streams(estimator, check):
     check(estimator)

@@ -1,6 +1,8 @@
 """Online learning against plain NumPy: each rule, crosses, batches, rows one at a time."""
 
 import pickle
+import signal
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.exceptions import NotFittedError
 
 import sparsecross as sx
 
@@ -628,3 +631,146 @@ def test_checkpoints_go_on_where_they_were(tmp_path, n_bits):
     sx.save(whole, path)
     with pytest.raises(ValueError, match="no checkpoint"):
         sx.load_checkpoint(path)
+
+
+def test_a_signal_ends_learning_between_rows():
+    rng = np.random.default_rng(20)
+    X, y = rng.standard_normal((200_000, 40)), rng.standard_normal(200_000)
+    model = sx.FTRLRegressor(interactions="pairwise").partial_fit(X[:10], y[:10])
+
+    def stop(*_):
+        raise TimeoutError("the handler's own")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        with pytest.raises(TimeoutError, match="own"):
+            model.partial_fit(X, y)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert 10 < model.n_rows_ < len(y)
+    assert np.isfinite(model.partial_fit(X[:5], y[:5]).coef_).all()
+
+
+def test_a_handler_may_save_what_is_being_learnt(tmp_path):
+    rng = np.random.default_rng(21)
+    X, y = rng.standard_normal((200_000, 40)), rng.standard_normal(200_000)
+    model = sx.FTRLRegressor(interactions="pairwise").partial_fit(X[:10], y[:10])
+    saved = []
+
+    def save(*_):
+        sx.save_checkpoint(model, tmp_path / "now.ckpt")
+        saved.append(model.n_rows_)
+
+    before = signal.signal(signal.SIGALRM, save)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        model.partial_fit(X, y)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert 10 < saved[0] < len(y)
+    again, _ = sx.load_checkpoint(tmp_path / "now.ckpt")
+    again.partial_fit(X[saved[0] - 10 :], y[saved[0] - 10 :])
+    np.testing.assert_array_equal(again.coef_, model.coef_)
+
+
+def test_loaded_models_of_tables_predict_at_once(tmp_path):
+    table = _table(200)
+    y = (table["colour"] == "red") * (table["shop"] < 25) * 2.0
+    shared = {"n_bits": None, "l1": 0.0, "interactions": [("colour", "shop")]}
+    model = sx.FTRLRegressor(**shared).fit(table, y)
+    rows = table[:5].to_dict("records")
+    expected = [model.predict_one(row) for row in rows]
+    sx.save_checkpoint(pickle.loads(pickle.dumps(model)), tmp_path / "a.ckpt")
+    again, _ = sx.load_checkpoint(tmp_path / "a.ckpt")
+    assert [again.predict_one(row) for row in rows] == expected
+    np.testing.assert_allclose(again.predict(rows), expected, rtol=1e-12)
+    more = _table(200, seed=7).assign(shop=lambda t: t["shop"] + 1_000)
+    model.partial_fit(more, y)
+    again.partial_fit(more, y)
+    np.testing.assert_array_equal(again.interactions_.columns, model.interactions_.columns)
+    np.testing.assert_array_equal(again.coef_, model.coef_)
+
+
+def test_labels_are_those_of_the_last_fit():
+    X = np.eye(3)
+    model = sx.FTRLClassifier(l1=0.0).fit(X, [0, 1, 0]).learn_one(X[0], 0)
+    model.fit(X, ["a", "b", "a"])
+    for _ in range(50):
+        model.learn_one(X[1], "a")
+    assert model.predict_one(X[1]) == "a"
+
+
+def test_rows_without_weight_leave_no_trace(tmp_path):
+    X, y = _problem(22)
+    weight = np.where(np.arange(len(y)) < 9, 0.0, 1.0)
+    model = sx.FTRLRegressor(update="proximal").partial_fit(X, y, sample_weight=weight)
+    alone = sx.FTRLRegressor(update="proximal").partial_fit(X[9:], y[9:])
+    np.testing.assert_array_equal(model.coef_, alone.coef_)
+    assert np.isnan(model.history_[0].loss)
+    sx.save_checkpoint(model, tmp_path / "a.ckpt")
+    again, _ = sx.load_checkpoint(tmp_path / "a.ckpt")
+    np.testing.assert_array_equal(np.array(again.history_), np.array(model.history_))
+
+
+@pytest.mark.parametrize(
+    ("row", "y", "weight"), [({7: 1.0}, 1.0, 1.0), ([np.nan, 1.0], 1.0, 1.0), ([1], 1.0, -1.0)]
+)
+def test_a_first_row_that_is_refused_begins_nothing(row, y, weight):
+    model = sx.FTRLRegressor(n_features=3)
+    with pytest.raises(ValueError):
+        model.learn_one(np.array(row) if np.nan in row else row, y, weight)
+    with pytest.raises(NotFittedError):
+        model.predict_one([1])
+    assert not hasattr(model, "n_features_in_")
+
+
+def test_a_refused_row_brings_no_category():
+    model = sx.FTRLRegressor(n_bits=None).fit([{"a": "x", "n": 1}] * 3, [1.0, 2.0, 3.0])
+    before = model.coef_.copy()
+    with pytest.raises(ValueError, match="'n'"):
+        model.learn_one({"a": "new", "n": "text"}, 1.0)
+    np.testing.assert_array_equal(model.coef_, before)
+    assert model.predict([{"a": "x", "n": 1}]).shape == (1,)
+    with pytest.raises(OverflowError):
+        model.partial_fit([{"a": "other", "n": 2}], [1e300], sample_weight=[1e100])
+    assert np.isfinite(model.predict([{"a": "other", "n": 2}])).all()
+
+
+def test_threads_that_learn_from_one_table():
+    model = sx.FTRLRegressor(n_bits=None, l1=0.0, interactions=[("colour", "shop")])
+    model.partial_fit(_table(10), np.ones(10))
+
+    def learn(seed):
+        for k in range(20):
+            part = _table(50, seed=100 * seed + k).assign(shop=lambda t, s=seed: t["shop"] + 99 * s)
+            model.partial_fit(part, np.ones(50))
+            model.predict(part)
+
+    threads = [threading.Thread(target=learn, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert model.n_rows_ == 10 + 4 * 20 * 50
+    names = model.interactions_.names()
+    assert all("colour_" in name and "shop_" in name for name in names)
+
+
+def test_other_kinds_of_rows_are_read_or_refused():
+    X, y = _problem(23)
+    model = sx.FTRLRegressor().fit(sp.dok_array(X), y)
+    np.testing.assert_array_equal(model.coef_, sx.FTRLRegressor().fit(X, y).coef_)
+    tokens = sx.FTRLRegressor().partial_fit([["a"], ["b"]], [1.0, 2.0])
+    tokens.partial_fit([[], []], [1.0, 1.0])
+    assert tokens.predict([[]])[0] == pytest.approx(tokens.predict_one([]))
+    for bad in ([{}], [], [{"a": 1}, 5], None, 3.0, np.ones(3)):
+        with pytest.raises(ValueError):
+            sx.FTRLRegressor().partial_fit(
+                bad, [1.0] * (len(bad) if hasattr(bad, "__len__") else 1)
+            )
+    with pytest.raises(ValueError, match="tokens"):
+        tokens.learn_one([["a"]], 1.0)
+    with pytest.raises(ValueError, match="l1"):
+        tokens.set_params(l1=5.0).partial_fit([["a"]], [1.0])

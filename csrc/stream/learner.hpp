@@ -17,6 +17,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstring>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -154,8 +155,8 @@ class StreamLearner {
       states.insert(states.end(), first, first + slots_.n_states());
     }
   }
-  // Puts back what `states` gave.
-  void restore(const std::uint64_t* keys, const SlotState* states, Index n) {
+  // Puts back what `states` gave, two numbers a state.
+  void restore(const std::uint64_t* keys, const double* states, Index n) {
     const int K = slots_.n_states();
     for (Index at = 0; at < n; ++at) {
       if (slots_.kind() != Slots::Kind::exact &&
@@ -164,7 +165,8 @@ class StreamLearner {
                                     ", got " + std::to_string(keys[at]));
       const Index place =
           slots_.kind() == Slots::Kind::exact ? slots_.add(keys[at]) : static_cast<Index>(keys[at]);
-      std::copy_n(states + at * K, K, slots_.states(place));
+      std::memcpy(slots_.states(place), states + 2 * at * K,
+                  static_cast<std::size_t>(K) * sizeof(SlotState));
     }
   }
 
@@ -221,11 +223,13 @@ class StreamLearner {
     StreamBlock& block = scratch.block;
     const auto n = static_cast<Index>(block.keys.size());
     block.places.resize(block.keys.size());
-    slots_.reserve(n);
     slots_.prefetch_keys(block.keys.data(), n);
+    slots_.reserve_for(block.keys.data(), n);
+    // Rows are told apart only where keys are admitted, which one thread does.
+    const bool exact = slots_.kind() == Slots::Kind::exact;
     for (Index r = 0; r < block.n_rows(); ++r)
       slots_.find_or_add(block.keys.data() + block.begin(r), block.end(r) - block.begin(r),
-                         progress_.n_rows + static_cast<std::uint64_t>(r),
+                         exact ? progress_.n_rows + static_cast<std::uint64_t>(r) : 0,
                          block.places.data() + block.begin(r));
     slots_.prefetch_states(block.places.data(), n);
     if (sets_) scratch.distinct(block);
@@ -302,6 +306,7 @@ class StreamLearner {
         const auto [each, slope] = loss_at(truth, intercept(k) + dot(x, w, m));
         loss += each;
         scratch.shifts[static_cast<std::size_t>(k)] = -s * slope;
+        sound += slope * s * slope * s;  // what the intercept's state grows by
         sound += each + slope + widely([&] {
                    const double pull = -s * slope;
                    double sum = 0.0;

@@ -68,12 +68,12 @@ class Slots {
     }
   }
 
-  // Room for `n` more keys, so that places stay what they are while so many are added.
-  void reserve(Index n) {
-    if (kind_ != Kind::exact) return;
-    std::uint64_t capacity = capacity_;
-    while (5 * capacity < 8 * (n_keys_ + static_cast<std::uint64_t>(n))) capacity *= 2;
-    if (capacity != capacity_) grow(capacity);
+  // Room for those of n keys that are new, so that places stay what they are while they are added.
+  void reserve_for(const std::uint64_t* keys, Index n) {
+    if (kind_ != Kind::exact || fits(n_keys_ + static_cast<std::uint64_t>(n), capacity_)) return;
+    std::uint64_t fresh = 0;
+    for (Index e = 0; e < n; ++e) fresh += keys_.data()[probe(keys[e])] == 0;
+    reserve(fresh);
   }
 
   // The same for the keys of a row that is learnt from: those that are new are added if they are
@@ -165,6 +165,17 @@ class Slots {
     } else {
       for (Index e = 0; e < n; ++e) places[e] = static_cast<Index>(home(keys[e]));
     }
+  }
+
+  // A load of at most 5 / 8.
+  static bool fits(std::uint64_t n_keys, std::uint64_t capacity) {
+    return 8 * n_keys <= 5 * capacity;
+  }
+
+  void reserve(std::uint64_t more) {
+    std::uint64_t capacity = capacity_;
+    while (!fits(n_keys_ + more, capacity)) capacity *= 2;
+    if (capacity != capacity_) grow(capacity);
   }
 
   void grow(std::uint64_t capacity) {

@@ -4,11 +4,12 @@
 
 from itertools import repeat
 from operator import index
-from threading import Lock
 
 import numpy as np
 
-from cpython.exc cimport PyErr_CheckSignals, PyErr_Occurred
+from .locks import Lock
+
+from cpython.exc cimport PyErr_Occurred
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t, uintptr_t
 from libc.string cimport memcpy
 from libcpp.algorithm cimport sort
@@ -49,7 +50,7 @@ cdef double _finite(object value, object key) except? -1.0:
     cdef double x
     try:
         x = value
-    except TypeError:
+    except (TypeError, OverflowError):
         raise ValueError(f"a row's values must be numbers, got {value!r} in column {key!r}") from None
     if x != x or x - x != 0.0:
         raise ValueError(f"a row's values must be finite, got {value!r} in column {key!r}")
@@ -156,7 +157,7 @@ cdef extern from "stream/border.hpp" namespace "sparsecross" nogil:
         void weights(vector[uint64_t]&, vector[double]&) except +
         void weights_of(const uint64_t*, int64_t, vector[double]&) except +
         void states(vector[uint64_t]&, vector[SlotState]&) except +
-        void restore(const uint64_t*, const SlotState*, int64_t) except +
+        void restore(const uint64_t*, const double*, int64_t) except +
     cdef enum class SeenType "sparsecross::SeenArray::Type":
         none
         int32
@@ -204,9 +205,14 @@ cdef extern from "stream/border.hpp" namespace "sparsecross" nogil:
         void margins(const TableArrays&, double*) except +
 
 
+cdef extern from "Python.h":
+    # Cython's own declaration would print a handler's exception here and go on.
+    int check_signals "PyErr_CheckSignals" () noexcept
+
+
 cdef int _signalled() noexcept with gil:
     # A handler's exception stays set until the GIL is back for good.
-    return PyErr_CheckSignals()
+    return check_signals()
 
 
 cdef int _raise_if_signalled() except -1:
@@ -329,6 +335,8 @@ cdef class StreamModel:
 
     cdef RowArrays _rows(self, tuple arrays, int64_t n_rows, int64_t n_cols) except *:
         cdef RowArrays rows
+        if len(arrays) not in (1, 3):
+            raise ValueError(f"there must be one array or three, got {len(arrays)}")
         rows.n_rows, rows.n_cols, rows.sparse = n_rows, n_cols, len(arrays) == 3
         rows.values = _seen(arrays[0], "values")
         if rows.sparse:
@@ -368,7 +376,7 @@ cdef class StreamModel:
         with self.lock:
             with nogil:
                 done = self.stream.learn(rows, targets, weights, _signalled)
-        _raise_if_signalled()
+            _raise_if_signalled()
         return done
 
     def learn_table(self, list hashes not None, list codes not None, int64_t n_rows,
@@ -381,7 +389,7 @@ cdef class StreamModel:
         with self.lock:
             with nogil:
                 done = self.stream.learn(table, targets, weights, _signalled)
-        _raise_if_signalled()
+            _raise_if_signalled()
         return done
 
     def margins(self, tuple arrays not None, int64_t n_rows, int64_t n_cols):
@@ -607,7 +615,7 @@ cdef class StreamModel:
             raise ValueError("the state holds negative sums of squares")
         with self.lock:
             if keys.shape[0]:
-                learner.restore(&keys[0], <const SlotState*> &states[0], keys.shape[0])
+                learner.restore(&keys[0], &states[0], keys.shape[0])
             memcpy(learner.intercepts().data(), &intercepts[0], 2 * K * sizeof(double))
             if counters.shape[0]:
                 memcpy(admission.counters(), &counters[0], counters.shape[0])

@@ -6,7 +6,7 @@ import io
 import queue
 import sys
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import count
 from typing import IO, Any, TypeVar
@@ -51,6 +51,7 @@ def table_batches(
     texts: Collection[str] = (),
     categorical: Collection[str] = (),
     delimiter: str | None = None,
+    kinds: dict[str, Any] | None = None,
     n_rows: int = 65536,
 ) -> Iterator[Any]:
     """Read a table in batches, holding no more than one.
@@ -70,6 +71,9 @@ def table_batches(
         whole at the beginning of a file may have fractions further on.
     delimiter : str, optional
         The character between cells, where it is not the format's own.
+    kinds : dict of str to pyarrow.DataType, optional
+        The types of columns of an earlier file of text, which this one's will have too; those of
+        other columns are added.
     n_rows : int, default=65536
         Rows of a batch of Parquet, at most. Batches of text have some megabytes.
 
@@ -95,7 +99,9 @@ def table_batches(
             table = parquet.ParquetFile(seekable(path, file))
             found: Any = table.iter_batches(batch_size=n_rows, columns=columns)
         else:
-            found = _csv_batches(file, form, columns, texts, categorical, delimiter)
+            found = _csv_batches(
+                file, form, columns, texts, categorical, delimiter, {} if kinds is None else kinds
+            )
         for batch in found:
             whole = pa.Table.from_batches([batch])
             if len(whole):
@@ -109,6 +115,7 @@ def _csv_batches(
     texts: Collection[str],
     categorical: Collection[str],
     delimiter: str | None,
+    kinds: dict[str, Any],
 ) -> Any:
     pa = require_pyarrow()
     from pyarrow import csv
@@ -122,15 +129,17 @@ def _csv_batches(
         read_options=csv.ReadOptions(block_size=max(len(whole_lines), 1)),
         convert_options=_conversion(columns, dict.fromkeys(texts, pa.string())),
     ).schema
-    kinds = dict.fromkeys(texts, pa.string())
+    kinds |= dict.fromkeys(texts, pa.string())
     for field in known:
         kind = field.type
+        if field.name in kinds:
+            continue
         if pa.types.is_temporal(kind) or pa.types.is_null(kind):
             kinds[field.name] = pa.string()
         elif pa.types.is_integer(kind) and field.name not in categorical:
             kinds[field.name] = pa.float64()
         else:
-            kinds.setdefault(field.name, kind)
+            kinds[field.name] = kind
     return csv.open_csv(
         io.BufferedReader(_Replayed(head, file)),
         parse_options=parsing,
@@ -200,7 +209,7 @@ def svmlight_batches(path: str, n_features: int) -> Iterator[tuple[Any, Any]]:
                 return
 
 
-def ahead(batches: Iterator[_T], depth: int = 2) -> Iterator[_T]:
+def ahead(batches: Iterator[_T], depth: int = 2) -> Generator[_T]:
     """Read in a thread of its own, at most `depth` batches ahead of whoever takes them."""
     waiting: queue.Queue[tuple[bool, Any]] = queue.Queue(depth)
     stopped = threading.Event()
@@ -235,5 +244,4 @@ def ahead(batches: Iterator[_T], depth: int = 2) -> Iterator[_T]:
             else:
                 raise found
     finally:
-        stopped.set()
-        reader.join()
+        stopped.set()  # it may wait for its source, and is not waited for

@@ -56,13 +56,16 @@ def save_checkpoint(
         "spec": compiled.spec,
         "n_features": model.n_features_in_,
         "names": _plain(getattr(model, "feature_names_in_", None)),
-        "history": [list(record) for record in model.history_],
+        "history": [
+            [None if np.isnan(value) else value for value in record] for record in model.history_
+        ],
         "notes": dict(notes or {}),
         "encoder": None,
     }
     if isinstance(model, FTRLClassifier):
         meta["classes"] = {"dtype": model.classes_.dtype.str, "values": model.classes_.tolist()}
     if isinstance(rows, GrowingRows):
+        meta["spec"] = compiled.spec | {"field": []}  # they are told anew
         kinds = FeatureCross._of_levels(rows.names, rows.kinds, **rows.parameters)
         state, of_encoder = kinds._state()
         meta["encoder"] = {"meta": state, "arrays": list(of_encoder), "met": rows.state()}
@@ -112,11 +115,25 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[OnlineModel, dict[str
         if isinstance(model, FTRLClassifier):
             classes = meta["classes"]
             model.classes_ = np.array(classes["values"], dtype=classes["dtype"])
-        model.history_ = [StreamRecord(*record) for record in meta["history"]]
+        model.history_ = [
+            StreamRecord(n_rows, *(np.nan if loss is None else loss for loss in losses))
+            for n_rows, *losses in meta["history"]
+        ]
         model._rows = _rows(model, meta, file)
-        model._model = compiled
+        if isinstance(model._rows, GrowingRows):
+            model._rows.tell(compiled)
+        model._model, model._cache = compiled, {}
+        model._begun = model._parameters()
         return model, dict(meta["notes"])
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+    except (
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        AttributeError,
+        MemoryError,
+    ) as error:
         raise ValueError(f"{os.fspath(path)!r} is an unusable checkpoint: {error}") from None
 
 

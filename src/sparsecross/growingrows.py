@@ -140,7 +140,8 @@ class GrowingRows:
         matrix.sort_indices()
         return (None, matrix.indices, matrix.indptr), n_rows, self.n_columns
 
-    def _tell(self, model: Any) -> None:
+    def tell(self, model: Any) -> None:
+        """Tell the compiled stream of the fields of new columns."""
         if self.combinations and self._n_told < self.n_met:
             model.add_fields(self._field_of[self._n_told :])
             self._n_told = self.n_met
@@ -148,7 +149,7 @@ class GrowingRows:
     def learn(self, model: Any, batch: Any, y: Floats, weight: Floats | None) -> None:
         """Learn from a batch that was read."""
         self._number(batch[0])
-        self._tell(model)
+        self.tell(model)
         model.learn(*self._arrays(*batch), y, weight)
 
     def margins(self, model: Any, batch: Any) -> Floats:
@@ -159,7 +160,7 @@ class GrowingRows:
     def learn_one(self, model: Any, row: Any, y: float, weight: float) -> None:
         """Learn from one row."""
         entries = self._entries(row, learning=True)
-        self._tell(model)
+        self.tell(model)
         model.learn_entries(entries, None, self.n_columns, y, weight)
 
     def margins_one(self, model: Any, row: Any) -> list[float]:
@@ -169,24 +170,21 @@ class GrowingRows:
         return found
 
     def _entries(self, row: Any, *, learning: bool) -> list[int]:
-        found: list[int] = []
+        met: list[tuple[int, Any]] = []
+        kinds: list[tuple[int, Dictionary]] = []
         for f, (d, value) in enumerate(fields_of_row(row, self.names, self.kinds)):
-            known = None
-            if d.kind == "text" and not d.several and type(value) is str:
-                known = self._places[f].get(value)
-            if known is not None:
-                found.append(known)
+            if type(value) is str and not d.several and value in self._places[f]:
+                met.append((f, value))
                 continue
             here, (codes, _) = categories_of(d, one_row(value, d.name))
             values = here.plain_values()
-            met = [values[code] for code in codes.tolist() if code >= 0]
-            if learning:
-                self._settle(f, here)
-                found += [self._column_of(f, each) for each in met]
-            else:
-                places = self._places[f]
-                found += [places[each] for each in met if each in places]
-        return found
+            met += [(f, values[code]) for code in codes.tolist() if code >= 0]
+            kinds.append((f, here))
+        if not learning:
+            return [self._places[f][value] for f, value in met if value in self._places[f]]
+        for f, here in kinds:  # only now is the row known to be sound
+            self._settle(f, here)
+        return [self._column_of(f, value) for f, value in met]
 
     # What was met, as an encoder
 

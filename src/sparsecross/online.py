@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar
@@ -14,13 +15,15 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _stream
-from ._inputs import Floats
+from ._inputs import Floats, as_design
 from .crossing import FeatureCross
 from .fields import has_categories, is_table
 from .growingrows import GrowingRows
 from .interactions import INTERACTION_RULES, Interactions, of_keys
+from .locks import Lock
 from .model import LinearModel
 from .streamrows import (
+    Fields,
     MatrixRows,
     TableRows,
     read_first,
@@ -206,8 +209,8 @@ class OnlineModel(LinearModel):
         "fit_intercept": ["boolean"],
         "n_features": [Interval(Integral, 1, None, closed="left"), None],
         "n_passes": [Interval(Integral, 1, None, closed="left")],
-        "window": [Interval(Integral, 1, None, closed="left"), None],
-        "n_learners": [Interval(Integral, 1, None, closed="left")],
+        "window": [Interval(Integral, 1, 2**62, closed="both"), None],
+        "n_learners": [Interval(Integral, 1, 1024, closed="both")],
         "n_threads": RULES["n_threads"],
         "verbose": ["boolean"],
     }
@@ -215,6 +218,7 @@ class OnlineModel(LinearModel):
     # What is learnt: both or none.
     _model: _stream.StreamModel | None = field(default=None, init=False)
     _rows: StreamRows | None = field(default=None, init=False)
+    _guard: Lock = field(default_factory=Lock, init=False)
 
     # Learning
 
@@ -245,10 +249,12 @@ class OnlineModel(LinearModel):
         ValueError
             If an input breaks its rule: the batch is left out as a whole.
         OverflowError
-            If numbers leave their range; the rows before that one are learnt.
+            If numbers leave their range; the rows before that one are learnt. (Keys that some rows
+            after it hold may have been admitted, or counted.)
         """
         for batch, targets, weights in _batches(X, y, sample_weight):
-            self._take(batch, targets, classes, weights)
+            with self._guard, self._unless_nothing_is_learnt():
+                self._take(batch, targets, classes, weights)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -274,25 +280,52 @@ class OnlineModel(LinearModel):
             raise ValueError(
                 f"n_passes must be 1 with an iterator, which ends after one; got {self.n_passes}."
             )
-        before = dict(vars(self))
-        self._forget()
-        try:
+        if sample_weight is not None and not np.any(np.asarray(sample_weight)):
+            raise ValueError("sample_weight must be positive in some row, got zeros only.")
+        with self._guard, self._unless_nothing_is_learnt():
+            self._forget()
             for _ in range(self.n_passes):
                 for batch, targets, weights in _batches(X, y, sample_weight):
                     if classes is None and self._model is None:
                         classes = self._labels_in(targets)
                     self._take(batch, targets, classes, weights)
-        except BaseException:
-            if self._model is None:  # nothing was learnt in place of what was there
-                self.__dict__.clear()
-                self.__dict__.update(before)
-            raise
         return self
 
     def _forget(self) -> None:
-        for name in ("n_features_in_", "feature_names_in_", "classes_", "history_", "_cache"):
+        for name in (
+            "n_features_in_",
+            "feature_names_in_",
+            "classes_",
+            "history_",
+            "_cache",
+            "_codes",
+            "_begun",
+        ):
             self.__dict__.pop(name, None)
         self._model = self._rows = None
+
+    @contextmanager
+    def _unless_nothing_is_learnt(self) -> Iterator[None]:
+        """Put every attribute back if an exception comes before the first row is learnt."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            if self._model is None or self._model.n_rows == 0:
+                self.__dict__.clear()
+                self.__dict__.update(before)
+            raise
+
+    def _parameters(self) -> dict[str, Any]:
+        """Parameters that what was learnt depends on."""
+        free = ("n_passes", "n_threads", "verbose", "window")
+        return {name: v for name, v in self.get_params(deep=False).items() if name not in free}
+
+    def _begin(self, rows: StreamRows, learnt: dict[str, Any]) -> None:
+        """Become a model that has learnt nothing yet."""
+        model = self._new_model(rows, self._n_states(learnt))
+        begun = {"_begun": self._parameters(), "_cache": {}, "history_": []}
+        self.__dict__.update(learnt, _rows=rows, _model=model, **begun)
 
     def _labels_in(self, y: Any) -> Any:
         """The labels among targets; of regressors none."""
@@ -308,35 +341,49 @@ class OnlineModel(LinearModel):
 
     def _take(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> None:
         """Learn from one batch, once everything about it is found to be sound."""
-        X = rows_of(X)
-        first = self._model is None
+        X = rows_of(X, self._field_names())
         learnt: dict[str, Any] = {}
         rows = self._rows
         if rows is None:
             rows, learnt = self._rows_like(X)
-        elif not isinstance(X, dict):
-            validate_data(self, X, reset=False, skip_check_array=True)
+        else:
+            self._check_parameters()
+            if not isinstance(X, Fields):
+                validate_data(self, X, reset=False, skip_check_array=True)
         arrays, n_rows = rows.read(X)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         targets, of_targets = self._targets(y, n_rows, classes)
-        learnt |= of_targets
         weight = _as_weight(sample_weight, n_rows)
-        if first:
-            model = self._new_model(rows, self._n_states(learnt))
-            self.__dict__.update(learnt, _rows=rows, _model=model, history_=[])
+        if self._model is None:
+            self._begin(rows, learnt | of_targets)
         assert self._model is not None
         try:
             rows.learn(self._model, arrays, targets, weight)
         finally:
             self._note()
 
+    def _field_names(self) -> list[str] | None:
+        """Of the fields, where rows are known to be of a table."""
+        rows = self._rows
+        return None if rows is None or isinstance(rows, MatrixRows) else rows.names
+
+    def _check_parameters(self) -> None:
+        """Raise a ValueError if one was set anew since the first row was learnt."""
+        for name, value in self._parameters().items():
+            begun = self._begun[name]
+            if value is not begun and not np.array_equal(value, begun):
+                raise ValueError(
+                    f"{name} was {begun!r} when the first row was learnt, got {value!r}: fit "
+                    "begins anew."
+                )
+
     def _rows_like(self, X: Any) -> tuple[StreamRows, dict[str, Any]]:
         """What reads rows like these, and the attributes that scikit-learn asks for."""
         known: dict[str, Any] = {}
-        if isinstance(X, dict) or has_categories(X) or (is_table(X) and self.buckets is not None):
+        if isinstance(X, Fields) or has_categories(X) or (is_table(X) and self.buckets is not None):
             if self.fields is not None:
                 raise ValueError(
                     f"fields must be None for a table, which names its own; got {self.fields!r}."
@@ -361,15 +408,10 @@ class OnlineModel(LinearModel):
                 kinds = encoder._learnt.dictionaries
                 return GrowingRows(names, kinds, self.interactions, shared), known
             return TableRows(encoder), known
-        before = dict(vars(self))
+        known["n_features_in_"] = as_design(X, "rows", self.n_threads).shape[1]
         validate_data(self, X, reset=True, skip_check_array=True)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if name in vars(self):
-                known[name] = vars(self)[name]
-        self.__dict__.clear()
-        self.__dict__.update(before)
-        if "n_features_in_" not in known:
-            known["n_features_in_"] = np.shape(X)[1]
+        if hasattr(self, "feature_names_in_"):
+            known["feature_names_in_"] = self.feature_names_in_
         return self._matrix_rows(known["n_features_in_"], known.get("feature_names_in_")), known
 
     def _matrix_rows(self, n_columns: int, names: npt.NDArray[Any] | None = None) -> MatrixRows:
@@ -435,12 +477,18 @@ class OnlineModel(LinearModel):
         ValueError
             If row or target break a rule: the model stays as it was.
         """
-        if self._model is None:
-            self._begin_with(row, y)
-        assert self._model is not None
-        assert self._rows is not None
         if not (0.0 <= sample_weight < np.inf):
             raise ValueError(f"sample_weight must be finite and not negative, got {sample_weight}.")
+        if self._model is None or self._model.n_rows == 0:
+            with self._guard, self._unless_nothing_is_learnt():
+                self._begin_with(row, y)
+                return self._learn_one(row, y, sample_weight)
+        with self._guard:
+            return self._learn_one(row, y, sample_weight)
+
+    def _learn_one(self, row: Any, y: Any, sample_weight: float) -> Self:
+        assert self._model is not None
+        assert self._rows is not None
         self._rows.learn_one(self._model, row, self._target(y), sample_weight)
         if self._model.n_records:
             self._note()
@@ -448,9 +496,11 @@ class OnlineModel(LinearModel):
 
     def _begin_with(self, row: Any, y: Any) -> None:
         """Become a model of rows like this one."""
+        if self._model is not None:
+            return
         self._validate_params()
         tokens = isinstance(row, list | tuple) and any(isinstance(token, str) for token in row)
-        if tokens or (isinstance(row, dict) and any(isinstance(name, str) for name in row)):
+        if tokens or (isinstance(row, Mapping) and any(isinstance(name, str) for name in row)):
             rows, learnt = self._rows_like(rows_of([row]))
         else:
             n_columns = row.shape[0] if isinstance(row, np.ndarray) else self.n_features
@@ -460,9 +510,7 @@ class OnlineModel(LinearModel):
                     "learnt one at a time, got None."
                 )
             rows, learnt = self._matrix_rows(n_columns), {"n_features_in_": n_columns}
-        learnt |= self._labels_to_expect(y)
-        model = self._new_model(rows, self._n_states(learnt))
-        self.__dict__.update(learnt, _rows=rows, _model=model, history_=[])
+        self._begin(rows, learnt | self._labels_to_expect(y))
 
     def _labels_to_expect(self, y: Any) -> dict[str, Any]:
         return {}
@@ -522,14 +570,15 @@ class OnlineModel(LinearModel):
 
     def _cached(self, name: str, make: Any) -> Any:
         """What was made from the weights since the last row was learnt."""
-        model = self._learnt()[0]
-        cache = self.__dict__.setdefault("_cache", {})
-        if cache.get("n_rows") != model.n_rows:
-            cache.clear()
-            cache["n_rows"] = model.n_rows
-        if name not in cache:
-            cache[name] = make()
-        return cache[name]
+        model, rows = self._learnt()
+        with self._guard:
+            seen = model.n_rows, rows.n_met if isinstance(rows, GrowingRows) else 0
+            if self._cache.get("seen") != seen:
+                self._cache.clear()
+                self._cache["seen"] = seen
+            if name not in self._cache:
+                self._cache[name] = make()
+            return self._cache[name]
 
     def _columns_weights(self) -> Floats:
         """Weights of columns, of shape (n_states, n_columns)."""
@@ -597,15 +646,22 @@ class OnlineModel(LinearModel):
 
     def _margins(self, X: Any) -> Floats:
         model, rows = self._learnt()
-        X = rows_of(X)
+        X = rows_of(X, self._field_names())
         crossing = isinstance(rows, MatrixRows) and rows.order > 1
-        if not (crossing and model.keying == "hashed") and not isinstance(X, dict):
-            return super()._margins(X)
-        if not isinstance(X, dict):
-            validate_data(self, X, reset=False, skip_check_array=True)
-        found = rows.margins(model, rows.read(X)[0])
+        with self._guard:  # weights and the encoder must be of the same time
+            if not (crossing and model.keying == "hashed") and not isinstance(X, Fields):
+                return super()._margins(X)
+            if not isinstance(X, Fields):
+                validate_data(self, X, reset=False, skip_check_array=True)
+            found = rows.margins(model, rows.read(X)[0])
         return found[:, 0] if found.shape[1] == 1 else found
 
     def _margins_one(self, row: Any) -> list[float]:
         model, rows = self._learnt()
-        return rows.margins_one(model, row)
+        with self._guard:
+            return rows.margins_one(model, row)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what is made anew when it is asked for."""
+        state: dict[str, Any] = super().__getstate__()
+        return state | ({"_cache": {}} if "_cache" in state else {})

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils import column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
 
 from ._inputs import Floats, as_target, check_length
 from .classifier import LinearClassifier, probabilities
@@ -134,7 +135,11 @@ class FTRLClassifier(LinearClassifier, OnlineModel):
     loss: StreamLoss = "logistic"
 
     def _labels_in(self, y: Any) -> Any:
-        return None if y is None else np.unique(column_or_1d(y))
+        if y is None:
+            return None
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        return np.unique(column_or_1d(y))
 
     def _targets(self, y: Any, n_rows: int, classes: Any) -> tuple[Floats, dict[str, Any]]:
         known = getattr(self, "classes_", None) if self._model is not None else None
@@ -143,13 +148,15 @@ class FTRLClassifier(LinearClassifier, OnlineModel):
                 raise ValueError("classes must be passed on the first call to partial_fit.")
             known = np.unique(column_or_1d(classes))
             if len(known) < 2:
-                raise ValueError(f"classes must be at least two, got {known.tolist()}.")
+                raise ValueError(f"classes must be at least two, got one class: {known.tolist()}.")
         elif classes is not None and not np.array_equal(known, np.unique(classes)):
             raise ValueError(
                 f"classes must be those of the first call, {known.tolist()}, got {classes!r}."
             )
         y = column_or_1d(y, warn=True)
         check_length(y, n_rows, "y")
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
         try:
             codes = np.clip(np.searchsorted(known, y), 0, len(known) - 1)
         except TypeError:
@@ -180,10 +187,10 @@ class FTRLClassifier(LinearClassifier, OnlineModel):
         )
 
     def _target(self, y: Any) -> float:
-        at = self.__dict__.setdefault("_places", {})
-        if len(at) != len(self.classes_):
-            at.clear()
-            at.update((label, float(k)) for k, label in enumerate(self.classes_.tolist()))
+        at = self.__dict__.get("_codes")
+        if at is None:
+            at = {label: float(k) for k, label in enumerate(self.classes_.tolist())}
+            self._codes = at
         try:
             code: float = at[y]
         except (KeyError, TypeError):

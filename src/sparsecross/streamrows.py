@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ._inputs import Floats, as_design
 from .crossing import FeatureCross
 from .dictionaries import Dictionary, one_row
-from .fields import Column, is_table, read_table, read_values, table_names
+from .fields import Column, is_null, is_table, read_table, read_values, table_names
 from .hashing import HashedColumns, hashed_field
 from .interactions import combinations_of, fields_of
 from .parameters import Crosses
@@ -135,6 +135,7 @@ class TableRows:
         if not isinstance(learnt, HashedColumns):
             raise ValueError("rows of a stream's tables must be encoded by hashes")
         self.encoder = encoder
+        self.names = encoder._names
         self._learnt = learnt
         self.n_columns = learnt.n_columns
         self._hashes: list[dict[Any, int]] = [{} for _ in learnt.dictionaries]
@@ -145,7 +146,7 @@ class TableRows:
 
     def read(self, X: Any) -> tuple[Any, int]:
         """Read a batch; returns what `learn` and `margins` take, and the number of rows."""
-        columns, n_rows = read_rows(X, self.encoder._names)
+        columns, n_rows = read_rows(X, self.names)
         hashes, codes = self._learnt.read(columns)
         return (hashes, codes, n_rows), n_rows
 
@@ -170,15 +171,15 @@ class TableRows:
     def _hashes_of(self, row: Any) -> list[Any]:
         """Of each field the hash of the row's category, or the sorted ones of its tokens."""
         found: list[Any] = []
-        fields = fields_of_row(row, self.encoder._names, self._learnt.dictionaries)
+        fields = fields_of_row(row, self.names, self._learnt.dictionaries)
         for (d, value), known in zip(fields, self._hashes, strict=True):
             if d.kind != "text":
                 found.append(_hashes_of_value(d, value))
             elif d.several and isinstance(value, list | tuple):
                 each = {
-                    known.get(token) or _remember(d, known, token)
+                    (known.get(token) if type(token) is str else None) or _remember(d, known, token)
                     for token in value
-                    if token is not None
+                    if not is_null(token)
                 }
                 found.append(sorted(each))
             elif isinstance(value, str) and not d.several:
@@ -262,29 +263,44 @@ def _crosses(interactions: Any, several: Sequence[bool]) -> Crosses:
     ]
 
 
-def rows_of(X: Any) -> Any:
+class Fields(dict[str, list[Any]]):
+    """A table as the values of its rows by field."""
+
+
+def rows_of(X: Any, names: list[str] | None = None) -> Any:
     """Return a batch as it is, or, of a list of mappings or of lists of tokens, its fields.
+
+    Parameters
+    ----------
+    X : object
+        Rows.
+    names : list of str, optional
+        Of the fields, where they are known to be of a table.
 
     Returns
     -------
     object
-        A DataFrame or matrix, or a dict of field to the values of its rows.
+        A DataFrame or matrix, or `Fields`.
     """
     if not isinstance(X, list | tuple) or not X:
         return X
     if isinstance(X[0], Mapping) and all(isinstance(name, str) for name in X[0]):
+        if not X[0]:
+            raise ValueError("every row must have at least one field, got none.")
         for row in X:
-            if row.keys() != X[0].keys():
-                raise ValueError(f"every row must have the fields {list(X[0])}, got {list(row)}.")
-        return {name: [row[name] for row in X] for name in X[0]}
-    if isinstance(X[0], list | tuple) and any(isinstance(t, str) for row in X for t in row):
-        return {TOKENS: list(X)}
+            if not isinstance(row, Mapping) or row.keys() != X[0].keys():
+                raise ValueError(f"every row must have the fields {list(X[0])}, got {row!r}.")
+        return Fields({name: [row[name] for row in X] for name in X[0]})
+    if all(isinstance(row, list | tuple) for row in X) and (
+        names == [TOKENS] or any(isinstance(token, str) for row in X for token in row)
+    ):
+        return Fields({TOKENS: list(X)})
     return X
 
 
 def read_first(X: Any) -> tuple[list[str], list[Column], int]:
     """Names, fields and number of rows of a table that nothing is known of."""
-    if isinstance(X, dict):
+    if isinstance(X, Fields):
         columns = [read_values(values, name) for name, values in X.items()]
         return list(X), columns, len(next(iter(X.values())))
     names = table_names(X)
@@ -295,7 +311,7 @@ def read_first(X: Any) -> tuple[list[str], list[Column], int]:
 
 def read_rows(X: Any, names: list[str]) -> tuple[list[Column], int]:
     """Fields and number of rows of a table that has these fields."""
-    if isinstance(X, dict):
+    if isinstance(X, Fields):
         if set(names) != set(X):
             raise ValueError(f"rows must have the fields {names}, got {list(X)}.")
         return [read_values(X[name], name) for name in names], len(next(iter(X.values())))

@@ -136,6 +136,29 @@ def test_resuming_asks_for_the_same_options(flights, capsys):
     assert "--l1 1.0, not 3.0" in capsys.readouterr().err
 
 
+def test_more_files_may_follow_and_others_may_not(flights, capsys):
+    point = str(flights / "parts.ckpt")
+    more = ("--drop", "temperature", "weight")
+    files = [f"part{k}.csv" for k in range(3)]
+    whole = _run(flights, files, "whole.sxm", *more)
+    _run(flights, files[:2], "a.sxm", *more, "--checkpoint", point)
+    assert _run(flights, files, "b.sxm", *more, "--checkpoint", point, "--resume") == whole
+    options = ["stream", str(flights / "part2.csv"), *OPTIONS, *more, "--checkpoint", point]
+    assert main([*options, "--resume", "-o", str(flights / "c.sxm")]) == 1
+    assert "--files" in capsys.readouterr().err
+
+
+def test_types_are_those_of_the_first_file(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("zip,y\nA1,0\n22,1\n")
+    (tmp_path / "b.csv").write_text("zip,y\n33,1\n44,0\n")
+    (tmp_path / "c.csv").write_text("town,y\n33,1\n")
+    files = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    options = ["--target", "y", "-o", str(tmp_path / "m.sxm")]
+    assert main(["stream", *files, *options]) == 0
+    assert main(["stream", *files, str(tmp_path / "c.csv"), *options]) == 1
+    assert "no column 'zip'" in capsys.readouterr().err
+
+
 def test_svmlight_is_taken_as_it_is(tmp_path):
     rng = np.random.default_rng(0)
     X = (rng.random((500, 30)) < 0.2).astype(float)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,11 @@ from .treatment import MAX_WHOLE_CLASSES, as_weight, treat
 
 # What must be the same when a stream is taken up again, for the model to be the same.
 _SAME = (
+    "files",
+    "format",
+    "delimiter",
+    "task",
+    "classes",
     "target",
     "cross",
     "interactions",
@@ -40,6 +47,7 @@ _SAME = (
     "n_features",
     "loss",
     "update",
+    "window",
     "learning_rate",
     "beta",
     "l1",
@@ -64,6 +72,7 @@ class Batch:
     targets: npt.NDArray[Any]
     weight: npt.NDArray[np.float64] | None
     n_read: int
+    path: str
 
 
 def stream(options: Namespace, console: Console) -> None:
@@ -73,12 +82,11 @@ def stream(options: Namespace, console: Console) -> None:
         learner.resume()
     start = time.perf_counter()
     n_before = learner.n_rows
-    for batch in ahead(_batches(options, learner)):
-        learner.take(batch)
+    with closing(ahead(_batches(options, learner))) as batches:
+        for batch in batches:
+            learner.take(batch)
     if learner.model is None:
         raise ValueError(f"{options.files[0]!r} has no rows with a target")
-    if options.checkpoint:
-        learner.checkpoint()
     seconds = time.perf_counter() - start
     console.line(
         f"learnt: {learner.n_rows - n_before:,} rows in {seconds:.1f} s "
@@ -87,6 +95,8 @@ def stream(options: Namespace, console: Console) -> None:
     model = prune(learner.model)
     model.notes = learner.notes
     model.save(options.output)
+    if options.checkpoint:
+        learner.checkpoint()
     console.line(f"saved: {options.output}, {Path(options.output).stat().st_size:,} bytes")
     _print_table(learner.model, model, console)
 
@@ -113,14 +123,21 @@ class _Learner:
         path = self.options.checkpoint
         model, notes = load_checkpoint(path)
         asked = self._asked()
+        longer = False
         for name, value in notes["options"].items():
-            if asked[name] != value:
+            if name == "files" and self.options.passes == 1 and asked[name][: len(value)] == value:
+                longer = len(asked[name]) > len(value)  # more files than before: they follow
+            elif asked[name] != value:
                 raise ValueError(
                     f"{path!r} is of a stream with --{name.replace('_', '-')} {value!r}, not "
                     f"{asked[name]!r}: give the same options, or leave --resume out"
                 )
         self.model, self.fields, self.notes = model, notes["fields"], notes["model"]
-        self.position = Position(notes["rows_read"], notes["rows_of_a_pass"])
+        of_a_pass = None if longer else notes["rows_of_a_pass"]
+        self.position = Position(notes["rows_read"], of_a_pass)
+        for name in Path(path).resolve().parent.iterdir():  # what a kill while writing has left
+            if re.fullmatch(rf"\.{re.escape(Path(path).name)}\.[0-9a-f]{{16}}", name.name):
+                name.unlink(missing_ok=True)
         self._saved_at, self._n_told = self.position.rows_read, len(model.history_)
         self.console.line(f"resumed: {path}, after {self.position.rows_read:,} rows")
 
@@ -150,7 +167,10 @@ class _Learner:
             if self.model is None:
                 self._begin(batch)
             assert self.model is not None
-            features = batch.features.select(self.fields) if self.fields else batch.features
+            features = batch.features
+            if self.fields:
+                check_columns(self.fields, features.column_names, batch.path)
+                features = features.select(self.fields)
             self.model.partial_fit(
                 features, batch.targets, self._classes(batch.targets), batch.weight
             )
@@ -233,6 +253,7 @@ class _Learner:
 def _batches(options: Namespace, learner: _Learner) -> Iterator[Batch | int]:
     """All batches of all passes that were not learnt from yet; after each pass how long it was."""
     skip = learner.position.rows_read
+    kinds: dict[str, Any] = {}  # of the columns of text files, as the first one has them
     known = learner.position.rows_of_a_pass
     for _ in range(options.passes):
         if known and skip >= known:
@@ -240,7 +261,7 @@ def _batches(options: Namespace, learner: _Learner) -> Iterator[Batch | int]:
             continue
         n_rows = 0
         for path in options.files:
-            for batch in _of_file(path, options, skip):
+            for batch in _of_file(path, options, skip, kinds):
                 n_read = batch if isinstance(batch, int) else batch.n_read
                 n_rows += n_read
                 if isinstance(batch, int):
@@ -251,7 +272,9 @@ def _batches(options: Namespace, learner: _Learner) -> Iterator[Batch | int]:
         yield n_rows
 
 
-def _of_file(path: str, options: Namespace, skip: int) -> Iterator[Batch | int]:
+def _of_file(
+    path: str, options: Namespace, skip: int, kinds: dict[str, Any]
+) -> Iterator[Batch | int]:
     """Batches of a file; of those rows that are to be skipped the number."""
     form = format_of(path, options.format)
     if form == "svmlight":
@@ -262,7 +285,7 @@ def _of_file(path: str, options: Namespace, skip: int) -> Iterator[Batch | int]:
                 yield n_skipped
             if n_skipped < len(y):
                 targets = _whole_if_all_are(y)[n_skipped:]
-                yield Batch(X[n_skipped:], targets, None, len(y) - n_skipped)
+                yield Batch(X[n_skipped:], targets, None, len(y) - n_skipped, path)
         return
     split = dict(options.split)
     for table in table_batches(
@@ -272,6 +295,7 @@ def _of_file(path: str, options: Namespace, skip: int) -> Iterator[Batch | int]:
         texts=list(split),
         categorical=options.categorical,
         delimiter=options.delimiter,
+        kinds=kinds,
     ):
         n_skipped = min(skip, table.num_rows)
         skip -= n_skipped
@@ -299,7 +323,7 @@ def _of_table(table: Any, path: str, options: Namespace, split: dict[str, str | 
     fields = [name for name in names if name not in left_out]
     if not fields:
         raise ValueError(f"{path!r} has no column to predict from")
-    return Batch(split_fields(table.select(fields), split), targets, weight, n_read)
+    return Batch(split_fields(table.select(fields), split), targets, weight, n_read, path)
 
 
 def _targets(column: Any, name: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
