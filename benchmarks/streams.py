@@ -171,7 +171,8 @@ def sgd(data: crossed.Crossed, hasher: bool, few: int) -> dict[str, Any]:
     codes, labels = data.codes[:few], data.labels[:few]
     pairs = list(combinations(range(codes.shape[1]), 2))
     encoder = FeatureHasher(1 << N_BITS, input_type="string", alternate_sign=False)
-    model = SGDClassifier(loss="log_loss", penalty="l1", alpha=1e-7)
+    rate = {"learning_rate": "invscaling", "eta0": 0.1, "power_t": 0.25}
+    model = SGDClassifier(loss="log_loss", penalty="l1", alpha=1e-7, **rate)
     seconds = total = 0.0
     for first in range(0, len(codes), 10_000):
         batch, truth = codes[first : first + 10_000], labels[first : first + 10_000]

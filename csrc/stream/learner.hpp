@@ -99,16 +99,15 @@ class StreamLearner {
   template <class Rows>
   void margins(Rows& rows, Index first, Index last, double* out) const {
     StreamBlock block;
+    Distinct distinct;
     std::vector<double> weights;
     const int K = slots_.n_states();
     for (Index i = first; i < last;) {
       block.clear();
-      while (i < last && block.keys.size() < kBlock) rows.append(i++, block);
-      block.places.resize(block.keys.size());
-      const auto n = static_cast<Index>(block.keys.size());
-      slots_.find(block.keys.data(), n, block.places.data());
-      slots_.prefetch_states(block.places.data(), n);
-      if (sets_) Distinct()(block);
+      while (i < last && block.n_entries() < kBlock) rows.append(i++, block);
+      slots_.find(block.keys(), block.n_entries(), block.places());
+      if (sets_) distinct(block);
+      slots_.prefetch_states(block.places(), block.n_entries());
       for (Index r = 0; r < block.n_rows(); ++r)
         for (int k = 0; k < K; ++k) *out++ = margin(block, r, k, weights);
     }
@@ -199,7 +198,9 @@ class StreamLearner {
     return found;
   }
 
-  static constexpr std::size_t kBlock = 256;  // entries, whose states fit into the nearest cache
+  // Entries of a block; and how many entries ahead of a row states are fetched, so that they arrive
+  // while others are learnt from.
+  static constexpr Index kBlock = 1024, kAhead = 96;
 
   UpdateOptions unpenalised() const {
     UpdateOptions free = update_;
@@ -212,36 +213,54 @@ class StreamLearner {
   void learn_blocks(Rows& rows, Index first, Index last, Scratch& scratch, const Learn& learn) {
     for (Index i = first; i < last;) {
       const Index begin = i;
-      scratch.block.clear();
-      while (i < last && scratch.block.keys.size() < kBlock) rows.append(i++, scratch.block);
+      StreamBlock& block = scratch.block;
+      block.clear();
+      while (i < last && block.n_entries() < kBlock) rows.append(i++, block);
       place(scratch);
-      for (Index r = 0; r < scratch.block.n_rows(); ++r) learn(begin + r, r, scratch);
+      Index fetched = 0;
+      for (Index r = 0; r < block.n_rows(); ++r) {
+        const Index until = std::min(block.end(r) + kAhead, block.n_entries());
+        slots_.prefetch_states(block.places() + fetched, until - fetched);
+        fetched = std::max(fetched, until);
+        learn(begin + r, r, scratch);
+      }
     }
   }
 
   void place(Scratch& scratch) {
     StreamBlock& block = scratch.block;
-    const auto n = static_cast<Index>(block.keys.size());
-    block.places.resize(block.keys.size());
-    slots_.prefetch_keys(block.keys.data(), n);
-    slots_.reserve_for(block.keys.data(), n);
+    slots_.prefetch_keys(block.keys(), block.n_entries());
+    slots_.reserve_for(block.keys(), block.n_entries());
     // Rows are told apart only where keys are admitted, which one thread does.
     const bool exact = slots_.kind() == Slots::Kind::exact;
     for (Index r = 0; r < block.n_rows(); ++r)
-      slots_.find_or_add(block.keys.data() + block.begin(r), block.end(r) - block.begin(r),
+      slots_.find_or_add(block.keys() + block.begin(r), block.end(r) - block.begin(r),
                          exact ? progress_.n_rows + static_cast<std::uint64_t>(r) : 0,
-                         block.places.data() + block.begin(r));
-    slots_.prefetch_states(block.places.data(), n);
+                         block.places() + block.begin(r));
     if (sets_) scratch.distinct(block);
   }
 
-  double margin(const StreamBlock& block, Index row, int k, std::vector<double>& weights) const {
+  // The states of class k at these places; zeros at -1.
+  void gather(const Index* places, Index m, int k, double* value, double* squares) const {
+    for (Index e = 0; e < m; ++e) {
+      const SlotState at =
+          places[e] < 0 ? SlotState{0.0, 0.0} : loaded(slots_.states(places[e])[k]);
+      value[e] = at.value;
+      squares[e] = at.sum_of_squares;
+    }
+  }
+
+  double margin(const StreamBlock& block, Index row, int k, std::vector<double>& numbers) const {
     const Index begin = block.begin(row), m = block.end(row) - begin;
-    weights.resize(static_cast<std::size_t>(m));
-    for (Index e = 0; e < m; ++e)
-      weights[static_cast<std::size_t>(e)] =
-          weight(block.places[static_cast<std::size_t>(begin + e)], k);
-    return intercept(k) + dot(block.values.data() + begin, weights.data(), m);
+    numbers.resize(static_cast<std::size_t>(2 * m));
+    double *const value = numbers.data(), *const squares = value + m;
+    gather(block.places() + begin, m, k, value, squares);
+    with_rule(update_, [&](auto rule) {
+      widely([&] {
+        for (Index e = 0; e < m; ++e) value[e] = rule.weight(value[e], std::sqrt(squares[e]));
+      });
+    });
+    return intercept(k) + dot(block.values() + begin, value, m);
   }
 
   // Four partial sums hide the latency of the additions.
@@ -278,8 +297,8 @@ class StreamLearner {
     const StreamBlock& block = scratch.block;
     const int K = slots_.n_states();
     const Index begin = block.begin(row), m = block.end(row) - begin;
-    const Index* const places = block.places.data() + begin;
-    const double* const x = block.values.data() + begin;
+    const Index* const places = block.places() + begin;
+    const double* const x = block.values() + begin;
     scratch.numbers.resize(static_cast<std::size_t>(K) * static_cast<std::size_t>(m) * 3 +
                            static_cast<std::size_t>(m) * 2);
     scratch.shifts.resize(static_cast<std::size_t>(K));
@@ -289,12 +308,7 @@ class StreamLearner {
     for (int k = 0; k < K; ++k) {
       double* const value = root + m + 3 * m * k;
       double *const squares = value + m, *const next = squares + m;
-      for (Index e = 0; e < m; ++e) {
-        const SlotState at =
-            places[e] < 0 ? SlotState{0.0, 0.0} : loaded(slots_.states(places[e])[k]);
-        value[e] = at.value;
-        squares[e] = at.sum_of_squares;
-      }
+      gather(places, m, k, value, squares);
       const double truth = K == 1 ? y : y == static_cast<double>(k) ? 1.0 : -1.0;
       with_rule(update_, [&](auto rule) {
         widely([&] {

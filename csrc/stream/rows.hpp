@@ -108,15 +108,22 @@ class MatrixRows {
   Index n_rows() const { return rows_.n_slices(); }
 
   void append(Index i, StreamBlock& block) {
-    entries_.clear();
-    rows_.each(i, [&](Index j, double x) {
-      if (x == 0.0) return;
-      block.keys.push_back(keys_.of(j));
-      block.values.push_back(x);
-      if (rules_.field(j) >= 0) entries_.push_back({j, rules_.field(j), x});
-    });
-    if (rules_.order() > 1) cross(block);
-    block.ends.push_back(static_cast<Index>(block.keys.size()));
+    block.reserve(rows_.size(i));
+    if (rules_.order() == 1) {
+      rows_.each(i, [&](Index j, double x) {
+        block.push(keys_.of(j), x);
+        block.keep_last(x != 0.0);
+      });
+    } else {
+      entries_.clear();
+      rows_.each(i, [&](Index j, double x) {
+        if (x == 0.0) return;
+        block.push(keys_.of(j), x);
+        if (rules_.field(j) >= 0) entries_.push_back({j, rules_.field(j), x});
+      });
+      cross(block);
+    }
+    block.end_row();
   }
 
  private:
@@ -128,32 +135,23 @@ class MatrixRows {
 
   void cross(StreamBlock& block) const {
     const std::size_t m = entries_.size();
-    const std::size_t begin = block.keys.size();
-    block.keys.resize(begin + m * (m - 1) / 2);
-    block.values.resize(block.keys.size());
-    std::uint64_t* key = block.keys.data() + begin;
-    double* value = block.values.data() + begin;
+    block.reserve(static_cast<Index>(m * (m - 1) / 2));
     for (std::size_t a = 0; a < m; ++a)
       for (std::size_t b = a + 1; b < m; ++b) {
         const Entry &s = entries_[a], &t = entries_[b];
-        const bool there = rules_.pair(s.field, t.field);
-        *key = keys_.of(s.column, t.column);
-        *value = s.x * t.x;
-        key += there;
-        value += there;
+        block.push(keys_.of(s.column, t.column), s.x * t.x);
+        block.keep_last(rules_.pair(s.field, t.field));
       }
-    block.keys.resize(static_cast<std::size_t>(key - block.keys.data()));
-    block.values.resize(block.keys.size());
     if (rules_.order() < 3) return;
     for (std::size_t a = 0; a < m; ++a)
       for (std::size_t b = a + 1; b < m; ++b) {
         const Entry &s = entries_[a], &t = entries_[b];
         if (!rules_.opens(s.field, t.field)) continue;
+        block.reserve(static_cast<Index>(m));
         for (std::size_t c = b + 1; c < m; ++c) {
           const Entry& u = entries_[c];
-          if (!rules_.triple(s.field, t.field, u.field)) continue;
-          block.keys.push_back(keys_.of(s.column, t.column, u.column));
-          block.values.push_back(s.x * t.x * u.x);
+          block.push(keys_.of(s.column, t.column, u.column), s.x * t.x * u.x);
+          block.keep_last(rules_.triple(s.field, t.field, u.field));
         }
       }
   }
@@ -176,10 +174,14 @@ class TableRows {
   Index n_rows() const { return n_rows_; }
 
   void append(Index i, StreamBlock& block) {
-    for (const auto& keys : keys_)
-      keys.each(i, [&](std::uint64_t key) { block.keys.push_back(key); });
-    block.values.resize(block.keys.size(), 1.0);
-    block.ends.push_back(static_cast<Index>(block.keys.size()));
+    for (const auto& keys : keys_) {
+      block.reserve(1);
+      keys.each(i, [&](std::uint64_t key) {
+        block.push(key, 1.0);
+        if (keys.several()) block.reserve(1);
+      });
+    }
+    block.end_row();
   }
 
  private:

@@ -42,15 +42,15 @@ struct alignas(16) SlotState {
 namespace detail {
 
 struct FtrlRule {
-  double rate, beta, l1, l2;
+  double slowness, beta, l1, l2;  // 1 / learning_rate
 
   double weight(double z, double root) const {
     const double shrunk = std::copysign(std::abs(z) - l1, z);
-    const double w = -shrunk / ((beta + root) / rate + l2);
+    const double w = -shrunk / ((beta + root) * slowness + l2);
     return std::abs(z) <= l1 ? 0.0 : w;
   }
   double next(double z, double w, double g, double root, double root_next) const {
-    return z + (g - (root_next - root) / rate * w);
+    return z + (g - (root_next - root) * slowness * w);
   }
 };
 
@@ -93,7 +93,7 @@ auto with_rule(const UpdateOptions& o, const F& f) {
     case UpdateRule::subgradient:
       return f(detail::SubgradientRule{o.learning_rate, o.beta, o.l1, o.l2});
     default:
-      return f(detail::FtrlRule{o.learning_rate, o.beta, o.l1, o.l2});
+      return f(detail::FtrlRule{1.0 / o.learning_rate, o.beta, o.l1, o.l2});
   }
 }
 

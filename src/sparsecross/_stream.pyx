@@ -12,7 +12,7 @@ from .locks import Lock
 from cpython.exc cimport PyErr_Occurred
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t, uintptr_t
 from libc.string cimport memcpy
-from libcpp.algorithm cimport sort
+from libcpp.algorithm cimport sort, unique
 from libcpp.pair cimport pair
 from libcpp.vector cimport vector
 
@@ -440,7 +440,7 @@ cdef class StreamModel:
         return row
 
     cdef TableArrays _one_of_table(self, list fields) except *:
-        """Of each field a hash, the sorted hashes of its tokens, or None."""
+        """Of each field a hash, the hashes of its tokens, or None."""
         cdef TableArrays table
         cdef FieldCodes field
         cdef size_t f = 0, longest = 1
@@ -450,6 +450,10 @@ cdef class StreamModel:
             if type(given) is list:
                 for each in <list> given:
                     self.row_hashes[f].push_back(each)
+                sort(self.row_hashes[f].begin(), self.row_hashes[f].end())
+                self.row_hashes[f].erase(
+                    unique(self.row_hashes[f].begin(), self.row_hashes[f].end()),
+                    self.row_hashes[f].end())
             elif given is not None:
                 self.row_hashes[f].push_back(given)
             longest = max(longest, self.row_hashes[f].size())
@@ -495,7 +499,7 @@ cdef class StreamModel:
         return out
 
     def learn_hashes(self, list fields not None, double y, double weight):
-        """Learn from one row of a table: of each field a hash, sorted hashes in a list, or None."""
+        """Learn from one row of a table: of each field a hash, a list of hashes, or None."""
         with self.lock:
             self.stream.learn(self._one_of_table(fields), &y, &weight, NULL)
 

@@ -17,7 +17,8 @@ from .files import opened, require_pyarrow
 from .tables import NULLS, arrow_errors, csv_options, seekable, with_plain_types
 
 STDIN = "-"
-_BLOCK = 4 << 20  # bytes of text that are parsed at once, and that types are told from
+_BLOCK = 4 << 20  # bytes of text that are parsed at once
+_HEAD = 1 << 20  # of those at the beginning, which types are told from
 _T = TypeVar("_T")
 
 
@@ -120,7 +121,7 @@ def _csv_batches(
     pa = require_pyarrow()
     from pyarrow import csv
 
-    head = file.read(_BLOCK)
+    head = file.read(_HEAD)
     whole_lines = head[: head.rfind(b"\n") + 1] or head
     parsing = csv_options(form, delimiter)
     known = csv.open_csv(

@@ -315,8 +315,13 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         columns, n_rows = self._read_for_fit(X)
         return self._learn(columns, n_rows, with_rows=with_rows)
 
-    def _learn(self, columns: list[Column], n_rows: int, *, with_rows: bool) -> Any:
-        """Learn from fields that were read, and encode their rows if asked to."""
+    def _learn(
+        self, columns: list[Column], n_rows: int, *, with_rows: bool, all_rows: bool = True
+    ) -> Any:
+        """Learn from fields that were read, and encode their rows if asked to.
+
+        Collisions are counted where these are all rows that there are.
+        """
         n_buckets = bucket_numbers(self.buckets, self._names, columns)
         several = [c.offsets is not None for c in columns]
         crosses = resolved_crosses(self.crosses, self._names, several)
@@ -335,6 +340,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
                 numeric_nulls=self.numeric_nulls,
                 index_limit=_INDEX_LIMIT,
                 n_threads=n_threads,
+                count_collisions=all_rows,
             )
             self._learnt = hashed
             if not with_rows:
@@ -364,14 +370,14 @@ class FeatureCross(TransformerMixin, BaseEstimator):
     def _of_columns(
         cls, names: Sequence[str], columns: list[Column], n_rows: int, **parameters: Any
     ) -> "FeatureCross":
-        """Return an encoder fitted to fields that were read, of a table whose fields these are."""
+        """Return an encoder fitted to the first rows of a table whose fields these are."""
         out = cls(**parameters)
         out._check_parameters()
         out._selected = False
         out.n_features_in_ = len(names)
         out.feature_names_in_ = np.array(names, dtype=object)
         out._names = list(names)
-        out._learn(columns, n_rows, with_rows=False)
+        out._learn(columns, n_rows, with_rows=False, all_rows=False)
         return out
 
     @classmethod

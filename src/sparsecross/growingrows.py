@@ -16,7 +16,7 @@ from .crossing import FeatureCross
 from .dictionaries import Dictionary, one_row
 from .hashing import categories_of
 from .interactions import Interactions, combinations_of
-from .streamrows import fields_of_row, read_rows
+from .streamrows import check_fields_of_row, mapping_of_row, read_rows
 
 MOST_COLUMNS = {1: 3_037_000_498, 2: 3_037_000_498, 3: 2_097_151}  # by order: keys of 63 bits
 
@@ -172,7 +172,10 @@ class GrowingRows:
     def _entries(self, row: Any, *, learning: bool) -> list[int]:
         met: list[tuple[int, Any]] = []
         kinds: list[tuple[int, Dictionary]] = []
-        for f, (d, value) in enumerate(fields_of_row(row, self.names, self.kinds)):
+        row = mapping_of_row(row, self.names)
+        check_fields_of_row(row, self.names)
+        for f, d in enumerate(self.kinds):
+            value = row[d.name]
             if type(value) is str and not d.several and value in self._places[f]:
                 met.append((f, value))
                 continue

@@ -97,7 +97,8 @@ def learn_hashed(
     numeric_nulls: Literal["error", "indicator"],
     index_limit: int,
     n_threads: int,
-) -> tuple[HashedColumns, Hashed, int]:
+    count_collisions: bool = True,
+) -> tuple[HashedColumns, Hashed, int | None]:
     """Learn the kinds and edges of fields, and which columns are in use.
 
     Returns
@@ -106,8 +107,9 @@ def learn_hashed(
         What was learnt.
     Hashed
         The table's fields.
-    int
-        How many distinct levels and combinations share their column with another one.
+    int or None
+        How many distinct levels and combinations share their column with another one, where they
+        are to be counted.
     """
     found = []
     for i, (column, name) in enumerate(zip(columns, names, strict=True)):
@@ -121,9 +123,11 @@ def learn_hashed(
     ]
     learnt = HashedColumns(dictionaries, terms, n_bits)
     fields = learnt.read(columns)
-    collisions = _solvers.hash_collisions(
-        [list(t) for t in terms], *fields, n_rows, n_bits, n_threads
-    )
+    collisions = None
+    if count_collisions:
+        collisions = _solvers.hash_collisions(
+            [list(t) for t in terms], *fields, n_rows, n_bits, n_threads
+        )
     if min_count > 1:
         _, slots, _ = learnt.rows(fields, n_rows, index_limit, n_threads)
         counts = np.bincount(slots, minlength=learnt.n_columns)

@@ -657,7 +657,9 @@ class OnlineModel(LinearModel):
         return found[:, 0] if found.shape[1] == 1 else found
 
     def _margins_one(self, row: Any) -> list[float]:
-        model, rows = self._learnt()
+        model, rows = self._model, self._rows
+        if model is None or rows is None:
+            model, rows = self._learnt()  # which says that there is none
         with self._guard:
             return rows.margins_one(model, row)
 

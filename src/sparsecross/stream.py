@@ -144,6 +144,8 @@ class FTRLClassifier(LinearClassifier, OnlineModel):
     def _targets(self, y: Any, n_rows: int, classes: Any) -> tuple[Floats, dict[str, Any]]:
         known = getattr(self, "classes_", None) if self._model is not None else None
         if known is None:
+            assert_all_finite(y, input_name="y")
+            check_classification_targets(y)
             if classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
             known = np.unique(column_or_1d(classes))
@@ -155,8 +157,6 @@ class FTRLClassifier(LinearClassifier, OnlineModel):
             )
         y = column_or_1d(y, warn=True)
         check_length(y, n_rows, "y")
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
         try:
             codes = np.clip(np.searchsorted(known, y), 0, len(known) - 1)
         except TypeError:

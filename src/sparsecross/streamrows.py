@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -138,7 +138,9 @@ class TableRows:
         self.names = encoder._names
         self._learnt = learnt
         self.n_columns = learnt.n_columns
-        self._hashes: list[dict[Any, int]] = [{} for _ in learnt.dictionaries]
+        # Of each field how it is read, and hashes of strings that single rows have brought.
+        self._hashes: list[tuple[Dictionary, dict[Any, int]]]
+        self._hashes = [(d, {}) for d in learnt.dictionaries]
 
     def spec(self) -> dict[str, Any]:
         """What the compiled stream must know of rows."""
@@ -169,46 +171,51 @@ class TableRows:
         return found
 
     def _hashes_of(self, row: Any) -> list[Any]:
-        """Of each field the hash of the row's category, or the sorted ones of its tokens."""
+        """Of each field the hash of the row's category, or those of its tokens."""
+        if type(row) is not dict:
+            row = mapping_of_row(row, self.names)
+        check_fields_of_row(row, self.names)
         found: list[Any] = []
-        fields = fields_of_row(row, self.names, self._learnt.dictionaries)
-        for (d, value), known in zip(fields, self._hashes, strict=True):
+        for d, known in self._hashes:
+            value = row[d.name]
+            # What was met before costs a look; everything else is looked at closely.
+            if d.several and type(value) in (list, tuple):
+                try:
+                    found.append([known[token] for token in value])
+                except (KeyError, TypeError):
+                    pass
+                else:
+                    continue
+            elif type(value) is str and value in known:
+                found.append(known[value])
+                continue
             if d.kind != "text":
                 found.append(_hashes_of_value(d, value))
             elif d.several and isinstance(value, list | tuple):
-                each = {
-                    (known.get(token) if type(token) is str else None) or _remember(d, known, token)
-                    for token in value
-                    if not is_null(token)
-                }
-                found.append(sorted(each))
+                found.append([_remember(d, known, token) for token in value if not is_null(token)])
             elif isinstance(value, str) and not d.several:
-                found.append(known.get(value) or _remember(d, known, value))
+                found.append(_remember(d, known, value))
             else:
                 found.append(_hashes_of_value(d, value))
         return found
 
 
-def fields_of_row(
-    row: Any, names: list[str], dictionaries: list[Dictionary]
-) -> Iterator[tuple[Dictionary, Any]]:
-    """Yield each field of one row: how it is read, and its value.
+def mapping_of_row(row: Any, names: list[str]) -> Mapping[str, Any]:
+    """Return one row as a mapping from field to value; of tokens, of their one field."""
+    if isinstance(row, Mapping):
+        return row
+    if names != [TOKENS] or isinstance(row, str):
+        raise ValueError(f"row must be a mapping of the fields {names}, got {row!r}.")
+    return {TOKENS: row}
 
-    Raises
-    ------
-    ValueError
-        If the row has other fields.
-    """
-    if not isinstance(row, Mapping):
-        if names != [TOKENS] or isinstance(row, str):
-            raise ValueError(f"row must be a mapping of the fields {names}, got {row!r}.")
-        row = {TOKENS: row}
+
+def check_fields_of_row(row: Mapping[str, Any], names: list[str]) -> None:
+    """Raise a ValueError unless a row has these fields and no others."""
     if len(row) != len(names):
         raise ValueError(f"row must have the fields {names}, got {list(row)}.")
-    for d in dictionaries:
-        if d.name not in row:
-            raise ValueError(f"row lacks the field {d.name!r}.")
-        yield d, row[d.name]
+    for name in names:
+        if name not in row:
+            raise ValueError(f"row lacks the field {name!r}.")
 
 
 def _remember(d: Dictionary, known: dict[Any, int], text: Any) -> int:
