@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
 
 from sparsecross.dictionaries import Dictionary
 from sparsecross.fields import Column, is_table, read_array, read_table, table_names
-from sparsecross.hashing import HashedColumns, learn_hashed
+from sparsecross.hashing import HashedColumns, kinds_of, learn_hashed
 from sparsecross.keyed import KeyedColumns, learn_keyed
 from sparsecross.learnt import LearntColumns, rebuilt, state_of
 from sparsecross.parameters import (
@@ -313,19 +313,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
     def _fit(self, X: Any, *, with_rows: bool) -> Any:
         self._check_parameters()
         columns, n_rows = self._read_for_fit(X)
-        return self._learn(columns, n_rows, with_rows=with_rows)
-
-    def _learn(
-        self, columns: list[Column], n_rows: int, *, with_rows: bool, all_rows: bool = True
-    ) -> Any:
-        """Learn from fields that were read, and encode their rows if asked to.
-
-        Collisions are counted where these are all rows that there are.
-        """
-        n_buckets = bucket_numbers(self.buckets, self._names, columns)
-        several = [c.offsets is not None for c in columns]
-        crosses = resolved_crosses(self.crosses, self._names, several)
-        terms = [(i,) for i in range(len(columns))] + crosses
+        n_buckets, terms = self._terms(columns)
         n_threads = self.n_threads or 0
         self.collisions_: int | None = None
         if self.n_bits is not None:
@@ -340,7 +328,6 @@ class FeatureCross(TransformerMixin, BaseEstimator):
                 numeric_nulls=self.numeric_nulls,
                 index_limit=_INDEX_LIMIT,
                 n_threads=n_threads,
-                count_collisions=all_rows,
             )
             self._learnt = hashed
             if not with_rows:
@@ -364,20 +351,37 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             rows = keyed.rows(codes, n_rows, _INDEX_LIMIT, n_threads)
         return _csr(rows, n_rows, self._learnt.n_columns)
 
+    def _terms(self, columns: list[Column]) -> tuple[dict[int, int], list[tuple[int, ...]]]:
+        """Into how many buckets fields are cut, and the fields of each term."""
+        n_buckets = bucket_numbers(self.buckets, self._names, columns)
+        several = [c.offsets is not None for c in columns]
+        crosses = resolved_crosses(self.crosses, self._names, several)
+        return n_buckets, [(i,) for i in range(len(columns))] + crosses
+
     # For the rest of the package
 
     @classmethod
     def _of_columns(
-        cls, names: Sequence[str], columns: list[Column], n_rows: int, **parameters: Any
+        cls, names: Sequence[str], columns: list[Column], **parameters: Any
     ) -> "FeatureCross":
-        """Return an encoder fitted to the first rows of a table whose fields these are."""
+        """Return a hashing encoder of tables that begin with these fields."""
         out = cls(**parameters)
         out._check_parameters()
         out._selected = False
         out.n_features_in_ = len(names)
         out.feature_names_in_ = np.array(names, dtype=object)
         out._names = list(names)
-        out._learn(columns, n_rows, with_rows=False, all_rows=False)
+        n_buckets, terms = out._terms(columns)
+        assert out.n_bits is not None
+        out._learnt = kinds_of(
+            columns,
+            out._names,
+            n_buckets,
+            terms,
+            n_bits=int(out.n_bits),
+            numeric_nulls=out.numeric_nulls,
+        )
+        out.collisions_ = None
         return out
 
     @classmethod

@@ -85,6 +85,29 @@ class HashedColumns:
         return found
 
 
+def kinds_of(
+    columns: Sequence[Column],
+    names: Sequence[str],
+    n_buckets: Mapping[int, int],
+    terms: list[tuple[int, ...]],
+    *,
+    n_bits: int,
+    numeric_nulls: Literal["error", "indicator"],
+) -> HashedColumns:
+    """Learn the kinds and edges of fields, all that hashed columns depend on."""
+    found = []
+    for i, (column, name) in enumerate(zip(columns, names, strict=True)):
+        if i in n_buckets:
+            found.append(learn_buckets(column, name, i, n_buckets[i], numeric_nulls))
+        else:
+            found.append(learn(column, name, i, 1)[0])
+    dictionaries = [
+        d if d.kind == "bucket" else replace(d.only(np.zeros(0, np.int64)), has_null=False)
+        for d in found
+    ]
+    return HashedColumns(dictionaries, terms, n_bits)
+
+
 def learn_hashed(
     columns: Sequence[Column],
     names: Sequence[str],
@@ -97,8 +120,7 @@ def learn_hashed(
     numeric_nulls: Literal["error", "indicator"],
     index_limit: int,
     n_threads: int,
-    count_collisions: bool = True,
-) -> tuple[HashedColumns, Hashed, int | None]:
+) -> tuple[HashedColumns, Hashed, int]:
     """Learn the kinds and edges of fields, and which columns are in use.
 
     Returns
@@ -107,27 +129,14 @@ def learn_hashed(
         What was learnt.
     Hashed
         The table's fields.
-    int or None
-        How many distinct levels and combinations share their column with another one, where they
-        are to be counted.
+    int
+        How many distinct levels and combinations share their column with another one.
     """
-    found = []
-    for i, (column, name) in enumerate(zip(columns, names, strict=True)):
-        if i in n_buckets:
-            found.append(learn_buckets(column, name, i, n_buckets[i], numeric_nulls))
-        else:
-            found.append(learn(column, name, i, 1)[0])
-    dictionaries = [
-        d if d.kind == "bucket" else replace(d.only(np.zeros(0, np.int64)), has_null=False)
-        for d in found
-    ]
-    learnt = HashedColumns(dictionaries, terms, n_bits)
+    learnt = kinds_of(columns, names, n_buckets, terms, n_bits=n_bits, numeric_nulls=numeric_nulls)
     fields = learnt.read(columns)
-    collisions = None
-    if count_collisions:
-        collisions = _solvers.hash_collisions(
-            [list(t) for t in terms], *fields, n_rows, n_bits, n_threads
-        )
+    collisions = _solvers.hash_collisions(
+        [list(t) for t in terms], *fields, n_rows, n_bits, n_threads
+    )
     if min_count > 1:
         _, slots, _ = learnt.rows(fields, n_rows, index_limit, n_threads)
         counts = np.bincount(slots, minlength=learnt.n_columns)

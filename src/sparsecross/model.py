@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -68,6 +69,14 @@ class LinearModel(BaseEstimator):
                 part = crosses if single else crosses.of_class(k)
                 margins[k] = margins[k] + part.margins(design, self.n_threads)
         return margins[0] if len(margins) == 1 else np.stack(margins, axis=1)
+
+    def _weights_of_outputs(self) -> tuple[int, list[tuple[npt.NDArray[np.intp], Floats]]]:
+        """The number of columns; of each output those whose weights are not 0, and these."""
+        coefs = np.atleast_2d(self.coef_)
+        supports = [np.flatnonzero(w) for w in coefs]
+        return coefs.shape[1], [
+            (support, w[support]) for w, support in zip(coefs, supports, strict=True)
+        ]
 
     def _unpruned_bytes(self) -> dict[str, int]:
         """Bytes of weights, zeros included, and of what says which crosses they belong to."""

@@ -396,7 +396,6 @@ class OnlineModel(LinearModel):
             encoder = table_encoder(
                 names,
                 columns,
-                n_rows,
                 None if exact else self.interactions,
                 n_bits=1 if exact else self.n_bits,
                 buckets=self.buckets,
@@ -640,6 +639,14 @@ class OnlineModel(LinearModel):
     def interaction_counts_(self) -> None:
         """None: nobody counts the crosses of a stream."""
         return
+
+    def _weights_of_outputs(self) -> tuple[int, list[tuple[npt.NDArray[np.intp], Floats]]]:
+        model, rows = self._learnt()
+        if not isinstance(rows, TableRows):
+            return super()._weights_of_outputs()
+        keys, weights = model.weights()
+        columns = keys.astype(np.intp)
+        return rows.n_columns, [(columns[w != 0], w[w != 0]) for w in weights.T]
 
     def _unpruned_bytes(self) -> dict[str, int]:
         return {"weights": self.n_bytes_, "crosses": 0}

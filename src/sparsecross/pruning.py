@@ -74,12 +74,11 @@ def prune(model: Any) -> PrunedModel:
     """
     encoder, estimator = _parts_of(model)
     check_is_fitted(estimator)
-    coefs = np.atleast_2d(estimator.coef_)
-    supports = [np.flatnonzero(w) for w in coefs]
-    values = [w[support] for w, support in zip(coefs, supports, strict=True)]
+    n_columns, outputs = estimator._weights_of_outputs()
+    supports, values = map(list, zip(*outputs, strict=True))
+    universe, n_outputs = n_columns, len(outputs)
     crosses = estimator.interactions_
     needed = np.unique(np.concatenate([*supports, *_columns_of(crosses)]))
-    universe = int(coefs.shape[1])
     kept = encoder
     if encoder is not None and encoder.n_bits is None:
         kept = encoder._restricted(needed)
@@ -95,13 +94,13 @@ def prune(model: Any) -> PrunedModel:
         arrays[f"w{k}"] = np.ascontiguousarray(weights)
         arrays |= {f"{part}{k}": words for part, words in zip(INDEX, index, strict=True)}
         if crosses is not None:
-            arrays |= _pack_crosses(crosses if len(coefs) == 1 else crosses.of_class(k), k)
+            arrays |= _pack_crosses(crosses if n_outputs == 1 else crosses.of_class(k), k)
     names = getattr(estimator, "feature_names_in_", None) if encoder is None else None
     if names is not None:
         arrays |= _pack_names(names[needed])
     meta: dict[str, Any] = {
         "universe": universe,
-        "n_outputs": len(coefs),
+        "n_outputs": n_outputs,
         "classes": _pack_classes(getattr(estimator, "classes_", None)),
         "link": estimator._link,
         "encoder": None,
@@ -112,9 +111,9 @@ def prune(model: Any) -> PrunedModel:
         meta["encoder"] = {"meta": encoder_meta, "arrays": list(encoder_arrays)}
         arrays |= {f"e{k}": array for k, array in enumerate(encoder_arrays.values())}
     dense = _dense_bytes(estimator, encoder, names)
-    meta["n_weights"] = int(coefs.size)
+    meta["n_weights"] = n_outputs * n_columns
     if crosses is not None:
-        meta["n_weights"] += len(coefs) * _possible(estimator)
+        meta["n_weights"] += n_outputs * _possible(estimator)
     meta["dense"] = dense
     return PrunedModel(meta, arrays, kept)
 

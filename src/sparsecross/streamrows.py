@@ -237,13 +237,13 @@ def _hashes_of_value(d: Dictionary, value: Any) -> int | list[int] | None:
 
 
 def table_encoder(
-    names: list[str], columns: list[Column], n_rows: int, interactions: Any, **parameters: Any
+    names: list[str], columns: list[Column], interactions: Any, **parameters: Any
 ) -> FeatureCross:
     """Return what encodes tables like a first batch, whose fields say of what kind each is.
 
     Parameters
     ----------
-    names, columns, n_rows
+    names, columns
         As `read_first` gives them.
     interactions : {"pairwise", "triples"}, list of tuples, or None
         Which fields cross.
@@ -252,7 +252,7 @@ def table_encoder(
     """
     several = [column.offsets is not None for column in columns]
     crosses = _crosses(interactions, several)
-    return FeatureCross._of_columns(names, columns, n_rows, crosses=crosses, **parameters)
+    return FeatureCross._of_columns(names, columns, crosses=crosses, **parameters)
 
 
 def _crosses(interactions: Any, several: Sequence[bool]) -> Crosses:
