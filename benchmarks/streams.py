@@ -1,14 +1,17 @@
 """Online learning with all pairwise crosses: rows a second, progressive loss, weights, memory.
 
     python benchmarks/streams.py --out FOLDER [--sets ...] [--methods ...]
-    python benchmarks/streams.py --latency          one row of 20 tokens and their 190 crosses
-    python benchmarks/streams.py --slots            updates against a bare read-modify-write loop
+    python benchmarks/streams.py --latency        one row of 20 tokens and their 190 crosses
+    python benchmarks/streams.py --slots          updates against a bare read-modify-write loop
+    python benchmarks/streams.py --ways           exact keys, several learners, and the default
+    python benchmarks/streams.py --endless 100    so many million generated rows, and the memory
 
 One pass over each set, 2^22 weights, one learning thread, each method in processes of its own,
 medians of --runs. `memory` learns from rows in memory, `file` from a CSV file by the command line;
-`vw_cache` and `vw_text` are Vowpal Wabbit on its binary cache and on its text format, `--ftrl` with
-the same l1; `sgd_numpy` and `sgd_hasher` are scikit-learn's SGDClassifier on crosses hashed by NumPy or
-by FeatureHasher, on the first --few rows. Each rate of a small grid is run, and the best loss counts.
+`vw_cache` and `vw_text` are Vowpal Wabbit on its binary cache and on its text format, `--ftrl`
+with the same l1; `sgd_numpy` and `sgd_hasher` are scikit-learn's SGDClassifier on crosses hashed
+by NumPy or by FeatureHasher, on the first --few rows. Each rate of a small grid is run, and the
+best loss counts.
 """
 
 from __future__ import annotations
@@ -395,6 +398,56 @@ def slots() -> None:
     print(f"updates: {1e-6 / a:.1f} M/s, bare loop {1e-6 / b:.1f} M/s, share {b / a:.2f}")
 
 
+def ways(options: argparse.Namespace) -> None:
+    """Rows a second and progressive loss of other ways to keep weights and to learn."""
+    import sparsecross as sx
+
+    for name in options.sets:
+        data = load(name, options.cache)
+        for what, parameters in (
+            ("2^22 slots", {"n_bits": N_BITS}),
+            ("exact keys", {"n_bits": None}),
+            ("exact keys, met 3 times", {"n_bits": None, "admission": 3}),
+            ("2^22 slots, two learners", {"n_bits": N_BITS, "n_learners": 2}),
+        ):
+            seconds, losses = [], []
+            for _ in range(options.runs):
+                model = sx.FTRLClassifier(0.1, l2=0.0, interactions="pairwise", **parameters)
+                start = time.perf_counter()
+                model.partial_fit(data.X, data.labels, classes=[-1.0, 1.0])
+                seconds.append(time.perf_counter() - start)
+                losses.append(model.progressive_loss_)
+            print(
+                f"{name}, {what}: {len(data.labels) / np.median(seconds):,.0f} rows/s, loss "
+                f"{np.median(losses):.5f}, {model.n_bytes_ / 2**20:.0f} MiB of states",
+                flush=True,
+            )
+
+
+def endless(millions: int) -> None:
+    """Rows of ten Zipf-distributed fields, a million at a time: memory must not grow."""
+    import sparsecross as sx
+
+    rng = np.random.default_rng(0)
+    n, width, p = 1_000_000, 10, 1_000_000
+    model = sx.FTRLClassifier(0.1, interactions=[(0, 1), (2, 3)], fields=np.arange(p) % width)
+    indptr = np.arange(0, n * width + 1, width, dtype=np.int32)
+    start = time.perf_counter()
+    for k in range(millions):
+        levels = np.minimum(rng.zipf(1.3, (n, width)), p // width) - 1
+        columns = (levels * width + np.arange(width)).astype(np.int32)
+        columns.sort(axis=1)
+        X = sp.csr_matrix((np.ones(n * width, np.float32), columns.ravel(), indptr), (n, p))
+        y = np.where((levels[:, 0] + levels[:, 1]) % 3 == 0, 1.0, -1.0)
+        model.partial_fit(X, y, classes=[-1.0, 1.0])
+        if (k + 1) % max(millions // 10, 1) == 0:
+            print(
+                f"{model.n_rows_:,} rows, {time.perf_counter() - start:.0f} s, peak "
+                f"{worker.resident('VmHWM'):.0f} MB, loss {model.progressive_loss_:.5f}",
+                flush=True,
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -411,6 +464,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("streams"))
     parser.add_argument("--latency", action="store_true")
     parser.add_argument("--slots", action="store_true")
+    parser.add_argument("--ways", action="store_true")
+    parser.add_argument("--endless", type=int, metavar="MILLIONS")
     parser.add_argument("--cell", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.cell:
@@ -419,6 +474,10 @@ def main() -> None:
         latency(options)
     elif options.slots:
         slots()
+    elif options.ways:
+        ways(options)
+    elif options.endless:
+        endless(options.endless)
     else:
         race(options)
 

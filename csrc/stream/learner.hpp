@@ -3,17 +3,14 @@
 // Problem: Σ_rows s ℓ(y, x·w + b) plus a penalty, for one target or for K classes, each against the
 //          rest; over a stream that is seen once.
 // Given:   rows (rows.hpp), targets, weights of rows; a rule (update.hpp).
-// Result:  after each row, the states of its coordinates moved by its gradient. The loss of a row
-//          before it was learnt from is added up (progressive validation) and told in windows.
-//          Nothing depends on how rows are cut into batches. Two entries of a row whose keys share
-//          a place each move it, from where the row found it; in rows that are sets (tables) they
-//          count once.
+// Result:  after each row, the states of its coordinates moved by its gradient, and its loss before
+//          that added to the progress (progress.hpp). Nothing depends on how rows are cut into
+//          batches. Two entries of a row whose keys share a place each move it, from where the row
+//          found it; in rows that are sets (tables) they count once.
 // Cost:    for each coordinate a look-up, two reads of its state and a write; rows are taken in
-// blocks of
-//          some hundred coordinates, whose states are fetched together.
-// Sources: McMahan et al. 2013 (FTRL-proximal on a stream); Blum, Kalai & Langford 1999
-// (progressive
-//          validation).
+//          blocks of some hundred coordinates, whose states are fetched ahead.
+// Sources: McMahan et al. 2013 (FTRL-proximal on a stream); Recht et al. 2011, "Hogwild!" (threads
+//          without locks).
 #pragma once
 
 #include <cmath>
@@ -26,19 +23,14 @@
 #include "model/losses.hpp"
 #include "model/pointwise.hpp"
 #include "stream/block.hpp"
+#include "stream/progress.hpp"
 #include "stream/slots.hpp"
 
 namespace sparsecross {
 
-// Losses of rows before they were learnt from, since the last record and in all.
-struct ProgressRecord {
-  std::uint64_t n_rows;
-  double loss, weight, window_loss, window_weight;  // sums of s ℓ and of s
-};
-
 class StreamLearner {
  public:
-  // `window`: rows between two records; 0: at 1, 2, 4, 8, ... rows.
+  // `window`: of the progress.
   StreamLearner(UpdateOptions update, LossKind loss, double delta, bool fit_intercept, bool sets,
                 std::uint64_t window, Slots slots)
       : update_(update),
@@ -46,7 +38,7 @@ class StreamLearner {
         delta_(delta),
         fit_intercept_(fit_intercept),
         sets_(sets),
-        window_(window),
+        progress_(window),
         slots_(std::move(slots)),
         intercepts_(static_cast<std::size_t>(slots_.n_states()), SlotState{0.0, 0.0}) {}
 
@@ -64,7 +56,7 @@ class StreamLearner {
   void learn(Rows& rows, Index first, Index last, const double* y, const double* weight) {
     learn_blocks(rows, first, last, scratch_, [&](Index i, Index row, Scratch& scratch) {
       const double s = weight ? weight[i] : 1.0;
-      note(learn_row(scratch, row, y[i], s), s);
+      progress_.add(1, s * learn_row(scratch, row, y[i], s), s);
     });
   }
 
@@ -72,7 +64,6 @@ class StreamLearner {
   // learnt from weights that others are about to move, and of two that move one weight at the same
   // time one may be lost, so that results differ from run to run. Progress is noted chunk by chunk.
   // Not for keys that are exact. `make_rows` makes a reader of rows for each thread.
-  // Source: Recht et al. 2011, "Hogwild!".
   template <class MakeRows>
   void learn_without_locks(const MakeRows& make_rows, Index first, Index last, const double* y,
                            const double* weight, int n_threads) {
@@ -91,7 +82,7 @@ class StreamLearner {
                      total += s;
                    });
       const std::lock_guard<std::mutex> lock(guard);
-      advance(static_cast<std::uint64_t>(end - begin), loss, total);
+      progress_.add(static_cast<std::uint64_t>(end - begin), loss, total);
     });
   }
 
@@ -173,10 +164,8 @@ class StreamLearner {
   Slots& slots() { return slots_; }
   std::vector<SlotState>& intercepts() { return intercepts_; }
   const std::vector<SlotState>& intercepts() const { return intercepts_; }
-  std::vector<ProgressRecord>& records() { return records_; }
-  // What was seen so far, and since the last record.
-  ProgressRecord& progress() { return progress_; }
-  const ProgressRecord& progress() const { return progress_; }
+  Progress& progress() { return progress_; }
+  const Progress& progress() const { return progress_; }
 
  private:
   // (key, place) of what was met, by key; of hashed keys the place stands for the key.
@@ -235,7 +224,7 @@ class StreamLearner {
     const bool exact = slots_.kind() == Slots::Kind::exact;
     for (Index r = 0; r < block.n_rows(); ++r)
       slots_.find_or_add(block.keys() + block.begin(r), block.end(r) - block.begin(r),
-                         exact ? progress_.n_rows + static_cast<std::uint64_t>(r) : 0,
+                         exact ? progress_.now().n_rows + static_cast<std::uint64_t>(r) : 0,
                          block.places() + block.begin(r));
     if (sets_) scratch.distinct(block);
   }
@@ -335,7 +324,7 @@ class StreamLearner {
       });
     }
     if (!std::isfinite(sound))
-      throw std::overflow_error("row " + std::to_string(progress_.n_rows) +
+      throw std::overflow_error("row " + std::to_string(progress_.now().n_rows) +
                                 " of the stream leads out of the range of numbers; a smaller "
                                 "learning_rate, or features of smaller scale, would not");
     for (int k = 0; k < K; ++k) {
@@ -374,33 +363,13 @@ class StreamLearner {
     store(state, {next, squares});
   }
 
-  void note(double loss, double s) { advance(1, s * loss, s); }
-
-  // Adds so many rows to the progress, and records it where a window has ended.
-  void advance(std::uint64_t n_rows, double loss, double weight) {
-    const std::uint64_t before = progress_.n_rows;
-    progress_.n_rows += n_rows;
-    progress_.loss += loss;
-    progress_.weight += weight;
-    progress_.window_loss += loss;
-    progress_.window_weight += weight;
-    const bool ended =
-        window_ > 0 ? before / window_ != progress_.n_rows / window_
-                    : before == 0 || __builtin_clzll(before) != __builtin_clzll(progress_.n_rows);
-    if (!ended) return;
-    records_.push_back(progress_);
-    progress_.window_loss = progress_.window_weight = 0.0;
-  }
-
   UpdateOptions update_;
   LossKind loss_;
   double delta_;
   bool fit_intercept_, sets_;
-  std::uint64_t window_;
+  Progress progress_;
   Slots slots_;
   std::vector<SlotState> intercepts_;
-  ProgressRecord progress_{0, 0.0, 0.0, 0.0, 0.0};
-  std::vector<ProgressRecord> records_;
   Scratch scratch_;
 };
 

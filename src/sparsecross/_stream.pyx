@@ -134,6 +134,9 @@ cdef extern from "stream/border.hpp" namespace "sparsecross" nogil:
     cdef cppclass ProgressRecord:
         uint64_t n_rows
         double loss, weight, window_loss, window_weight
+    cdef cppclass Progress:
+        ProgressRecord& now()
+        vector[ProgressRecord]& records()
     cdef cppclass Admission:
         uint8_t* counters()
         size_t n_counters()
@@ -152,8 +155,7 @@ cdef extern from "stream/border.hpp" namespace "sparsecross" nogil:
         double intercept(int)
         Slots& slots()
         vector[SlotState]& intercepts()
-        vector[ProgressRecord]& records()
-        ProgressRecord& progress()
+        Progress& progress()
         void weights(vector[uint64_t]&, vector[double]&) except +
         void weights_of(const uint64_t*, int64_t, vector[double]&) except +
         void states(vector[uint64_t]&, vector[SlotState]&) except +
@@ -536,24 +538,24 @@ cdef class StreamModel:
     @property
     def n_rows(self):
         """Rows learnt from."""
-        return self.stream.learner().progress().n_rows
+        return self.stream.learner().progress().now().n_rows
 
     @property
     def progress(self):
         """(rows, loss, weight, loss since the last record, weight since then): sums."""
-        cdef ProgressRecord p = self.stream.learner().progress()
+        cdef ProgressRecord p = self.stream.learner().progress().now()
         return p.n_rows, p.loss, p.weight, p.window_loss, p.window_weight
 
     @property
     def n_records(self):
         """Records that were not taken yet."""
-        return self.stream.learner().records().size()
+        return self.stream.learner().progress().records().size()
 
     def take_records(self):
         """Records of `progress` since this was last asked."""
         cdef vector[ProgressRecord] records
         with self.lock:
-            records.swap(self.stream.learner().records())
+            records.swap(self.stream.learner().progress().records())
         return [(r.n_rows, r.loss, r.weight, r.window_loss, r.window_weight) for r in records]
 
     @property
@@ -623,9 +625,9 @@ cdef class StreamModel:
             memcpy(learner.intercepts().data(), &intercepts[0], 2 * K * sizeof(double))
             if counters.shape[0]:
                 memcpy(admission.counters(), &counters[0], counters.shape[0])
-            learner.progress().n_rows = <uint64_t> progress[0]
-            learner.progress().loss, learner.progress().weight = progress[1], progress[2]
-            learner.progress().window_loss, learner.progress().window_weight = progress[3], progress[4]
+            learner.progress().now().n_rows = <uint64_t> progress[0]
+            learner.progress().now().loss, learner.progress().now().weight = progress[1], progress[2]
+            learner.progress().now().window_loss, learner.progress().now().window_weight = progress[3], progress[4]
 
 
 cdef void _copy_bytes(uint8_t[::1] to, const uint8_t* from_):
