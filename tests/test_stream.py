@@ -517,21 +517,39 @@ def test_hashed_crosses_of_a_matrix_are_told_to_be_so():
 
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
 def test_certify_judges_what_was_learnt(loss):
+    """The primal value is that of the weights, and the gap bounds their distance from the best."""
     X, y = _problem(17, n_rows=500, loss=loss)
     l1 = 5.0
     model = _model(loss, learning_rate=1.0, l1=l1, l2=0.0, interactions="pairwise", n_passes=1)
     _learn(model, X, y)
+    alpha = l1 / model.n_rows_
+    intercept = float(np.ravel(model.intercept_)[0])
     certificate = sx.certify(
         X,
         y,
         np.ravel(model.coef_),
-        float(np.ravel(model.intercept_)[0]),
+        intercept,
         interaction_coef=model.interactions_,
         interactions="pairwise",
         loss=loss,
-        alpha=l1 / model.n_rows_,
+        alpha=alpha,
     )
-    assert 0.0 <= certificate.relative_gap < 0.5
+    p = X.shape[1]
+    crosses = np.zeros((p, p))
+    crosses[tuple(model.interactions_.columns.T)] = np.ravel(model.interactions_.values)
+    weights = np.append(np.ravel(model.coef_), crosses[np.triu_indices(p, 1)])
+
+    def primal(weights, intercept):
+        margins = with_pairs(X) @ weights + intercept
+        losses = np.log1p(np.exp(-y * margins)) if loss == "logistic" else (y - margins) ** 2 / 2
+        return losses.mean() + alpha * np.abs(weights).sum()
+
+    best = sx.solve(with_pairs(X), y, loss=loss, alpha=alpha, tol=1e-10)
+    optimum = primal(best.coef, best.intercept)
+    assert certificate.primal == pytest.approx(primal(weights, intercept), rel=1e-12)
+    assert optimum < certificate.primal < primal(np.zeros_like(weights), intercept)
+    assert certificate.dual <= optimum
+    assert certificate.gap == pytest.approx(certificate.primal - certificate.dual, rel=1e-12)
 
 
 def test_batch_estimators_start_from_what_was_learnt():
@@ -564,7 +582,6 @@ def test_several_learners_end_near_one():
     four = sx.FTRLClassifier(interactions="pairwise", n_learners=4).fit(X, y)
     assert four.n_rows_ == one.n_rows_ == len(y)
     assert abs(four.progressive_loss_ - one.progressive_loss_) < 0.05 * one.progressive_loss_
-    assert four.history_[-1].n_rows <= len(y)
     with pytest.raises(ValueError, match="n_learners"):
         sx.FTRLClassifier(n_bits=None, n_learners=2).fit(X, y)
 
@@ -745,19 +762,29 @@ def test_threads_that_learn_from_one_table():
     model = sx.FTRLRegressor(n_bits=None, l1=0.0, interactions=[("colour", "shop")])
     model.partial_fit(_table(10), np.ones(10))
 
-    def learn(seed):
-        for k in range(20):
-            part = _table(50, seed=100 * seed + k).assign(shop=lambda t, s=seed: t["shop"] + 99 * s)
+    # Each thread has shops of its own.
+    parts = [
+        [
+            _table(50, seed=100 * seed + k).assign(shop=lambda t, s=seed: t["shop"] + 99 * s)
+            for k in range(20)
+        ]
+        for seed in range(4)
+    ]
+
+    def learn(own):
+        for part in own:
             model.partial_fit(part, np.ones(50))
             model.predict(part)
 
-    threads = [threading.Thread(target=learn, args=(seed,)) for seed in range(4)]
+    threads = [threading.Thread(target=learn, args=(own,)) for own in parts]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert model.n_rows_ == 10 + 4 * 20 * 50
     names = model.interactions_.names()
+    met = pd.concat([_table(10), *(part for own in parts for part in own)])
+    assert len(names) == len(met[["colour", "shop"]].drop_duplicates())
     assert all("colour_" in name and "shop_" in name for name in names)
 
 

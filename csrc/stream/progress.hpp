@@ -1,8 +1,7 @@
 // Progressive validation: the losses of rows before they were learnt from, added up.
 //
 // Result:  sums over all rows so far; a record of them at the end of each window: of so many rows,
-// or,
-//          where `window` is 0, at 1, 2, 4, 8, ... rows.
+//          or, where `window` is 0, at 1, 2, 4, 8, ... rows.
 // Source:  Blum, Kalai & Langford 1999, "Beating the hold-out".
 #pragma once
 

@@ -15,9 +15,8 @@
 // the two others to the loss of each row that has the coordinate. ftrl at l1 = l2 = 0, begun at 0,
 // is w⁺ = w - η⁺ g.
 //
-// Sources: McMahan et al. 2013, algorithm 1; Langford, Li & Zhang 2009 (truncated gradient); Duchi
-// &
-//          Singer 2009 (the step as a proximal one); Duchi, Hazan & Singer 2011 (rates).
+// Sources: McMahan et al. 2013, algorithm 1; Langford, Li & Zhang 2009 (truncated gradient);
+//          Duchi & Singer 2009 (the step as a proximal one); Duchi, Hazan & Singer 2011 (rates).
 #pragma once
 
 #include <cmath>

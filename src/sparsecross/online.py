@@ -61,8 +61,8 @@ _PARAMETERS = """learning_rate : float, default=0.1
         The field of each column of a matrix, for a list of `interactions` of fields.
     n_bits : int or None, default=22
         Weights lie in 2**n_bits slots, to which columns and crosses are hashed; those of a matrix
-        have slots of their own where there are enough. None: of a matrix, exact keys in a
-        table that grows with the columns and crosses that are met.
+        have slots of their own where there are enough. None: exact keys, in a table that grows
+        with the columns (of tables of categories: the categories) and crosses that are met.
     admission : int, float or None, default=None
         With n_bits=None, which keys get a weight: an int those met so many times (up to 255;
         counted in 4 MB of shared counters, which may take a key for an older one); a float each
@@ -99,10 +99,12 @@ _ATTRIBUTES = """n_rows_ : int
     n_bytes_ : int
         Bytes of the weights' states, with their keys.
     encoder_ : FeatureCross or None
-        For tables, what encodes rows as the hashed columns of `coef_`.
+        For tables, what encodes rows as the columns of `coef_`: they are hashed, or, with
+        n_bits=None, the categories met so far, by name.
     interactions_ : Interactions or None
-        Weights of the crosses of a matrix; those of a table are among `coef_`. It can't be
-        had where crosses are hashed: n_bits=None keeps them apart.
+        Weights of the crosses of a matrix or, with n_bits=None, of a table, whose hashed ones are
+        among `coef_`. It can't be had where the crosses of a matrix are hashed: n_bits=None keeps
+        them apart.
     n_features_in_ : int
         Number of columns, or of fields of a table."""
 
@@ -606,7 +608,7 @@ class OnlineModel(LinearModel):
 
     @property
     def interactions_(self) -> Interactions | None:  # type: ignore[override]
-        """Weights of the crosses of a matrix."""
+        """Weights of crosses that have names; None where there are none beside `coef_`."""
         model, rows = self._learnt()
         if isinstance(rows, TableRows) or rows.order == 1:
             return None
