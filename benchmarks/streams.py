@@ -1,7 +1,6 @@
 """Online learning with all pairwise crosses: rows a second, progressive loss, weights, memory.
 
     python benchmarks/streams.py --out FOLDER [--sets ...] [--methods ...]
-    python benchmarks/streams.py --latency        one row of 20 tokens and their 190 crosses
     python benchmarks/streams.py --slots          updates against a bare read-modify-write loop
     python benchmarks/streams.py --ways           exact keys, several learners, and the default
     python benchmarks/streams.py --endless 100    so many million generated rows, and the memory
@@ -206,9 +205,6 @@ def run_here(cell: dict[str, Any]) -> None:
     """One method on one set, in this process; prints what it found as JSON."""
     data = load(cell["set"], cell["cache"] and Path(cell["cache"]))
     method, rate, l1 = cell["method"], cell["rate"], cell["l1"]
-    import sparsecross  # noqa: F401
-
-    before = worker.resident("VmRSS")
     worker.reset_peak()
     with tempfile.TemporaryDirectory() as scratch:
         if method == "memory":
@@ -221,7 +217,6 @@ def run_here(cell: dict[str, Any]) -> None:
         else:
             found = sgd(data, method == "sgd_hasher", cell["few"])
     found.setdefault("process_mb", worker.resident("VmHWM"))
-    found["grown_mb"] = worker.resident("VmHWM") - before
     worker.say(event="done", **({"rows": len(data.labels)} | found))
 
 
@@ -290,59 +285,6 @@ def table(log: Path) -> str:
                 f"{loss} | {best['active']:,} | {best['process_mb']:.0f} |"
             )
     return "\n".join(lines)
-
-
-def latency(options: argparse.Namespace) -> None:
-    """Median microseconds of one row, ours and River's."""
-    import sparsecross as sx
-
-    rng = np.random.default_rng(0)
-    rows = [[f"token{j}" for j in rng.choice(5_000, 20, replace=False)] for _ in range(3_000)]
-    labels = rng.integers(0, 2, len(rows)).tolist()
-
-    def median(calls: Any) -> float:
-        times = []
-        for call in calls:
-            start = time.perf_counter_ns()
-            call()
-            times.append(time.perf_counter_ns() - start)
-        return float(np.median(times[len(times) // 3 :])) / 1e3
-
-    model = sx.FTRLClassifier(interactions="pairwise", n_bits=N_BITS)
-    print(
-        f"sparsecross: learn_one {median(lambda r=r, y=y: model.learn_one(r, y) for r, y in zip(rows, labels, strict=True)):.1f} us, "  # noqa: E501
-        f"predict_one {median(lambda r=r: model.predict_one(r) for r in rows):.1f} us"
-    )
-    ids = [[int(token[5:]) for token in row] for row in rows]
-    of_ids = sx.FTRLClassifier(interactions="pairwise", n_bits=N_BITS, n_features=5_000)
-    print(
-        f"sparsecross, integers: learn_one {median(lambda r=r, y=y: of_ids.learn_one(r, y) for r, y in zip(ids, labels, strict=True)):.1f} us, "  # noqa: E501
-        f"predict_one {median(lambda r=r: of_ids.predict_one(r) for r in ids):.1f} us"
-    )
-    if options.river is None:
-        return
-    code = (
-        "import json, sys, time, itertools\n"
-        "import numpy as np\n"
-        "from river import linear_model, optim\n"
-        "rows, labels = json.load(sys.stdin)\n"
-        "model = linear_model.LogisticRegression(optimizer=optim.FTRLProximal())\n"
-        "def features(row):\n"
-        "    row = sorted(row)\n"
-        "    return dict.fromkeys(itertools.chain(row, itertools.combinations(row, 2)), 1.0)\n"
-        "def median(calls):\n"
-        "    times = []\n"
-        "    for call in calls:\n"
-        "        start = time.perf_counter_ns(); call()\n"
-        "        times.append(time.perf_counter_ns() - start)\n"
-        "    return float(np.median(times[len(times) // 3:])) / 1e3\n"
-        "learn = median(lambda r=r, y=y: model.learn_one(features(r), y) for r, y in zip(rows, labels))\n"  # noqa: E501
-        "predict = median(lambda r=r: model.predict_one(features(r)) for r in rows)\n"
-        "print(f'river: learn_one {learn:.1f} us, predict_one {predict:.1f} us')\n"
-    )
-    given = json.dumps([rows, labels])
-    done = subprocess.run([options.river, "-c", code], input=given, text=True, capture_output=True)
-    print((done.stdout or done.stderr[-300:]).strip())
 
 
 _BARE = r"""
@@ -459,10 +401,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--few", type=int, default=50_000, help="rows for scikit-learn")
     parser.add_argument("--vw", default=sys.executable, help="a Python that has vowpalwabbit")
-    parser.add_argument("--river", help="a Python that has river, for --latency")
     parser.add_argument("--cache", type=Path, help="folder of made sets")
     parser.add_argument("--out", type=Path, default=Path("streams"))
-    parser.add_argument("--latency", action="store_true")
     parser.add_argument("--slots", action="store_true")
     parser.add_argument("--ways", action="store_true")
     parser.add_argument("--endless", type=int, metavar="MILLIONS")
@@ -470,8 +410,6 @@ def main() -> None:
     options = parser.parse_args()
     if options.cell:
         run_here(json.loads(options.cell))
-    elif options.latency:
-        latency(options)
     elif options.slots:
         slots()
     elif options.ways:
