@@ -51,7 +51,6 @@ class Admission {
 
   std::size_t nbytes() const { return counters_.size(); }
   std::uint8_t* counters() { return counters_.data(); }
-  const std::uint8_t* counters() const { return counters_.data(); }
   std::size_t n_counters() const { return counters_.size(); }
 
  private:

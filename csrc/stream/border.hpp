@@ -1,9 +1,6 @@
 // What the stream border calls: arrays of one stored type or another become rows.
 #pragma once
 
-#include <memory>
-#include <optional>
-
 #include "matrix/structure.hpp"
 #include "stream/learner.hpp"
 #include "stream/rows.hpp"
@@ -158,7 +155,6 @@ class Stream {
       throw std::invalid_argument("there must be no more fields than columns");
     rules_.extend(field);
   }
-  const ProductKeys& keys() const { return keys_; }
 
   // Rows learnt: all, unless `stop` (or null) says so.
   Index learn(const RowArrays& arrays, const double* y, const double* weight, StopAsked stop) {

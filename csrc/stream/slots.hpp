@@ -7,8 +7,7 @@
 //          - hashed: n_bits of the mixed key; keys that share them share a weight;
 //          - exact: a table of the keys met and admitted (admission.hpp), which grows.
 // Cost:    16 bytes a state, direct and hashed as the pages are touched; exact: 8 more a key, at a
-// load
-//          of at most 5 / 8, and a look-up is a cache line of keys before that of the state.
+//          load of at most 5 / 8, and a look-up is a cache line of keys before that of the state.
 // Sources: Weinberger et al. 2009 (hashing); Knuth, The Art of Computer Programming, vol. 3, 6.4,
 //          algorithm L (linear probing).
 #pragma once
@@ -45,8 +44,6 @@ class Slots {
   int n_states() const { return n_states_; }
   // Places that there are, used or not.
   Index capacity() const { return static_cast<Index>(capacity_); }
-  // Of exact: keys that have a place.
-  Index n_keys() const { return static_cast<Index>(n_keys_); }
   std::size_t nbytes() const {
     return capacity_ * static_cast<std::size_t>(n_states_) * sizeof(SlotState) +
            keys_.size() * sizeof(std::uint64_t) + admission_.nbytes();

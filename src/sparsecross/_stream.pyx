@@ -147,8 +147,6 @@ cdef extern from "stream/border.hpp" namespace "sparsecross" nogil:
     cdef cppclass Slots:
         SlotsKind kind()
         int n_states()
-        int64_t capacity()
-        int64_t n_keys()
         size_t nbytes()
         Admission& admission()
     cdef cppclass StreamLearner:

@@ -6,7 +6,7 @@ import io
 import queue
 import sys
 import threading
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import count
 from typing import IO, Any, TypeVar
@@ -18,6 +18,7 @@ from .tables import NULLS, arrow_errors, csv_options, seekable, with_plain_types
 
 STDIN = "-"
 _BLOCK = 4 << 20  # bytes of text that are parsed at once
+_ROWS = 1 << 16  # of a batch of Parquet, at most
 _HEAD = 1 << 20  # of those at the beginning, which types are told from
 _T = TypeVar("_T")
 
@@ -47,13 +48,11 @@ def source(path: str) -> AbstractContextManager[IO[bytes]]:
 def table_batches(
     path: str,
     form: str,
-    columns: Sequence[str] | None,
     *,
     texts: Collection[str] = (),
     categorical: Collection[str] = (),
     delimiter: str | None = None,
     kinds: dict[str, Any] | None = None,
-    n_rows: int = 65536,
 ) -> Iterator[Any]:
     """Read a table in batches, holding no more than one.
 
@@ -63,8 +62,6 @@ def table_batches(
         The file, or "-" for standard input.
     form : {"csv", "tsv", "parquet"}
         Its format.
-    columns : list of str or None
-        Which columns, in the order wanted; None for all.
     texts : collection of str, default=()
         Columns to read as text although their cells may look like numbers.
     categorical : collection of str, default=()
@@ -75,8 +72,6 @@ def table_batches(
     kinds : dict of str to pyarrow.DataType, optional
         The types of columns of an earlier file of text, which this one's will have too; those of
         other columns are added.
-    n_rows : int, default=65536
-        Rows of a batch of Parquet, at most. Batches of text have some megabytes.
 
     Yields
     ------
@@ -98,21 +93,20 @@ def table_batches(
             if path == STDIN:
                 raise ValueError("Parquet cannot be read from standard input, only from a file")
             table = parquet.ParquetFile(seekable(path, file))
-            found: Any = table.iter_batches(batch_size=n_rows, columns=columns)
+            found: Any = table.iter_batches(batch_size=_ROWS)
         else:
             found = _csv_batches(
-                file, form, columns, texts, categorical, delimiter, {} if kinds is None else kinds
+                file, form, texts, categorical, delimiter, {} if kinds is None else kinds
             )
         for batch in found:
             whole = pa.Table.from_batches([batch])
             if len(whole):
-                yield with_plain_types(whole if columns is None else whole.select(list(columns)))
+                yield with_plain_types(whole)
 
 
 def _csv_batches(
     file: IO[bytes],
     form: str,
-    columns: Sequence[str] | None,
     texts: Collection[str],
     categorical: Collection[str],
     delimiter: str | None,
@@ -128,7 +122,7 @@ def _csv_batches(
         io.BytesIO(whole_lines),
         parse_options=parsing,
         read_options=csv.ReadOptions(block_size=max(len(whole_lines), 1)),
-        convert_options=_conversion(columns, dict.fromkeys(texts, pa.string())),
+        convert_options=_conversion(dict.fromkeys(texts, pa.string())),
     ).schema
     kinds |= dict.fromkeys(texts, pa.string())
     for field in known:
@@ -145,15 +139,14 @@ def _csv_batches(
         io.BufferedReader(_Replayed(head, file)),
         parse_options=parsing,
         read_options=csv.ReadOptions(block_size=_BLOCK),
-        convert_options=_conversion(columns, kinds),
+        convert_options=_conversion(kinds),
     )
 
 
-def _conversion(columns: Sequence[str] | None, kinds: dict[str, Any]) -> Any:
+def _conversion(kinds: dict[str, Any]) -> Any:
     from pyarrow import csv
 
     return csv.ConvertOptions(
-        include_columns=None if columns is None else list(columns),
         column_types=kinds,
         null_values=list(NULLS),
         strings_can_be_null=True,

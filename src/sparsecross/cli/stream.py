@@ -291,7 +291,6 @@ def _of_file(
     for table in table_batches(
         path,
         form,
-        None,
         texts=list(split),
         categorical=options.categorical,
         delimiter=options.delimiter,
