@@ -195,7 +195,7 @@ def test_ties_share_their_weight_under_an_l2_penalty():
 @pytest.mark.parametrize("listed", ["pairs", "triples", "fields"])
 def test_listed_interactions_are_the_only_ones(listed):
     rng = np.random.default_rng(7)
-    X = problems.matrix(rng, 60, 8, "sparse", awkward=False)
+    X = rng.standard_normal((60, 8)).round(3)
     y = X[:, 0] * X[:, 1] + X[:, 2] * X[:, 3] * X[:, 4] + X[:, 6] + 0.1 * rng.standard_normal(60)
     fields = np.array(["a", "a", "b", "b", "c", "c", "d", "d"])
     given_fields = None
@@ -216,7 +216,39 @@ def test_listed_interactions_are_the_only_ones(listed):
     found = sx.solve(X, y, alpha=0.01, interactions=names, fields=given_fields, tol=1e-8)
     judged(problems.Problem(X, y, alpha=0.01), columns, found, 1e-8)
     assert found.coef[6] != 0
+    assert len(found.interactions.values) > 0
     assert found.history[-1].interactions.possible == len(columns)
+
+
+@pytest.mark.parametrize("learn", ["solve", "stream"])
+def test_a_thousand_columns_of_zeros_change_nothing(learn):
+    """Few fields or many are looked up by other means."""
+    rng = np.random.default_rng(21)
+    X = rng.standard_normal((60, 8)).round(3)
+    y = X[:, 0] * X[:, 1] + X[:, 2] * X[:, 3] * X[:, 4] + X[:, 6] + 0.1 * rng.standard_normal(60)
+    place = np.append(np.sort(rng.choice(2_999, 7, replace=False)), 2_999)
+    wide = np.zeros((60, 3_000))
+    wide[:, place] = X
+    listed = [(4, 2, 3), (0, 1), (6, 7), (1, 7)]
+    of_wide = [tuple(place[list(c)].tolist()) for c in listed]
+    # Crosses of nothing, so that so many columns are mentioned.
+    of_wide += [(j, j + 1) for j in range(2_998) if not {j, j + 1} & set(place.tolist())]
+
+    def learnt(X, interactions):
+        if learn == "solve":
+            found = sx.solve(X, y, alpha=0.01, interactions=interactions, tol=1e-12)
+            return found.coef, found.interactions
+        model = sx.FTRLRegressor(l1=0.01, interactions=interactions, n_bits=None).fit(X, y)
+        return model.coef_, model.interactions_
+
+    coef, crosses_ = learnt(X, listed)
+    coef_of_wide, crosses_of_wide = learnt(wide, of_wide)
+    assert len(crosses_.values) > 1
+    np.testing.assert_allclose(coef_of_wide[place], coef, rtol=1e-6, atol=1e-8)
+    assert not np.delete(coef_of_wide, place).any()
+    moved = np.append(place, -1)[crosses_.columns]
+    np.testing.assert_array_equal(crosses_of_wide.columns, moved)
+    np.testing.assert_allclose(crosses_of_wide.values, crosses_.values, rtol=1e-6, atol=1e-8)
 
 
 def test_the_penalty_of_interactions():

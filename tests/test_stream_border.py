@@ -102,7 +102,6 @@ def test_malformed_rows_of_a_table(hashes, codes, n_rows):
         {"order": 0},
         {"combinations": [(2, 1, -1)]},
         {"combinations": [(0, 1, 2)]},
-        {"combinations": [(0, 1 << 20, -1)]},
         {"field": [0] * 6},
         {"admission_count": 300, "n_bits": 0},
         {"admission_probability": 0.0, "n_bits": 0},

@@ -42,19 +42,17 @@ Columns columns_of(const ProductKeys& numbering, const Keys& keys) {
   return columns;
 }
 
-ProductRules rules_of(int order, bool squares, const std::optional<Array<std::int32_t>>& field,
-                      const std::optional<Array<std::int32_t>>& combinations) {
-  ProductRules rules{order, squares, {}, {}};
+CrossRules rules_of(int order, const std::optional<Array<std::int32_t>>& field,
+                    const std::optional<Array<std::int32_t>>& combinations) {
   if (field.has_value() != combinations.has_value())
     throw std::invalid_argument("field and combinations come together");
-  if (!field) return rules;
+  if (!field) return CrossRules(order);
   if (field->ndim() != 1) throw std::invalid_argument("field must be one-dimensional");
   check_matrix(*combinations, "combinations");
-  rules.field.assign(field->data(), field->data() + field->size());
+  std::vector<Combination> rows;
   for (py::ssize_t m = 0; m < combinations->shape(0); ++m)
-    rules.combinations.push_back(
-        {combinations->at(m, 0), combinations->at(m, 1), combinations->at(m, 2)});
-  return rules;
+    rows.push_back({combinations->at(m, 0), combinations->at(m, 1), combinations->at(m, 2)});
+  return CrossRules(order, {field->data(), field->data() + field->size()}, std::move(rows));
 }
 
 // A Space, and the Design it looks at.
@@ -62,7 +60,7 @@ struct BoundSpace {
   BoundSpace(const BoundDesign& X, int order, bool squares,
              const std::optional<Array<std::int32_t>>& field,
              const std::optional<Array<std::int32_t>>& combinations)
-      : bound(X), space(checked(X), rules_of(order, squares, field, combinations)) {}
+      : bound(X), space(checked(X), rules_of(order, field, combinations), squares) {}
   BoundSpace(const BoundSpace&) = delete;
 
   static const Design& checked(const BoundDesign& X) {
@@ -244,6 +242,7 @@ BoundInteractionSolution solve(const BoundInteractions& problem, double l1, doub
 void register_interactions(py::module_& module) {
   py::class_<ProductKeys>(module, "ProductKeys")
       .def(py::init<std::int64_t, int>(), py::arg("n_columns"), py::arg("order"))
+      .def_static("most_columns", &ProductKeys::most_columns, py::arg("order"))
       .def("keys", &keys_of, py::arg("columns").noconvert())
       .def("columns", &columns_of, py::arg("keys").noconvert())
       .def_property_readonly("universe", &ProductKeys::universe);

@@ -28,11 +28,14 @@ class ProductKeys {
  public:
   static constexpr std::int64_t kMostForPairs = 3037000498;  // p + p² < 2^63
   static constexpr std::int64_t kMostForTriples = 2097151;   // p + p² + p³ < 2^63
+  static constexpr std::int64_t most_columns(int order) {
+    return order == 3 ? kMostForTriples : kMostForPairs;
+  }
 
   // Of products of up to `order` of p columns.
   ProductKeys(std::int64_t p, int order) : p_(static_cast<Key>(p)), order_(order) {
     if (order < 1 || order > 3) throw std::invalid_argument("order must be 1, 2 or 3");
-    const std::int64_t most = order == 3 ? kMostForTriples : kMostForPairs;
+    const std::int64_t most = most_columns(order);
     if (p < 0 || p > most)
       throw std::invalid_argument("X must have at most " + std::to_string(most) +
                                   " columns for products of " + std::to_string(order) + ", got " +

@@ -2,7 +2,9 @@
 //
 // Problem: from columns x_1 .. x_p, say which products of two and three exist, and lay the data out
 //          so that all that share a row with a column can be walked.
-// Given:   X sliced by columns; rules.
+// Given:   X sliced by columns; which columns cross; whether x_j² exists too, of columns with
+// values
+//          other than 0 and 1.
 // Result:  a Space: columns with entries by rank, the fewest first, and rows of the ranks of those
 //          that interact, in increasing order. A product belongs to its factor of least rank, whose
 //          entries bound those of the product: what can be skipped is most where the owner is the
@@ -13,23 +15,14 @@
 
 #include <algorithm>
 #include <numeric>
-#include <unordered_set>
 #include <variant>
 #include <vector>
 
 #include "interactions/keys.hpp"
+#include "interactions/rules.hpp"
 #include "matrix/design.hpp"
 
 namespace sparsecross {
-
-// Which products exist. Without fields: all of up to `order` distinct columns. With fields: those
-// whose columns lie in the fields of one of the combinations.
-struct ProductRules {
-  int order = 2;
-  bool squares = false;             // x_j² too, of columns with values other than 0 and 1
-  std::vector<std::int32_t> field;  // of each column, -1 for none; empty: no fields
-  std::vector<std::array<std::int32_t, 3>> combinations;  // increasing, -1 after the last
-};
 
 namespace detail {
 
@@ -53,19 +46,20 @@ struct StoredValue<SparseSlices<Ones, I>> {
 
 class Space {
  public:
-  Space(const Design& X, ProductRules rules)
-      : X_(X), rules_(std::move(rules)), keys_(X.n_cols(), rules_.order) {
+  Space(const Design& X, CrossRules rules, bool squares)
+      : X_(X), rules_(std::move(rules)), squares_(squares), keys_(X.n_cols(), rules_.order()) {
     if (X.sliced_by() != Axis::columns) throw std::invalid_argument("X must be sliced by columns");
     if (X.n_rows() > INT32_MAX)
       throw std::invalid_argument("X must have fewer than 2^31 rows for interactions");
-    index_combinations();
+    if (has_fields() && rules_.n_columns_with_field() != X.n_cols())
+      throw std::invalid_argument("there must be a field for each column");
     rank_columns();
     fill_rows();
   }
 
   const Design& X() const { return X_; }
   const ProductKeys& keys() const { return keys_; }
-  int order() const { return rules_.order; }
+  int order() const { return rules_.order(); }
   Index n() const { return X_.n_rows(); }
   Index n_ranks() const { return static_cast<Index>(column_.size()); }
   Index column(Index rank) const { return column_[static_cast<std::size_t>(rank)]; }
@@ -97,57 +91,25 @@ class Space {
   bool has_square(Index rank) const {
     return !squared_.empty() && squared_[static_cast<std::size_t>(rank)];
   }
-  bool has_fields() const { return !rules_.field.empty(); }
+  bool has_fields() const { return rules_.has_fields(); }
+  bool has_pairs() const { return rules_.has_pairs(); }
   // Whether a column has a part in products.
-  bool interacts(Index j) const { return !has_fields() || field(j) >= 0; }
+  bool interacts(Index j) const { return rules_.field(j) >= 0; }
   // Whether products of two, of three, exist among these columns.
-  bool allows(Index j, Index k) const {
-    if (!has_fields()) return true;
-    return pairs_.count(pair_of(field(j), field(k))) != 0;
-  }
+  bool allows(Index j, Index k) const { return rules_.pair(rules_.field(j), rules_.field(k)); }
   bool allows(Index j, Index k, Index l) const {
-    if (!has_fields()) return true;
-    std::array<std::int32_t, 3> f{field(j), field(k), field(l)};
-    std::sort(f.begin(), f.end());
-    return std::binary_search(rules_.combinations.begin(), rules_.combinations.end(), f);
+    return rules_.triple(rules_.field(j), rules_.field(k), rules_.field(l));
   }
   // Whether products of three with these two columns may exist.
-  bool extends(Index j, Index k) const {
-    return rules_.order == 3 && (!has_fields() || opened_.count(pair_of(field(j), field(k))) != 0);
-  }
+  bool extends(Index j, Index k) const { return rules_.opens(rules_.field(j), rules_.field(k)); }
   // Whether this product of two or three increasing columns exists.
   bool exists(const Factors& f) const {
     const auto [j, k, l] = f.column;
-    if (j == k) return rules_.squares && interacts(j);
-    return l < 0 ? allows(j, k) : rules_.order == 3 && allows(j, k, l);
+    if (j == k) return squares_ && interacts(j);
+    return l < 0 ? allows(j, k) : order() == 3 && allows(j, k, l);
   }
-  bool has_pairs() const { return !has_fields() || !pairs_.empty(); }
 
  private:
-  std::int32_t field(Index j) const { return rules_.field[static_cast<std::size_t>(j)]; }
-  static std::uint64_t pair_of(std::int32_t f, std::int32_t g) {
-    return (static_cast<std::uint64_t>(std::min(f, g)) << 32) |
-           static_cast<std::uint64_t>(std::max(f, g));
-  }
-
-  void index_combinations() {
-    if (!has_fields()) return;
-    if (static_cast<Index>(rules_.field.size()) != X_.n_cols())
-      throw std::invalid_argument("there must be a field for each column");
-    auto& all = rules_.combinations;
-    std::sort(all.begin(), all.end());
-    for (const auto& [f, g, h] : all) {
-      if (f < 0 || g < f || (h >= 0 && (rules_.order < 3 || h < g)))
-        throw std::invalid_argument("a combination must name two or three fields, increasing");
-      if (h < 0) {
-        pairs_.insert(pair_of(f, g));
-      } else {
-        for (const auto& [a, b] : {std::pair{f, g}, std::pair{f, h}, std::pair{g, h}})
-          opened_.insert(pair_of(a, b));
-      }
-    }
-  }
-
   void rank_columns() {
     std::vector<Index> size(static_cast<std::size_t>(X_.n_cols()), 0);
     std::vector<char> plain(size.size(), 1);  // all values 0 or 1
@@ -169,7 +131,7 @@ class Space {
                   of_b = size[static_cast<std::size_t>(b)];
       return of_a != of_b ? of_a < of_b : a < b;
     });
-    if (rules_.squares) {
+    if (squares_) {
       squared_.reserve(column_.size());
       for (const Index j : column_)
         squared_.push_back(interacts(j) && !plain[static_cast<std::size_t>(j)]);
@@ -221,9 +183,9 @@ class Space {
   }
 
   const Design& X_;
-  ProductRules rules_;
+  CrossRules rules_;
+  bool squares_;
   ProductKeys keys_;
-  std::unordered_set<std::uint64_t> pairs_, opened_;  // of fields
   bool nonnegative_ = true;
   std::vector<Index> column_;  // by rank
   std::vector<char> squared_;  // by rank

@@ -122,7 +122,7 @@ struct StreamSpec {
   Index n_columns = 0;
   int order = 1;
   std::vector<std::int32_t> field;
-  std::vector<std::array<std::int32_t, 3>> combinations;
+  std::vector<Combination> combinations;
   std::vector<Term> terms;
 };
 

@@ -8,96 +8,15 @@
 // Cost:    a few operations a coordinate. Nothing is looked up.
 #pragma once
 
-#include <algorithm>
-#include <stdexcept>
-#include <utility>
 #include <vector>
 
 #include "cross/terms.hpp"
 #include "interactions/keys.hpp"
+#include "interactions/rules.hpp"
 #include "matrix/design.hpp"
 #include "stream/block.hpp"
 
 namespace sparsecross {
-
-// Which columns cross. Without fields: all of up to `order` distinct ones. With fields: those whose
-// columns lie in the fields of one of the combinations.
-class CrossRules {
- public:
-  // At most this many fields are named by combinations.
-  static constexpr std::int32_t kMostFields = 1 << 15;
-
-  // `field` of each column, -1 for none; combinations increasing, -1 after the last of a pair.
-  explicit CrossRules(int order, std::vector<std::int32_t> field = {},
-                      std::vector<std::array<std::int32_t, 3>> combinations = {})
-      : order_(order), field_(std::move(field)), combinations_(std::move(combinations)) {
-    if (order < 1 || order > 3) throw std::invalid_argument("order must be 1, 2 or 3");
-    std::int32_t most = -1;
-    for (const auto& [f, g, h] : combinations_) {
-      if (f < 0 || g < f || (h >= 0 && (order < 3 || h < g)))
-        throw std::invalid_argument("a combination must name two or three fields, increasing");
-      most = std::max({most, g, h});
-    }
-    if (most >= kMostFields)
-      throw std::invalid_argument("combinations must name at most " + std::to_string(kMostFields) +
-                                  " fields");
-    n_fields_ = most + 1;
-    std::sort(combinations_.begin(), combinations_.end());
-    const auto n = static_cast<std::size_t>(n_fields_);
-    pairs_.assign(n * n, 0);
-    opened_.assign(n * n, 0);
-    for (const auto& [f, g, h] : combinations_) {
-      if (h < 0) {
-        mark(pairs_, f, g);
-      } else {
-        mark(opened_, f, g);
-        mark(opened_, f, h);
-        mark(opened_, g, h);
-      }
-    }
-  }
-  // The fields of more columns.
-  void extend(const std::vector<std::int32_t>& field) {
-    field_.insert(field_.end(), field.begin(), field.end());
-  }
-
-  int order() const { return order_; }
-  bool has_fields() const { return !combinations_.empty(); }
-  Index n_columns_with_field() const { return static_cast<Index>(field_.size()); }
-  // -1 where the column does not cross; 0 throughout where there are no fields.
-  std::int32_t field(Index j) const {
-    if (!has_fields()) return 0;
-    const std::int32_t f = j < n_columns_with_field() ? field_[static_cast<std::size_t>(j)] : -1;
-    return f < n_fields_ ? f : -1;
-  }
-  // Whether columns of these fields (none of them -1) cross.
-  bool pair(std::int32_t f, std::int32_t g) const { return !has_fields() || pairs_[at(f, g)]; }
-  // Whether there may be a third.
-  bool opens(std::int32_t f, std::int32_t g) const {
-    return order_ == 3 && (!has_fields() || opened_[at(f, g)]);
-  }
-  bool triple(std::int32_t f, std::int32_t g, std::int32_t h) const {
-    if (!has_fields()) return true;
-    std::array<std::int32_t, 3> all{f, g, h};
-    std::sort(all.begin(), all.end());
-    return std::binary_search(combinations_.begin(), combinations_.end(), all);
-  }
-
- private:
-  std::size_t at(std::int32_t f, std::int32_t g) const {
-    return static_cast<std::size_t>(f) * static_cast<std::size_t>(n_fields_) +
-           static_cast<std::size_t>(g);
-  }
-  void mark(std::vector<char>& of, std::int32_t f, std::int32_t g) {
-    of[at(f, g)] = of[at(g, f)] = 1;
-  }
-
-  int order_;
-  std::int32_t n_fields_ = 0;
-  std::vector<std::int32_t> field_;
-  std::vector<std::array<std::int32_t, 3>> combinations_;
-  std::vector<char> pairs_, opened_;
-};
 
 template <class Slices>
 class MatrixRows {
@@ -119,7 +38,8 @@ class MatrixRows {
       rows_.each(i, [&](Index j, double x) {
         if (x == 0.0) return;
         block.push(keys_.of(j), x);
-        if (rules_.field(j) >= 0) entries_.push_back({j, rules_.field(j), x});
+        const std::int32_t field = rules_.field(j);
+        if (field >= 0) entries_.push_back({j, field, x});
       });
       cross(block);
     }

@@ -111,8 +111,8 @@ cdef class RowScorer:
         return score_row(pairs, self.weights)
 
 
-cdef extern from "<array>" nogil:
-    cdef cppclass Combination "std::array<std::int32_t, 3>":
+cdef extern from "interactions/rules.hpp" namespace "sparsecross" nogil:
+    cdef cppclass Combination:
         Combination()
         int32_t& operator[](size_t)
 

@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from . import _solvers
 from ._inputs import Floats
 from .crossing import FeatureCross
 from .dictionaries import Dictionary, one_row
 from .hashing import categories_of
-from .interactions import Interactions, combinations_of
+from .interactions import Interactions, combinations_of, order_of
 from .streamrows import check_fields_of_row, mapping_of_row, read_rows
-
-MOST_COLUMNS = {1: 3_037_000_498, 2: 3_037_000_498, 3: 2_097_151}  # by order: keys of 63 bits
 
 
 class GrowingRows:
@@ -49,17 +48,13 @@ class GrowingRows:
         parameters: dict[str, Any],
     ) -> None:
         self.names, self.kinds, self.parameters = names, kinds, parameters
-        self.order = 1
         self.combinations: list[list[int]] = []
-        if isinstance(interactions, str):
-            self.order = 2 if interactions == "pairwise" else 3
-        elif interactions is not None:
+        if interactions is not None and not isinstance(interactions, str):
             labels: dict[Any, int] = dict(enumerate(range(len(names))))
             labels |= {name: f for f, name in enumerate(names)}
-            found = combinations_of(interactions, labels, whole_fields=True)
-            self.order = 3 if (found[:, 2] >= 0).any() else 2
-            self.combinations = found.tolist()
-        self.n_columns = MOST_COLUMNS[self.order]
+            self.combinations = combinations_of(interactions, labels, whole_fields=True).tolist()
+        self.order = order_of(interactions)
+        self.n_columns = _solvers.ProductKeys.most_columns(self.order)
         self._places: list[dict[Any, int]] = [{} for _ in names]
         self._field_of: list[int] = []  # of each column
         self._n_told = 0  # columns whose field the compiled stream knows

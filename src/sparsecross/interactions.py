@@ -301,13 +301,13 @@ def as_products(
             raise ValueError(
                 f"fields is for a list of pairs or triples of fields, got {interactions!r}."
             )
-        order = 2 if interactions == "pairwise" else 3
+        order = order_of(interactions)
         space = _solvers.ProductSpace(design, order, squares)
         possible = comb(p, 2) + (comb(p, 3) if order == 3 else 0) + (p if squares else 0)
     else:
         labels, codes = fields_of(fields, p, names)
         combinations = combinations_of(interactions, labels, whole_fields=fields is not None)
-        order = 3 if (combinations[:, 2] >= 0).any() else 2
+        order = order_of(interactions)
         mentioned = np.unique(combinations[combinations >= 0])
         taking_part = np.where(np.isin(codes, mentioned), codes, -1).astype(np.int32)
         space = _solvers.ProductSpace(design, order, squares, taking_part, combinations)
@@ -315,6 +315,15 @@ def as_products(
         possible = sum(_number_of(row, sizes) for row in combinations.tolist())
         possible += int((taking_part >= 0).sum()) if squares else 0
     return Products(space, order, p, possible, float(interaction_penalty), hierarchy, names)
+
+
+def order_of(interactions: Any) -> int:
+    """Of how many columns products are at most; 1 where there are none."""
+    if interactions is None:
+        return 1
+    if isinstance(interactions, str):
+        return 2 if interactions == "pairwise" else 3
+    return max(map(len, interactions))
 
 
 def fields_of(

@@ -14,7 +14,7 @@ from .crossing import FeatureCross
 from .dictionaries import Dictionary, one_row
 from .fields import Column, is_null, is_table, read_table, read_values, table_names
 from .hashing import HashedColumns, hashed_field
-from .interactions import combinations_of, fields_of
+from .interactions import combinations_of, fields_of, order_of
 from .parameters import Crosses
 
 TOKENS = "tokens"  # the field that lists of tokens are the values of
@@ -50,21 +50,18 @@ class MatrixRows:
     ) -> None:
         self.n_columns = n_columns
         self.n_threads = n_threads
-        self.order = 1
         self.field: list[int] = []
         self.combinations: list[list[int]] = []
-        if isinstance(interactions, str):
-            self.order = 2 if interactions == "pairwise" else 3
-        elif interactions is not None:
+        if interactions is not None and not isinstance(interactions, str):
             labels, codes = fields_of(fields, n_columns, names)
             found = combinations_of(interactions, labels, whole_fields=fields is not None)
-            self.order = 3 if (found[:, 2] >= 0).any() else 2
             # Fields are numbered anew, so that only those that cross count.
             mentioned = np.unique(found[found >= 0])
             number = np.full(int(codes.max()) + 1, -1)
             number[mentioned] = np.arange(len(mentioned))
             self.field = number[codes].tolist()
             self.combinations = np.where(found < 0, -1, number[found]).tolist()
+        self.order = order_of(interactions)
 
     def spec(self) -> dict[str, Any]:
         """What the compiled stream must know of rows."""
