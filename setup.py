@@ -40,12 +40,14 @@ else:
 headers = sorted(map(str, Path("csrc").rglob("*.hpp")))
 
 
-def extension(kind: type[Extension], name: str, sources: list[str]) -> Extension:
+def extension(
+    kind: type[Extension], name: str, sources: list[str], included: list[str]
+) -> Extension:
     return kind(
         name,
         sources,
         include_dirs=["csrc"],
-        depends=headers,
+        depends=[*headers, *included],
         language="c++",
         extra_compile_args=[*compile_args],
         extra_link_args=[*link_args],
@@ -53,10 +55,11 @@ def extension(kind: type[Extension], name: str, sources: list[str]) -> Extension
 
 
 sources = sorted(map(str, Path("csrc").rglob("*.cpp")))
+included = sorted(map(str, Path("src/sparsecross").glob("*.px[di]")))
 setup(
     ext_modules=[
-        extension(Pybind11Extension, "sparsecross._solvers", sources),
-        extension(Extension, "sparsecross._stream", ["src/sparsecross/_stream.pyx"]),
+        extension(Pybind11Extension, "sparsecross._solvers", sources, []),
+        extension(Extension, "sparsecross._stream", ["src/sparsecross/_stream.pyx"], included),
     ],
     cmdclass={"build_ext": build_ext},
 )

@@ -1,56 +1,43 @@
 #include "bindings/design.hpp"
+#include "matrix/seen_array.hpp"
 #include "matrix/transpose.hpp"
 
 namespace sparsecross::bindings {
 namespace {
 
-template <class T>
-const T* data_of(const py::array& array) {
-  return static_cast<const T*>(array.data());
+// Where an array begins, and its type; what lies how far apart is checked by the callers.
+SeenArray seen(const py::array& array) {
+  using Type = SeenArray::Type;
+  const Type type = py::isinstance<py::array_t<std::int32_t>>(array)   ? Type::int32
+                    : py::isinstance<py::array_t<std::int64_t>>(array) ? Type::int64
+                    : py::isinstance<py::array_t<float>>(array)        ? Type::float32
+                    : py::isinstance<py::array_t<double>>(array)       ? Type::float64
+                                                                       : Type::none;
+  return {array.data(), array.size(), type};
 }
 
-void check_vector(const py::array& array, const char* name) {
+SeenArray seen_vector(const py::array& array, const char* name) {
   if (array.ndim() != 1 || (array.shape(0) > 1 && array.strides(0) != array.itemsize()))
     throw std::invalid_argument(std::string(name) + " must be one-dimensional and contiguous");
   check_aligned(array, name);
+  return seen(array);
 }
 
-template <class T>
-Design dense_design(const py::array& values, Axis axis) {
-  const int across = axis == Axis::rows ? 0 : 1, along = 1 - across;
-  const Index n = values.shape(across), length = values.shape(along);
-  const Index item = values.itemsize();
-  if (length > 1 && values.strides(along) != item)
-    throw std::invalid_argument("dense values must be contiguous along each slice");
-  if (n > 1 && values.strides(across) % item != 0)
-    throw std::invalid_argument("dense slices must lie a whole number of values apart");
-  return Design(
-      DenseSlices<T>(data_of<T>(values), n, length, n > 1 ? values.strides(across) / item : length),
-      axis);
+py::type_error wrong_type(const char* name, const char* rule, const py::array& array) {
+  return py::type_error(std::string(name) + " must be " + rule + ", got " +
+                        py::str(array.dtype()).cast<std::string>());
 }
 
-Offsets offsets_of(const py::array& indptr) {
-  if (py::isinstance<py::array_t<std::int32_t>>(indptr))
-    return Offsets(data_of<std::int32_t>(indptr));
-  if (py::isinstance<py::array_t<std::int64_t>>(indptr))
-    return Offsets(data_of<std::int64_t>(indptr));
-  throw py::type_error("indptr must be int32 or int64, got " +
-                       py::str(indptr.dtype()).cast<std::string>());
+SeenArray seen_integers(const py::array& array, const char* name) {
+  const SeenArray found = seen_vector(array, name);
+  if (found.type != SeenArray::Type::int32 && found.type != SeenArray::Type::int64)
+    throw wrong_type(name, "int32 or int64", array);
+  return found;
 }
 
-template <class V>
-Design sparse_design(Offsets offsets, const py::array& indices, V values, Index n, Index length,
-                     Axis axis) {
-  if (py::isinstance<py::array_t<std::int32_t>>(indices))
-    return Design(
-        SparseSlices<V, std::int32_t>(offsets, data_of<std::int32_t>(indices), values, n, length),
-        axis);
-  if (py::isinstance<py::array_t<std::int64_t>>(indices))
-    return Design(
-        SparseSlices<V, std::int64_t>(offsets, data_of<std::int64_t>(indices), values, n, length),
-        axis);
-  throw py::type_error("indices must be int32 or int64, got " +
-                       py::str(indices.dtype()).cast<std::string>());
+void check_reals(const SeenArray& values, const py::array& array) {
+  if (values.type != SeenArray::Type::float32 && values.type != SeenArray::Type::float64)
+    throw wrong_type("values", "float32 or float64", array);
 }
 
 Axis axis_named(const std::string& name) {
@@ -74,12 +61,18 @@ BoundDesign from_dense(const py::array& values, const std::string& sliced_by, in
                                 std::to_string(values.ndim()) + " dimensions");
   check_aligned(values, "values");
   const Axis axis = axis_named(sliced_by);
-  if (py::isinstance<py::array_t<float>>(values))
-    return inspected(dense_design<float>(values, axis), 0, py::make_tuple(values), n_threads);
-  if (py::isinstance<py::array_t<double>>(values))
-    return inspected(dense_design<double>(values, axis), 0, py::make_tuple(values), n_threads);
-  throw py::type_error("values must be float32 or float64, got " +
-                       py::str(values.dtype()).cast<std::string>());
+  const SeenArray stored = seen(values);
+  check_reals(stored, values);
+  const int across = axis == Axis::rows ? 0 : 1, along = 1 - across;
+  const Index n = values.shape(across), length = values.shape(along);
+  const Index item = values.itemsize();
+  if (length > 1 && values.strides(along) != item)
+    throw std::invalid_argument("dense values must be contiguous along each slice");
+  if (n > 1 && values.strides(across) % item != 0)
+    throw std::invalid_argument("dense slices must lie a whole number of values apart");
+  const Index stride = n > 1 ? values.strides(across) / item : length;
+  return inspected(dense_design(stored, n, length, stride, axis), 0, py::make_tuple(values),
+                   n_threads);
 }
 
 BoundDesign from_sparse(const py::object& values, const py::array& indices, const py::array& indptr,
@@ -91,28 +84,17 @@ BoundDesign from_sparse(const py::object& values, const py::array& indices, cons
   if (n_rows < 0 || n_cols < 0 || n_rows > largest || n_cols > largest)
     throw std::invalid_argument("n_rows and n_cols must lie between 0 and 2^59, got " +
                                 std::to_string(n_rows) + " and " + std::to_string(n_cols));
-  check_vector(indices, "indices");
-  check_vector(indptr, "indptr");
-  if (indptr.shape(0) != n + 1)
-    throw std::invalid_argument("indptr must have length " + std::to_string(n + 1) + ", got " +
-                                std::to_string(indptr.shape(0)));
-  Index capacity = indices.shape(0);
-  const Offsets offsets = offsets_of(indptr);
-  if (values.is_none())
-    return inspected(sparse_design(offsets, indices, Ones{}, n, length, axis), capacity,
-                     py::make_tuple(indices, indptr), n_threads);
-  const auto stored = values.cast<py::array>();
-  check_vector(stored, "values");
-  capacity = std::min<Index>(capacity, stored.shape(0));
-  py::tuple arrays = py::make_tuple(stored, indices, indptr);
-  if (py::isinstance<py::array_t<float>>(stored))
-    return inspected(sparse_design(offsets, indices, data_of<float>(stored), n, length, axis),
-                     capacity, arrays, n_threads);
-  if (py::isinstance<py::array_t<double>>(stored))
-    return inspected(sparse_design(offsets, indices, data_of<double>(stored), n, length, axis),
-                     capacity, arrays, n_threads);
-  throw py::type_error("values must be float32 or float64, got " +
-                       py::str(stored.dtype()).cast<std::string>());
+  const SeenArray at = seen_integers(indices, "indices"), ends = seen_integers(indptr, "indptr");
+  SeenArray stored;
+  py::tuple arrays = py::make_tuple(indices, indptr);
+  if (!values.is_none()) {
+    const auto array = values.cast<py::array>();
+    stored = seen_vector(array, "values");
+    check_reals(stored, array);
+    arrays = py::make_tuple(array, indices, indptr);
+  }
+  return inspected(sparse_design(stored, at, ends, n, length, axis), stored_entries(stored, at),
+                   std::move(arrays), n_threads);
 }
 
 // The structure of a matrix sliced by the other axis: its positions increase whatever the source's

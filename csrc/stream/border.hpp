@@ -1,110 +1,11 @@
-// What the stream border calls: arrays of one stored type or another become rows.
+// What the stream border calls: a learner with all that reading rows takes.
 #pragma once
 
-#include "matrix/structure.hpp"
+#include "stream/arrays.hpp"
 #include "stream/learner.hpp"
 #include "stream/rows.hpp"
 
 namespace sparsecross {
-
-// An array by where it begins, how many elements it has, and their type.
-struct SeenArray {
-  enum class Type { none, int32, int64, float32, float64 };
-  const void* data = nullptr;
-  Index size = 0;
-  Type type = Type::none;
-
-  template <class T>
-  const T* as() const {
-    return static_cast<const T*>(data);
-  }
-};
-
-namespace detail {
-
-inline Offsets offsets_of(const SeenArray& indptr) {
-  if (indptr.type == SeenArray::Type::int32) return Offsets(indptr.as<std::int32_t>());
-  if (indptr.type == SeenArray::Type::int64) return Offsets(indptr.as<std::int64_t>());
-  throw std::invalid_argument("indptr must be int32 or int64");
-}
-
-template <class V>
-Design sparse_rows(const Offsets& offsets, const SeenArray& indices, V values, Index n, Index p) {
-  if (indices.type == SeenArray::Type::int32)
-    return Design(SparseSlices<V, std::int32_t>(offsets, indices.as<std::int32_t>(), values, n, p),
-                  Axis::rows);
-  if (indices.type == SeenArray::Type::int64)
-    return Design(SparseSlices<V, std::int64_t>(offsets, indices.as<std::int64_t>(), values, n, p),
-                  Axis::rows);
-  throw std::invalid_argument("indices must be int32 or int64");
-}
-
-inline void check_rows(const Design& X, Index capacity) {
-  const Structure structure = inspect(X, capacity, 1);
-  if (!structure.canonical)
-    throw std::invalid_argument("X must have sorted and distinct indices in each row");
-  if (structure.not_finite_slice >= 0) throw std::invalid_argument("X must be finite");
-}
-
-}  // namespace detail
-
-// Dense rows that lie one after the other.
-inline Design dense_rows(const SeenArray& values, Index n, Index p) {
-  if (n < 0 || p < 0 || (p > 0 && n > values.size / p))
-    throw std::invalid_argument("values must hold n_rows x n_cols numbers");
-  const bool narrow = values.type == SeenArray::Type::float32;
-  if (!narrow && values.type != SeenArray::Type::float64)
-    throw std::invalid_argument("values must be float32 or float64");
-  Design X = narrow ? Design(DenseSlices<float>(values.as<float>(), n, p, p), Axis::rows)
-                    : Design(DenseSlices<double>(values.as<double>(), n, p, p), Axis::rows);
-  detail::check_rows(X, 0);
-  return X;
-}
-
-// Rows in CSR; `values` of type none: all 1.
-inline Design sparse_rows(const SeenArray& values, const SeenArray& indices,
-                          const SeenArray& indptr, Index n, Index p) {
-  if (n < 0 || p < 0 || indptr.size != n + 1)
-    throw std::invalid_argument("indptr must have one element more than there are rows");
-  const Offsets offsets = detail::offsets_of(indptr);
-  Index capacity = indices.size;
-  if (values.type != SeenArray::Type::none) capacity = std::min(capacity, values.size);
-  const auto with = [&](auto stored) {
-    Design X = detail::sparse_rows(offsets, indices, stored, n, p);
-    detail::check_rows(X, capacity);
-    return X;
-  };
-  switch (values.type) {
-    case SeenArray::Type::none:
-      return with(Ones{});
-    case SeenArray::Type::float32:
-      return with(values.as<float>());
-    case SeenArray::Type::float64:
-      return with(values.as<double>());
-    default:
-      throw std::invalid_argument("values must be float32 or float64");
-  }
-}
-
-// Rows as the border has them: dense, one after the other, or CSR, whose `values` may be of type
-// none: all 1.
-struct RowArrays {
-  SeenArray values, indices, indptr;
-  Index n_rows = 0, n_cols = 0;
-  bool sparse = false;
-
-  Design design() const {
-    return sparse ? sparse_rows(values, indices, indptr, n_rows, n_cols)
-                  : dense_rows(values, n_rows, n_cols);
-  }
-};
-
-// Rows of a table: of each field codes, and the hashes of the categories that they number.
-struct TableArrays {
-  std::vector<FieldCodes> fields;
-  std::vector<const std::uint64_t*> hashes;
-  Index n_rows = 0;
-};
 
 // All that makes a stream what it is.
 struct StreamSpec {
@@ -129,7 +30,6 @@ struct StreamSpec {
 // Asked between some thousand rows: other than 0 means that the user wants to stop.
 using StopAsked = int (*)();
 
-// A learner with all that reading rows takes.
 class Stream {
  public:
   explicit Stream(const StreamSpec& spec)
