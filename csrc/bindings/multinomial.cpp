@@ -82,7 +82,7 @@ std::pair<BoundSolution, Array<double>> solve_classes(const BoundMultinomial& pr
         problem.get(), {tol, max_iter}, coef_init ? &start : nullptr, &intercepts,
         [&poll] { return poll(); }, tell);
   }
-  return {BoundSolution{std::move(found.solution), poll.interruption},
+  return {BoundSolution{std::move(found.solution), poll.interruption, {}},
           as_array(std::move(found.intercepts))};
 }
 

@@ -122,11 +122,6 @@ py::list history_of(const BoundSolution& bound) {
   return rounds;
 }
 
-template <class Member>
-auto taken(Member Solution::* member) {
-  return [member](BoundSolution& bound) { return as_array(std::vector(bound.solution.*member)); };
-}
-
 }  // namespace
 
 void register_solve(py::module_& module) {
@@ -140,8 +135,10 @@ void register_solve(py::module_& module) {
       .finalize();
 
   py::class_<BoundSolution>(module, "Solution")
-      .def_property_readonly("coef", taken(&Solution::coef))
-      .def_property_readonly("dual_point", taken(&Solution::dual_point))
+      .def_property_readonly("coef", &BoundSolution::take_coef)
+      .def_property_readonly(
+          "dual_point",
+          [](const BoundSolution& b) { return as_array(std::vector(b.solution.dual_point)); })
       .def_property_readonly("intercept",
                              [](const BoundSolution& b) { return b.solution.intercept; })
       .def_property_readonly("primal", [](const BoundSolution& b) { return b.solution.primal; })

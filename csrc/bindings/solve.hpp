@@ -64,6 +64,13 @@ class SignalPoll {
 struct BoundSolution {
   Solution solution;
   py::object interruption;  // the exception that a signal handler raised, or None
+  py::object coef;          // the solution's, once it has been asked for
+
+  // Moved into the array, not copied: it is as long as X is wide.
+  py::object take_coef() {
+    if (!coef) coef = as_array(std::move(solution.coef));
+    return coef;
+  }
 };
 
 // compute(poll) without the GIL; what a signal handler raised meanwhile is raised again.

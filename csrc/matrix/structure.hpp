@@ -56,9 +56,11 @@ Index count_if(const T* x, Index n, const Predicate& holds) {
   Index total = 0;
   for (Index begin = 0; begin < n; begin += block) {
     const Index end = std::min(n, begin + block);
-    Counter count = 0;
-    for (Index k = begin; k < end; ++k) count += holds(x + k) ? 1 : 0;
-    total += count;
+    total += widely([&] {
+      Counter count = 0;
+      for (Index k = begin; k < end; ++k) count += holds(x + k) ? 1 : 0;
+      return count;
+    });
   }
   return total;
 }

@@ -93,12 +93,12 @@ class ColumnSystem final : public NewtonSystem {
   }
 
   double cost_of_product() const override {
-    return 2.0 * (dense_ ? cost::kStream : cost::kGather) * entries_;
+    return 2.0 * (dense_ ? cost::kStream : cost::gather(problem_.n())) * entries_;
   }
   double cost_of_matrix() const override {
     const double m = static_cast<double>(size());
     return dense_ ? 0.5 * static_cast<double>(problem_.n()) * m * m
-                  : 20.0 * cost::kGather * entries_;
+                  : 20.0 * cost::gather(problem_.n()) * entries_;
   }
   int n_threads() const override { return problem_.dense_threads; }
 

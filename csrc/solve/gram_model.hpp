@@ -16,6 +16,7 @@
 #include <memory>
 
 #include "solve/column_system.hpp"
+#include "solve/extrapolation.hpp"
 
 namespace sparsecross {
 
@@ -79,7 +80,7 @@ class GramModel {
           all += static_cast<double>(columns.size(j));
           if (is_new(j)) fresh += static_cast<double>(columns.size(j));
         }
-        return kCrowding * cost::kGather * fresh *
+        return cost::pair(problem.n()) * fresh *
                (2.0 + (all - 0.5 * fresh) / static_cast<double>(problem.n()));
       }
     });
@@ -136,6 +137,8 @@ class GramModel {
     start(problem, model, coef);
     double first = 0.0, fell = std::numeric_limits<double>::infinity();
     bool stopped = false;
+    past_.forget();
+    remember();
     for (int cycle = 0; cycle < kCycles && n_iter < max_iter && !stopped; ++cycle) {
       const Sweep done = sweep(problem, accuracy.objective);
       ++n_iter;
@@ -144,6 +147,13 @@ class GramModel {
       if (done.worst <= std::max(accuracy.absolute, accuracy.reduction * first) ||
           done.decrease <= kRounding * accuracy.objective)
         break;
+      if (remember()) {
+        extrapolate(problem);
+        past_.forget();
+        remember();
+        fell = std::numeric_limits<double>::infinity();
+        continue;
+      }
       const double rate = done.decrease / fell;
       fell = done.decrease;
       if (!(rate > 0.0)) continue;
@@ -153,6 +163,8 @@ class GramModel {
       newton(system, poll);
       ++n_iter;
       fell = std::numeric_limits<double>::infinity();
+      past_.forget();
+      remember();
     }
     for (const Index s : members_) {
       const auto at = static_cast<std::size_t>(s);
@@ -170,8 +182,6 @@ class GramModel {
   }
 
  private:
-  // Pairs of entries that share a row, relative to entries spread evenly over the rows.
-  static constexpr double kCrowding = 1.5;
   static constexpr int kCycles = 2000;
   static constexpr double kRounding = 1e-30;  // of the objective: moves that change nothing
 
@@ -324,6 +334,34 @@ class GramModel {
     return result;
   }
 
+  // The weights in units of curvature 1, and the gradient, for `extrapolate`. Whether there are
+  // enough of them.
+  bool remember() {
+    point_.resize(weight_.size());
+    for (std::size_t s = 0; s < point_.size(); ++s) point_[s] = list_.norm[s] * weight_[s];
+    return past_.see(point_, gradient_);
+  }
+
+  // Moves to the point that past sweeps lead to, where the objective is lower there.
+  void extrapolate(const Problem& problem) {
+    if (!past_(point_, &ahead_)) return;
+    double rise = 0.0, gain = 0.0;
+    for (std::size_t s = 0; s < point_.size(); ++s) {
+      const double norm = list_.norm[s], w = weight_[s];
+      const double next = within_orthant(point_[s] / norm, w);
+      const double off = norm * next - point_[s];
+      if (off != 0.0) rows::subtract(row(static_cast<Index>(s)), off, order(), ahead_.data());
+      point_[s] = next;
+      const Index j = list_[static_cast<Index>(s)];
+      rise += problem.penalty.value(j, next) - problem.penalty.value(j, w);
+    }
+    for (std::size_t s = 0; s < point_.size(); ++s)
+      gain += 0.5 * (gradient_[s] + ahead_[s]) * list_.norm[s] * (point_[s] - weight_[s]);
+    if (!(gain > rise)) return;
+    weight_.swap(point_);
+    gradient_.swap(ahead_);
+  }
+
   // A square for `list_`, with the products of the first `known` columns in their places.
   void make_room(Index known) {
     constexpr Index width = tiles::kTile;
@@ -374,6 +412,8 @@ class GramModel {
   std::unique_ptr<float[]> square_;           // A, padded to whole tiles: stride_ x stride_
   Index stride_ = 0;
   std::vector<double> weight_, gradient_;  // w and g, by slot
+  Extrapolation past_;
+  std::vector<double> point_, ahead_;  // what it leads to, and g there
 };
 
 }  // namespace sparsecross

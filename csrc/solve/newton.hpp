@@ -11,7 +11,7 @@
 //          0. It is made anew only when old ones, for other supports and curvatures, have cost more
 //          rounds than it costs itself. Where S is too large for a factor, its heaviest columns get
 //          one.
-// Cost:    a round is a product with A and m² for the factor; the factor is m³ / 3, and m² / 2 more
+// Cost:    a round is a product with A and m² for the factor; the factor is m³ / 6, and m² / 2 more
 //          for a column that is held.
 // Sources: Nocedal & Wright 2006, sections 5.1 and 16.7 (projected steps); Byrd et al. 2012 (steps
 //          on the orthant of a sign pattern); Li, Sun & Toh 2018 (second order on the support
@@ -25,11 +25,18 @@
 
 namespace sparsecross {
 
-// Costs in multiply-adds on tiles: what a gather or a scatter takes, an entry of a dense column,
-// and an element of a matrix that is read once, from the cache or beyond.
+// Costs in multiply-adds on tiles, as clocked: an entry of a dense column, an element of a matrix
+// that is read once from the cache or beyond, and what touches vectors of length n at random, which
+// the first-level cache holds or not: a gather or a scatter, and a pair of entries of two columns
+// whose products are made.
 namespace cost {
-constexpr double kGather = 40.0, kStream = 10.0, kElement = 8.0;
-}
+constexpr double kStream = 10.0, kElement = 8.0;
+constexpr double kGather = 40.0, kNearGather = 16.0, kPair = 60.0, kNearPair = 120.0;
+constexpr bool near(Index n) { return n <= 4096; }
+constexpr double gather(Index n) { return near(n) ? kNearGather : kGather; }
+// Few entries take longer each: rows have to be laid out, and threads woken.
+constexpr double pair(Index n) { return near(n) ? kNearPair : kPair; }
+}  // namespace cost
 
 // The equations of a Newton step, in units in which every column has curvature 1 (w̃ = s w with s
 // the norm). Vectors have an element for each column of the support.
@@ -101,8 +108,8 @@ class NewtonStep {
  private:
   static constexpr std::size_t kFactorBytes = std::size_t{48} << 20;
   static constexpr int kTrials = 3, kPasses = 5, kRounds = 40;
-  static constexpr Index kMostHeld = 4;     // the share of a factor's columns, inverse
-  static constexpr double kExpected = 6.0;  // rounds
+  static constexpr Index kMostHeld = 4;      // the share of a factor's columns, inverse
+  static constexpr double kExpected = 30.0;  // rounds, or what takes as long
   static constexpr double kAccuracy = 1e-4, kFinalAccuracy = 1e-12;  // of the squared residual
   static constexpr double kLeastDamping = 1e-6;
   static constexpr float kShift = 1e-5f;  // rounding in single precision must not make it singular
@@ -119,6 +126,7 @@ class NewtonStep {
   }
   static double cost_of_factor(const NewtonSystem& system) {
     const double f = static_cast<double>(std::min(system.size(), largest_order()));
+    // Twice its multiply-adds: tiles on the diagonal and copies take as long again.
     return f * f * f / 3.0 + system.cost_of_matrix();
   }
 

@@ -20,6 +20,8 @@ namespace sparsecross {
 namespace detail {
 
 constexpr int kSweepsPerStep = 10;
+constexpr double kPassesToTry = 40.0;  // multiply-adds, for each sample, of an extrapolation
+constexpr std::size_t kMostToExtrapolate = std::size_t{1} << 17;  // columns: 8 MB are kept
 constexpr double kModelReduction = 1e-2;  // of the forces, in its own coordinates
 constexpr double kUphill = 1e-13;         // of the objective, relative: what rounding may add to it
 constexpr double kSingle = 0.9;           // what a step of single precision may leave of the gap
@@ -56,6 +58,7 @@ struct Workspace {
   QuadraticModel model;
   GramModel gram;
   NewtonStep newton;
+  SweepTrail trail;
   bool single = true;   // whether products in single precision may be used
   double sweeps = 8.0;  // that the last model took, as a guess of what the next will
 };
@@ -117,13 +120,14 @@ inline double cost_of_sweep(const Problem& problem, const std::vector<Index>& wo
     double entries = 0.0;
     for (const Index j : working_set) entries += static_cast<double>(columns.size(j));
     return 2.0 * entries *
-           (is_dense<std::decay_t<decltype(columns)>> ? cost::kStream : cost::kGather);
+           (is_dense<std::decay_t<decltype(columns)>> ? cost::kStream : cost::gather(problem.n()));
   });
 }
 
 // Sweeps and Newton steps on the model: in its own coordinates, once it has taken (or is likely to
 // take) as long in X as the products cost. In X they stop after `cycles` steps, as roundings pile
-// up there. `reached` where the accuracy was.
+// up there, and where there is but one once they are likely to have gained two digits. `reached`
+// where the accuracy was.
 inline Inner minimise_model(const Problem& problem, const std::vector<Index>& working_set,
                             const GramModel::Accuracy& accuracy, bool may_gram, int cycles,
                             Index max_iter, const Poll& poll, Workspace& space,
@@ -137,6 +141,10 @@ inline Inner minimise_model(const Problem& problem, const std::vector<Index>& wo
   double first = 0.0, fell = std::numeric_limits<double>::infinity();
   double expected = space.sweeps;
   Inner inner = Inner::out_of_sweeps;
+  // Where a sweep takes less time than the passes over n, sweeps do.
+  const bool extrapolates = price > kPassesToTry * static_cast<double>(problem.n()) &&
+                            working_set.size() <= kMostToExtrapolate;
+  if (extrapolates) space.trail.start(working_set, space.model, coef);
   for (int cycle = 0, sweeps = 0; n_iter < max_iter;) {
     if (use_gram && expected * saving >= products) {
       space.gram.prepare(problem, space.model, working_set);
@@ -153,11 +161,14 @@ inline Inner minimise_model(const Problem& problem, const std::vector<Index>& wo
       break;
     }
     if (done.violation <= (accuracy.reduction > 0.0 ? 0.1 * first : 0.0) || cycle == cycles) break;
+    ++sweeps;
+    const bool traced = extrapolates && space.trail.see(working_set, coef);
     const double rate = done.decrease / fell;
     fell = done.decrease;
     bool slow = false;
     if (rate > 0.0) {
       expected = NewtonStep::sweeps_to_two_digits(rate);
+      if (cycles == 1 && sweeps >= expected) break;
       if (!use_gram) {
         ColumnSystem system(problem, working_set, space.model, coef);
         slow = space.newton.pays(system, price, rate);
@@ -167,7 +178,11 @@ inline Inner minimise_model(const Problem& problem, const std::vector<Index>& wo
         }
       }
     }
-    if (slow || ++sweeps == kSweepsPerStep) {
+    if (traced && !slow && expected > kSweepsPerStep &&
+        space.trail.extrapolate(problem, working_set, space.model, coef, space.direction))
+      fell = std::numeric_limits<double>::infinity();
+    if (extrapolates && (traced || slow)) space.trail.restart(working_set, coef);
+    if (slow || sweeps == kSweepsPerStep) {
       if (!slow && cycles == 1) break;
       ++cycle;  // after the last one, single columns take what damping and stops at 0 have left
       sweeps = 0;

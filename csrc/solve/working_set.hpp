@@ -15,7 +15,9 @@
 //          violators); products of the set's columns, at most 36 MB, and 8 bytes an entry of new
 //          columns and 8 MB while they are made; a factor of half their size, and half as much
 //          again where columns are held. Where the set is too large for products: 3 vectors
-//          of length n and a factor of at most 48 MiB, and half as much again, instead.
+//          of length n and a factor of at most 48 MiB, and half as much again, instead. To
+//          extrapolate sweeps: 8 vectors of the set's length, at most 8 MB, and 14 more of the
+//          products' order.
 // Sources: Massias, Gramfort & Salmon 2018, "Celer" (working sets with dual certificates);
 //          Bertrand et al. 2022, "Beyond L1: skglm" (growth by the support's size);
 //          Johnson & Guestrin 2015, "Blitz".
