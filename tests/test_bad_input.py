@@ -66,9 +66,9 @@ def test_not_finite_in_y(value):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([1, np.nan, 1, 1], "sample_weight contains NaN"),
-        ([1, np.inf, 1, 1], "sample_weight contains infinity"),
-        ([1, -1, 1, 1], "Negative values in data passed to `sample_weight`"),
+        ([1, np.nan, 1, 1], "sample_weight contains NaN.* got nan in row 1"),
+        ([1, np.inf, 1, 1], "sample_weight contains infinity.* got inf in row 1"),
+        ([1, -1, 1, 1], "Negative values in data passed to `sample_weight`.* got -1.0 in row 1"),
         ([0, 0, 0, 0], "at least one non-zero"),
         ([1, 1, 1], r"sample_weight.shape == \(3,\), expected \(4,\)"),
     ],

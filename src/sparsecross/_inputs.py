@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.utils import check_array, column_or_1d
-from sklearn.utils.validation import _check_sample_weight
 
 from . import _solvers
 
@@ -167,6 +166,48 @@ def check_length(values: npt.NDArray[Any], expected: int, name: str) -> None:
         )
 
 
+def as_unscaled_weight(sample_weight: Any, n_samples: int) -> Floats | None:
+    """Sample weights as they are, float64 of shape (n_samples,); a number stands for all rows.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, or there is not one for each row of X.
+    """
+    if sample_weight is None:
+        return None
+    weights: Floats = check_array(
+        sample_weight,
+        dtype=np.float64,
+        order="C",
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_all_finite=False,
+        ensure_min_samples=0,
+        input_name="sample_weight",
+    )
+    if weights.ndim == 0:
+        weights = np.full(n_samples, weights)
+    if weights.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight.shape == {weights.shape}, expected {(n_samples,)}, one weight for each "
+            "row of X."
+        )
+    # The messages begin as scikit-learn's own do.
+    for message, wrong in (
+        ("Input sample_weight contains NaN", np.isnan(weights)),
+        ("Input sample_weight contains infinity", np.isinf(weights)),
+        ("Negative values in data passed to `sample_weight`", weights < 0),
+    ):
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise ValueError(
+                f"{message}: weights must be finite and not negative, got {weights[row]} in row "
+                f"{row}."
+            )
+    return np.require(weights, requirements=["A"])
+
+
 def as_sample_weight(sample_weight: Any, y: npt.NDArray[Any]) -> Floats | None:
     """Sample weights scaled to mean 1, or None where all are equal.
 
@@ -175,9 +216,9 @@ def as_sample_weight(sample_weight: Any, y: npt.NDArray[Any]) -> Floats | None:
     ValueError
         If a weight is negative or not finite, all are zero, or their number is not that of y.
     """
-    if sample_weight is None:
+    weights = as_unscaled_weight(sample_weight, len(y))
+    if weights is None:
         return None
-    weights = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
     largest = weights.max()
     if not largest > 0:
         raise ValueError("Sample weights must contain at least one non-zero number.")

@@ -12,9 +12,11 @@ import numpy as np
 from . import _stream, artefact
 from .crossing import FeatureCross
 from .growingrows import GrowingRows
-from .online import OnlineModel, StreamRecord, StreamRows
+from .matrixrows import MatrixRows
+from .online import OnlineModel, StreamRecord
 from .stream import FTRLClassifier, FTRLRegressor
-from .streamrows import MatrixRows, TableRows
+from .streamrows import StreamRows
+from .tablerows import TableRows
 
 KIND = "stream"
 _CLASSES = {each.__name__: each for each in (FTRLClassifier, FTRLRegressor)}
@@ -66,7 +68,7 @@ def save_checkpoint(
         meta["classes"] = {"dtype": model.classes_.dtype.str, "values": model.classes_.tolist()}
     if isinstance(rows, GrowingRows):
         meta["spec"] = compiled.spec | {"field": []}  # they are told anew
-        kinds = FeatureCross._of_levels(rows.names, rows.kinds, **rows.parameters)
+        kinds = FeatureCross._of_levels(rows.field_names, rows.kinds, **rows.parameters)
         state, of_encoder = kinds._state()
         meta["encoder"] = {"meta": state, "arrays": list(of_encoder), "met": rows.state()}
         arrays |= {f"e{k}": array for k, array in enumerate(of_encoder.values())}

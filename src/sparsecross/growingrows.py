@@ -11,16 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from . import _solvers
+from . import _solvers, _stream
 from ._inputs import Floats
 from .crossing import FeatureCross
 from .dictionaries import Dictionary, one_row
 from .hashing import categories_of
 from .interactions import Interactions, combinations_of, order_of
-from .streamrows import check_fields_of_row, mapping_of_row, read_rows
+from .streamrows import StreamRows, Weights, weights_of_columns, weights_of_crosses
+from .streamtables import check_fields_of_row, mapping_of_row, read_rows
 
 
-class GrowingRows:
+class GrowingRows(StreamRows):
     """Rows of a table; each category of a field becomes a column when it is first met.
 
     Parameters
@@ -40,6 +41,8 @@ class GrowingRows:
         Of each field its categories, in the order in which they were met.
     """
 
+    field_names: list[str]
+
     def __init__(
         self,
         names: list[str],
@@ -47,7 +50,7 @@ class GrowingRows:
         interactions: Any,
         parameters: dict[str, Any],
     ) -> None:
-        self.names, self.kinds, self.parameters = names, kinds, parameters
+        self.field_names, self.kinds, self.parameters = names, kinds, parameters
         self.combinations: list[list[int]] = []
         if interactions is not None and not isinstance(interactions, str):
             labels: dict[Any, int] = dict(enumerate(range(len(names))))
@@ -93,7 +96,7 @@ class GrowingRows:
 
     def read(self, X: Any) -> tuple[Any, int]:
         """Read a batch; returns what `learn` and `margins` take, and the number of rows."""
-        columns, n_rows = read_rows(X, self.names)
+        columns, n_rows = read_rows(X, self.field_names)
         entries = []  # of each field its rows, their codes, and the dictionary of these
         for d, column in zip(self.kinds, columns, strict=True):
             here, (codes, offsets) = categories_of(d, column)
@@ -135,40 +138,40 @@ class GrowingRows:
         matrix.sort_indices()
         return (None, matrix.indices, matrix.indptr), n_rows, self.n_columns
 
-    def tell(self, model: Any) -> None:
+    def tell(self, model: _stream.StreamModel) -> None:
         """Tell the compiled stream of the fields of new columns."""
         if self.combinations and self._n_told < self.n_met:
             model.add_fields(self._field_of[self._n_told :])
             self._n_told = self.n_met
 
-    def learn(self, model: Any, batch: Any, y: Floats, weight: Floats | None) -> None:
+    def learn(
+        self, model: _stream.StreamModel, batch: Any, y: Floats, weight: Floats | None
+    ) -> None:
         """Learn from a batch that was read."""
         self._number(batch[0])
         self.tell(model)
         model.learn(*self._arrays(*batch), y, weight)
 
-    def margins(self, model: Any, batch: Any) -> Floats:
+    def margins(self, model: _stream.StreamModel, batch: Any) -> Floats:
         """Margins of a batch that was read, of shape (n_rows, n_states)."""
-        found: Floats = model.margins(*self._arrays(*batch))
-        return found
+        return model.margins(*self._arrays(*batch))
 
-    def learn_one(self, model: Any, row: Any, y: float, weight: float) -> None:
+    def learn_one(self, model: _stream.StreamModel, row: Any, y: float, weight: float) -> None:
         """Learn from one row."""
         entries = self._entries(row, learning=True)
         self.tell(model)
         model.learn_entries(entries, None, self.n_columns, y, weight)
 
-    def margins_one(self, model: Any, row: Any) -> list[float]:
+    def margins_one(self, model: _stream.StreamModel, row: Any) -> list[float]:
         """Margins of one row."""
         entries = self._entries(row, learning=False)
-        found: list[float] = model.margins_of_entries(entries, None, self.n_columns)
-        return found
+        return model.margins_of_entries(entries, None, self.n_columns)
 
     def _entries(self, row: Any, *, learning: bool) -> list[int]:
         met: list[tuple[int, Any]] = []
         kinds: list[tuple[int, Dictionary]] = []
-        row = mapping_of_row(row, self.names)
-        check_fields_of_row(row, self.names)
+        row = mapping_of_row(row, self.field_names)
+        check_fields_of_row(row, self.field_names)
         for f, d in enumerate(self.kinds):
             value = row[d.name]
             if type(value) is str and not d.several and value in self._places[f]:
@@ -200,7 +203,7 @@ class GrowingRows:
             d.of_values([v for v in values if v is not None], None in places)
             for d, values, places in zip(self.kinds, self._sorted(), self._places, strict=True)
         ]
-        return FeatureCross._of_levels(self.names, dictionaries, **self.parameters)
+        return FeatureCross._of_levels(self.field_names, dictionaries, **self.parameters)
 
     @property
     def column_order(self) -> npt.NDArray[np.int64]:
@@ -212,12 +215,20 @@ class GrowingRows:
             found.append([places.get(value, -1) for value in values])
         return np.array(list(chain.from_iterable(found)), dtype=np.int64)
 
-    def interactions(self, keys: npt.NDArray[np.int64], values: Floats) -> Interactions:
-        """Weights of crosses, given by their columns here (m, 3), as those of the encoder."""
+    def weights(self, model: _stream.StreamModel) -> Weights:
+        """Weights of the encoder's columns."""
+        # What was never met has a key that none has.
+        return weights_of_columns(model, self.column_order.astype(np.uint64))
+
+    def interactions(self, model: _stream.StreamModel) -> Interactions | None:
+        """Weights of crosses of the encoder's columns; None where there are none."""
+        if self.order == 1:
+            return None
+        met = weights_of_crosses(model, self.n_columns, self.order)  # by the numbers here
         order = self.column_order
         place = np.full(self.n_met + 1, -1, np.int64)  # the last: no column
         place[order[order >= 0]] = np.flatnonzero(order >= 0)
-        columns = place[keys]
+        columns = place[met.padded]
         pairs = columns[:, 2] < 0
         columns[pairs, :2] = np.sort(columns[pairs, :2], axis=1)
         columns[~pairs] = np.sort(columns[~pairs], axis=1)
@@ -225,7 +236,7 @@ class GrowingRows:
         names = self.encoder.get_feature_names_out()
         return Interactions(
             np.ascontiguousarray(columns[sorting, : self.order]),
-            np.ascontiguousarray(values[sorting]),
+            np.ascontiguousarray(met.values[sorting]),
             len(order),
             names,
         )

@@ -1,115 +1,21 @@
-"""What the estimators of streams share: rows, states, weights, and the loss ahead of learning."""
+"""How the estimators of streams learn: batches or rows one at a time, and the loss ahead of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
-from sklearn.base import RegressorMixin, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.base import _fit_context
+from sklearn.utils.validation import validate_data
 
-from . import _stream
-from ._inputs import Floats, as_design
-from .crossing import FeatureCross
-from .fields import has_categories, is_table
-from .growingrows import GrowingRows
-from .interactions import INTERACTION_RULES, Interactions, of_keys
-from .locks import Lock
-from .model import LinearModel
-from .streamrows import (
-    Fields,
-    MatrixRows,
-    TableRows,
-    read_first,
-    rows_of,
-    table_encoder,
-)
-from .task import DEFAULT_DELTA, RULES
-
-StreamRows = MatrixRows | TableRows | GrowingRows
-UPDATES = ("ftrl", "proximal", "subgradient")
-StreamLoss = Literal["squared", "logistic", "huber", "absolute"]
-LOSSES: tuple[StreamLoss, ...] = ("squared", "logistic", "huber", "absolute")
-
-_PARAMETERS = """learning_rate : float, default=0.1
-        Each coordinate's own rate is learning_rate / (beta + √n), n being the sum of the squares of
-        its gradients so far.
-    beta : float, default=1.0
-        What holds the first steps back.
-    l1, l2 : float, default=1.0
-        Strengths of the penalties. For update="ftrl" l1 |w| + l2 w² / 2 is added once to the sum
-        of the losses of all rows: `alpha` of the batch estimators is l1 / rows seen. For the two
-        others l1 |w| + l2 w² is added to the loss of each row that has the coordinate.
-    loss : {losses}
-        The loss of a row.
-    delta : float, default=1.35
-        Where the Huber loss turns from a parabola to a line.
-    update : {"ftrl", "proximal", "subgradient"}, default="ftrl"
-        FTRL-proximal; the proximal (soft-threshold) gradient step; or the textbook rule
-        w -= η (∂loss + l1 sign w + 2 l2 w), which never lands on 0 and is there to show so.
-    interactions : {"pairwise", "triples"}, list of tuples or None, default=None
-        Products of columns that have weights too: they are visited as a row is read, never
-        stored. As of the batch estimators: "pairwise" are all of two distinct columns, "triples"
-        those and all of three, a list names pairs and triples of columns, or of fields.
-    fields : array-like of shape (n_features,), optional
-        The field of each column of a matrix, for a list of `interactions` of fields.
-    n_bits : int or None, default=22
-        Weights lie in 2**n_bits slots, to which columns and crosses are hashed; those of a matrix
-        have slots of their own where there are enough. None: exact keys, in a table that grows
-        with the columns (of tables of categories: the categories) and crosses that are met.
-    admission : int, float or None, default=None
-        With n_bits=None, which keys get a weight: an int those met so many times (up to 255;
-        counted in 4 MB of shared counters, which may take a key for an older one); a float each
-        with this probability whenever it is met, as a hash of key and row says. None: all.
-    buckets : int, dict of field to int, or None, default=None
-        Into at most how many intervals numeric fields of a table are cut, at quantiles of the first
-        batch; as of :class:`FeatureCross`. With it, be it empty, a DataFrame of nothing but numbers
-        is a table of categories too, and no matrix.
-    numeric_nulls : {"error", "indicator"}, default="error"
-        Whether nulls in these raise or are a category of their own.
-    fit_intercept : bool, default=True
-        Whether there is an intercept, which is never penalised.
-    n_features : int, optional
-        The number of columns, for rows of integers that are learnt one at a time before any batch.
-    n_passes : int, default=1
-        How often `fit` goes through the data.
-    window : int or None, default=None
-        Rows between two records of `history_`; None: after 1, 2, 4, 8, ... rows.
-    n_learners : int, default=1
-        Threads that learn. More than one neither lock nor wait: results then differ from run to run
-        and are a little worse, and exact keys have none.
-    n_threads : int, optional
-        Threads for reading and for predictions.
-    verbose : bool, default=False
-        Whether to print a line for each record of `history_`."""
-
-_ATTRIBUTES = """n_rows_ : int
-        Rows learnt from.
-    progressive_loss_ : float
-        The mean loss of each row before it was learnt from; weighted; of several classes the sum
-        over them.
-    history_ : list of StreamRecord
-        Rows, mean loss so far, and mean loss since the last record.
-    n_bytes_ : int
-        Bytes of the weights' states, with their keys.
-    encoder_ : FeatureCross or None
-        For tables, what encodes rows as the columns of `coef_`: they are hashed, or, with
-        n_bits=None, the categories met so far, by name.
-    interactions_ : Interactions or None
-        Weights of the crosses of a matrix or, with n_bits=None, of a table, whose hashed ones are
-        among `coef_`. It can't be had where the crosses of a matrix are hashed: n_bits=None keeps
-        them apart.
-    n_features_in_ : int
-        Number of columns, or of fields of a table."""
-
-
-_Estimator = TypeVar("_Estimator", bound=type)
+from ._inputs import Floats, as_unscaled_weight
+from .streamparameters import StreamParameters
+from .streamrows import StreamRows
+from .streamtables import Fields, rows_of
+from .streamweights import StreamWeights
 
 
 class StreamRecord(NamedTuple):
@@ -118,18 +24,6 @@ class StreamRecord(NamedTuple):
     n_rows: int
     loss: float  # mean over all rows so far
     window_loss: float  # mean over those since the last record
-
-
-def documented(estimator: _Estimator) -> _Estimator:
-    """Put the meaning of the shared parameters and attributes into an estimator's docstring."""
-    if estimator.__doc__ is not None:  # python -OO strips docstrings
-        kinds = '{"logistic", "squared", "huber", "absolute"}, default="logistic"'
-        if issubclass(estimator, RegressorMixin):
-            kinds = '{"squared", "huber", "absolute"}, default="squared"'
-        estimator.__doc__ = estimator.__doc__.replace(
-            "{parameters}", _PARAMETERS.replace("{losses}", kinds)
-        ).replace("{attributes}", _ATTRIBUTES)
-    return estimator
 
 
 def _batches(X: Any, y: Any, sample_weight: Any) -> Iterator[tuple[Any, Any, Any]]:
@@ -148,81 +42,9 @@ def _batches(X: Any, y: Any, sample_weight: Any) -> Iterator[tuple[Any, Any, Any
         yield (*batch, None)[:3]
 
 
-def _as_weight(sample_weight: Any, n_rows: int) -> Floats | None:
-    """Weights as they are: of a stream nobody knows the mean."""
-    if sample_weight is None:
-        return None
-    weight: Floats = np.asarray(sample_weight, np.float64)
-    if weight.ndim == 0:
-        weight = np.full(n_rows, float(weight))
-    if weight.shape != (n_rows,):
-        raise ValueError(f"sample_weight must have shape ({n_rows},), got {weight.shape}.")
-    bad = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
-    if len(bad):
-        raise ValueError(
-            f"sample_weight must be finite and not negative, got {weight[bad[0]]} in row {bad[0]}."
-        )
-    return np.ascontiguousarray(weight)
-
-
 @dataclass(kw_only=True, eq=False, repr=False)
-class OnlineModel(LinearModel):
-    """What the estimators share: rows, states, weights, and the loss ahead of learning."""
-
-    learning_rate: float = field(default=0.1, kw_only=False)
-    beta: float = field(default=1.0, kw_only=False)
-    l1: float = field(default=1.0, kw_only=False)
-    l2: float = field(default=1.0, kw_only=False)
-    interactions: Any = None
-    n_bits: int | None = 22
-    loss: StreamLoss = "squared"
-    delta: float = DEFAULT_DELTA
-    update: str = "ftrl"
-    fields: Any = None
-    admission: int | float | None = None
-    buckets: Any = None
-    numeric_nulls: str = "error"
-    fit_intercept: bool = True
-    n_features: int | None = None
-    n_passes: int = 1
-    window: int | None = None
-    n_learners: int = 1
-    n_threads: int | None = None
-    verbose: bool = False
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "beta": [Interval(Real, 0, None, closed="left")],
-        "l1": [Interval(Real, 0, None, closed="left")],
-        "l2": [Interval(Real, 0, None, closed="left")],
-        "interactions": INTERACTION_RULES["interactions"],
-        "n_bits": [Interval(Integral, 1, 31, closed="both"), None],
-        "loss": [StrOptions(set(LOSSES))],
-        "delta": RULES["delta"],
-        "update": [StrOptions(set(UPDATES))],
-        "fields": ["array-like", None],
-        "admission": [
-            Interval(Integral, 1, 255, closed="both"),
-            Interval(Real, 0, 1, closed="right"),
-            None,
-        ],
-        "buckets": [Interval(Integral, 2, None, closed="left"), dict, None],
-        "numeric_nulls": [StrOptions({"error", "indicator"})],
-        "fit_intercept": ["boolean"],
-        "n_features": [Interval(Integral, 1, None, closed="left"), None],
-        "n_passes": [Interval(Integral, 1, None, closed="left")],
-        "window": [Interval(Integral, 1, 2**62, closed="both"), None],
-        "n_learners": [Interval(Integral, 1, 1024, closed="both")],
-        "n_threads": RULES["n_threads"],
-        "verbose": ["boolean"],
-    }
-
-    # What is learnt: both or none.
-    _model: _stream.StreamModel | None = field(default=None, init=False)
-    _rows: StreamRows | None = field(default=None, init=False)
-    _guard: Lock = field(default_factory=Lock, init=False)
-
-    # Learning
+class OnlineModel(StreamParameters, StreamWeights):
+    """What the estimators of streams share: each row's loss is taken, then the row is learnt."""
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(
@@ -318,11 +140,6 @@ class OnlineModel(LinearModel):
                 self.__dict__.update(before)
             raise
 
-    def _parameters(self) -> dict[str, Any]:
-        """Parameters that what was learnt depends on."""
-        free = ("n_passes", "n_threads", "verbose", "window")
-        return {name: v for name, v in self.get_params(deep=False).items() if name not in free}
-
     def _begin(self, rows: StreamRows, learnt: dict[str, Any]) -> None:
         """Become a model that has learnt nothing yet."""
         model = self._new_model(rows, self._n_states(learnt))
@@ -343,9 +160,9 @@ class OnlineModel(LinearModel):
 
     def _take(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> None:
         """Learn from one batch, once everything about it is found to be sound."""
-        X = rows_of(X, self._field_names())
-        learnt: dict[str, Any] = {}
         rows = self._rows
+        X = rows_of(X, None if rows is None else rows.field_names)
+        learnt: dict[str, Any] = {}
         if rows is None:
             rows, learnt = self._rows_like(X)
         else:
@@ -358,7 +175,7 @@ class OnlineModel(LinearModel):
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         targets, of_targets = self._targets(y, n_rows, classes)
-        weight = _as_weight(sample_weight, n_rows)
+        weight = as_unscaled_weight(sample_weight, n_rows)
         if self._model is None:
             self._begin(rows, learnt | of_targets)
         assert self._model is not None
@@ -366,11 +183,6 @@ class OnlineModel(LinearModel):
             rows.learn(self._model, arrays, targets, weight)
         finally:
             self._note()
-
-    def _field_names(self) -> list[str] | None:
-        """Of the fields, where rows are known to be of a table."""
-        rows = self._rows
-        return None if rows is None or isinstance(rows, MatrixRows) else rows.names
 
     def _check_parameters(self) -> None:
         """Raise a ValueError if one was set anew since the first row was learnt."""
@@ -381,78 +193,6 @@ class OnlineModel(LinearModel):
                     f"{name} was {begun!r} when the first row was learnt, got {value!r}: fit "
                     "begins anew."
                 )
-
-    def _rows_like(self, X: Any) -> tuple[StreamRows, dict[str, Any]]:
-        """What reads rows like these, and the attributes that scikit-learn asks for."""
-        known: dict[str, Any] = {}
-        if isinstance(X, Fields) or has_categories(X) or (is_table(X) and self.buckets is not None):
-            if self.fields is not None:
-                raise ValueError(
-                    f"fields must be None for a table, which names its own; got {self.fields!r}."
-                )
-            names, columns, n_rows = read_first(X)
-            if n_rows == 0:
-                raise ValueError("the first batch must have at least one row, got none.")
-            shared = {"numeric_nulls": self.numeric_nulls, "n_threads": self.n_threads}
-            exact = self.n_bits is None
-            encoder = table_encoder(
-                names,
-                columns,
-                None if exact else self.interactions,
-                n_bits=1 if exact else self.n_bits,
-                buckets=self.buckets,
-                **shared,
-            )
-            known["n_features_in_"] = len(names)
-            known["feature_names_in_"] = np.array(names, dtype=object)
-            if exact:  # the encoder knows of what kind fields are, and the edges of numbers
-                kinds = encoder._learnt.dictionaries
-                return GrowingRows(names, kinds, self.interactions, shared), known
-            return TableRows(encoder), known
-        known["n_features_in_"] = as_design(X, "rows", self.n_threads).shape[1]
-        validate_data(self, X, reset=True, skip_check_array=True)
-        if hasattr(self, "feature_names_in_"):
-            known["feature_names_in_"] = self.feature_names_in_
-        return self._matrix_rows(known["n_features_in_"], known.get("feature_names_in_")), known
-
-    def _matrix_rows(self, n_columns: int, names: npt.NDArray[Any] | None = None) -> MatrixRows:
-        if self.n_features is not None and self.n_features != n_columns:
-            raise ValueError(f"X must have n_features={self.n_features} columns, got {n_columns}.")
-        if self.buckets is not None:
-            raise ValueError(f"buckets are for fields of a table, got {self.buckets!r}.")
-        if self.fields is not None and (
-            self.interactions is None or isinstance(self.interactions, str)
-        ):
-            raise ValueError(
-                f"fields are for a list of interactions, got interactions={self.interactions!r}."
-            )
-        return MatrixRows(n_columns, self.interactions, self.fields, names, self.n_threads)
-
-    def _new_model(self, rows: StreamRows, n_states: int) -> _stream.StreamModel:
-        if self.admission is not None and self.n_bits is not None:
-            raise ValueError(
-                f"admission is for exact keys (n_bits=None), got n_bits={self.n_bits}."
-            )
-        if self.n_learners > 1 and self.n_bits is None:
-            raise ValueError(f"n_learners must be 1 for exact keys, got {self.n_learners}.")
-        counted = isinstance(self.admission, Integral)
-        spec = {
-            "update": UPDATES.index(self.update),
-            "learning_rate": float(self.learning_rate),
-            "beta": float(self.beta),
-            "l1": float(self.l1),
-            "l2": float(self.l2),
-            "loss": LOSSES.index(self.loss),
-            "delta": float(self.delta),
-            "fit_intercept": bool(self.fit_intercept),
-            "window": self.window or 0,
-            "n_states": n_states,
-            "n_learners": int(self.n_learners),
-            "n_bits": self.n_bits or 0,
-            "admission_count": int(self.admission) if counted else 1,  # type: ignore[arg-type]
-            "admission_probability": 1.0 if counted or not self.admission else self.admission,
-        }
-        return _stream.StreamModel(spec | rows.spec())
 
     def learn_one(self, row: Any, y: Any, sample_weight: float = 1.0) -> Self:
         """Learn from one row, at low latency.
@@ -534,145 +274,3 @@ class OnlineModel(LinearModel):
                 if len(self.history_) == 1:
                     print(f"{'rows':>14}{'loss':>12}{'since':>12}")
                 print(f"{record.n_rows:>14,}{record.loss:>12.6f}{record.window_loss:>12.6f}")
-
-    # What was learnt
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Whether rows were learnt from."""
-        return self._model is not None
-
-    def _learnt(self) -> tuple[_stream.StreamModel, StreamRows]:
-        check_is_fitted(self)
-        assert self._model is not None
-        assert self._rows is not None
-        return self._model, self._rows
-
-    @property
-    def n_rows_(self) -> int:
-        """Rows learnt from."""
-        return int(self._learnt()[0].n_rows)
-
-    @property
-    def n_bytes_(self) -> int:
-        """Bytes of the weights' states, with their keys."""
-        return int(self._learnt()[0].nbytes)
-
-    @property
-    def progressive_loss_(self) -> float:
-        """The mean loss of each row before it was learnt from; NaN before the first."""
-        _, loss, weight, _, _ = self._learnt()[0].progress
-        return loss / weight if weight > 0 else float("nan")
-
-    @property
-    def encoder_(self) -> FeatureCross | None:  # type: ignore[override]
-        """What encodes tables; None for matrices."""
-        encoder: FeatureCross | None = self._cached("encoder", lambda: self._learnt()[1].encoder)
-        return encoder
-
-    def _cached(self, name: str, make: Any) -> Any:
-        """What was made from the weights since the last row was learnt."""
-        model, rows = self._learnt()
-        with self._guard:
-            seen = model.n_rows, rows.n_met if isinstance(rows, GrowingRows) else 0
-            if self._cache.get("seen") != seen:
-                self._cache.clear()
-                self._cache["seen"] = seen
-            if name not in self._cache:
-                self._cache[name] = make()
-            return self._cache[name]
-
-    def _columns_weights(self) -> Floats:
-        """Weights of columns, of shape (n_states, n_columns)."""
-        model, rows = self._learnt()
-        if isinstance(rows, MatrixRows):
-            keys = np.arange(rows.n_columns, dtype=np.uint64)
-            return np.ascontiguousarray(model.weights_of(keys).T)
-        if isinstance(rows, GrowingRows):  # what was never met has a key that none has
-            return np.ascontiguousarray(model.weights_of(rows.column_order.astype(np.uint64)).T)
-        found = np.zeros((model.n_states, rows.n_columns))
-        keys, weights = model.weights()
-        found[:, keys.astype(np.int64)] = weights.T
-        return found
-
-    @property
-    def coef_(self) -> Floats:  # type: ignore[override]
-        """Weights of columns."""
-        weights: Floats = self._cached("coef", self._columns_weights)
-        return weights[0] if isinstance(self, RegressorMixin) else weights
-
-    @property
-    def intercept_(self) -> Any:
-        """The intercept, or one for each class."""
-        found = self._learnt()[0].intercepts
-        return float(found[0]) if isinstance(self, RegressorMixin) else found
-
-    @property
-    def interactions_(self) -> Interactions | None:  # type: ignore[override]
-        """Weights of crosses that have names; None where there are none beside `coef_`."""
-        model, rows = self._learnt()
-        if isinstance(rows, TableRows) or rows.order == 1:
-            return None
-        if model.keying == "hashed":
-            raise AttributeError(
-                "crosses that are hashed can't be told apart: n_bits=None, or more bits, keeps "
-                "them so"
-            )
-        has_crosses = rows
-
-        def make() -> Interactions:
-            keys, weights = model.weights()
-            crosses = keys >= has_crosses.n_columns
-            values = weights[crosses]
-            found = of_keys(
-                keys[crosses],
-                values[:, 0] if model.n_states == 1 else values,
-                has_crosses.n_columns,
-                has_crosses.order,
-                getattr(self, "feature_names_in_", None),
-            )
-            if isinstance(has_crosses, GrowingRows):
-                return has_crosses.interactions(found.padded, found.values)
-            return found
-
-        found: Interactions = self._cached("interactions", make)
-        return found
-
-    @property
-    def interaction_counts_(self) -> None:
-        """None: nobody counts the crosses of a stream."""
-        return
-
-    def _weights_of_outputs(self) -> tuple[int, list[tuple[npt.NDArray[np.intp], Floats]]]:
-        model, rows = self._learnt()
-        if not isinstance(rows, TableRows):
-            return super()._weights_of_outputs()
-        keys, weights = model.weights()
-        columns = keys.astype(np.intp)
-        return rows.n_columns, [(columns[w != 0], w[w != 0]) for w in weights.T]
-
-    def _unpruned_bytes(self) -> dict[str, int]:
-        return {"weights": self.n_bytes_, "crosses": 0}
-
-    def _margins(self, X: Any) -> Floats:
-        model, rows = self._learnt()
-        X = rows_of(X, self._field_names())
-        crossing = isinstance(rows, MatrixRows) and rows.order > 1
-        with self._guard:  # weights and the encoder must be of the same time
-            if not (crossing and model.keying == "hashed") and not isinstance(X, Fields):
-                return super()._margins(X)
-            if not isinstance(X, Fields):
-                validate_data(self, X, reset=False, skip_check_array=True)
-            found = rows.margins(model, rows.read(X)[0])
-        return found[:, 0] if found.shape[1] == 1 else found
-
-    def _margins_one(self, row: Any) -> list[float]:
-        model, rows = self._model, self._rows
-        if model is None or rows is None:
-            model, rows = self._learnt()  # which says that there is none
-        with self._guard:
-            return rows.margins_one(model, row)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave behind what is made anew when it is asked for."""
-        state: dict[str, Any] = super().__getstate__()
-        return state | ({"_cache": {}} if "_cache" in state else {})

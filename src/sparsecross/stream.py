@@ -14,7 +14,8 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from ._inputs import Floats, as_target, check_length
 from .classifier import LinearClassifier, probabilities
-from .online import LOSSES, OnlineModel, StreamLoss, documented
+from .online import OnlineModel
+from .streamparameters import LOSSES, StreamLoss, documented
 
 
 @documented
@@ -85,7 +86,21 @@ class FTRLRegressor(RegressorMixin, OnlineModel):
         return self._margins(X)
 
     def predict_one(self, row: Any) -> float:
-        """Predict the target of one row, given as for :meth:`learn_one`, at low latency."""
+        """Predict the target of one row, at low latency.
+
+        Parameters
+        ----------
+        row : as of :meth:`learn_one`
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            If the row is not like those that were learnt from.
+        """
         return self._margins_one(row)[0]
 
 
@@ -200,7 +215,23 @@ class FTRLClassifier(LinearClassifier, OnlineModel):
         return code if len(at) > 2 else 2.0 * code - 1.0
 
     def predict_one(self, row: Any) -> Any:
-        """Predict the label of one row, given as for :meth:`learn_one`, at low latency."""
+        """Predict the label of one row, at low latency.
+
+        Parameters
+        ----------
+        row : as of :meth:`learn_one`
+
+        Returns
+        -------
+        label
+            One of `classes_`, as a Python object: of positive margin for two classes, else of the
+            largest margin.
+
+        Raises
+        ------
+        ValueError
+            If the row is not like those that were learnt from.
+        """
         margins = self._margins_one(row)
         if len(margins) == 1:
             return self.classes_[int(margins[0] > 0.0)].item()
@@ -217,17 +248,59 @@ class FTRLClassifier(LinearClassifier, OnlineModel):
         Returns
         -------
         ndarray of shape (n_rows, n_classes), float64
+            In the order of `classes_`.
+
+        Raises
+        ------
+        AttributeError
+            If the loss is not "logistic".
+        ValueError
+            If X is not like what was learnt from.
         """
         return super().predict_proba(X)
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> Floats:
-        """Return the logarithm of :meth:`predict_proba`."""
+        """Logarithms of what :meth:`predict_proba` gives.
+
+        Parameters
+        ----------
+        X : as of :meth:`partial_fit`, but no iterator
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes), float64
+            In the order of `classes_`.
+
+        Raises
+        ------
+        AttributeError
+            If the loss is not "logistic".
+        ValueError
+            If X is not like what was learnt from.
+        """
         return super().predict_log_proba(X)
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba_one(self, row: Any) -> Floats:
-        """Probabilities of the classes of one row, of shape (n_classes,), at low latency."""
+        """Probabilities of the classes of one row, at low latency.
+
+        Parameters
+        ----------
+        row : as of :meth:`learn_one`
+
+        Returns
+        -------
+        ndarray of shape (n_classes,), float64
+            In the order of `classes_`; of each against the rest, they are scaled to sum to 1.
+
+        Raises
+        ------
+        AttributeError
+            If the loss is not "logistic".
+        ValueError
+            If the row is not like those that were learnt from.
+        """
         margins = np.array(self._margins_one(row))
         found: Floats = probabilities(margins if len(margins) == 1 else margins[None])[0]
         return found

@@ -18,10 +18,11 @@ from ..batches import STDIN, ahead, svmlight_batches, table_batches
 from ..checkpoint import load_checkpoint, save_checkpoint
 from ..files import format_of, require_pyarrow
 from ..memory import format_bytes
-from ..online import OnlineModel, StreamLoss
+from ..online import OnlineModel
 from ..pruned import PrunedModel
 from ..pruning import prune
 from ..stream import FTRLClassifier, FTRLRegressor
+from ..streamparameters import StreamLoss
 from ..tables import check_columns
 from .console import Console
 from .prepare import crosses_of
