@@ -20,6 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sparsecross import _solvers, crossing
 from sparsecross.crossing import FeatureCross
 from sparsecross.dictionaries import floats_of_keys, ordered_keys
+from sparsecross.encoderstate import encoder_of_state, state_of_encoder
 
 
 @parametrize_with_checks([FeatureCross()])
@@ -206,7 +207,7 @@ def test_restricted_encoder_is_the_encoder_restricted(problem, random, unknown):
     assert [small._encode_one({f: r[f] for f in needed}) for r in rows] == want
     assert small._memory()["names"] <= cross._memory()["names"]
     again = small._restricted(range(len(columns)))
-    assert again._state()[1].keys() == small._state()[1].keys()
+    assert state_of_encoder(again)[1].keys() == state_of_encoder(small)[1].keys()
 
 
 @settings(max_examples=60, deadline=None)
@@ -214,11 +215,11 @@ def test_restricted_encoder_is_the_encoder_restricted(problem, random, unknown):
 def test_state_and_pickle_round_trips(problem, n_bits):
     fields, train, test, crosses, min_count = problem
     cross = FeatureCross(crosses, min_count=min_count, n_bits=n_bits).fit(arrow(train, fields))
-    meta, arrays = cross._state()
+    meta, arrays = state_of_encoder(cross)
     for a in arrays.values():
         a.flags.writeable = False
     for other in (
-        FeatureCross._from_state(json.loads(json.dumps(meta)), arrays),
+        encoder_of_state(json.loads(json.dumps(meta)), arrays),
         pickle.loads(pickle.dumps(cross)),
     ):
         got, want = (c.transform(arrow(test, fields)) for c in (other, cross))
@@ -511,12 +512,12 @@ def test_floats_are_categories():
     assert cross.get_feature_names_out().tolist() == names
     assert [cross._encode_one({"v": v}) for v in (3, 3.0, 0.25, -0.0)] == [[3], [3], [], [1]]
     assert lists_of(cross.transform(pd.DataFrame({"v": [3, 0, 7]}))) == [[3], [1], []]
-    meta, arrays = cross._state()
-    again = FeatureCross._from_state(json.loads(json.dumps(meta)), arrays)
+    meta, arrays = state_of_encoder(cross)
+    again = encoder_of_state(json.loads(json.dumps(meta)), arrays)
     assert lists_of(again.transform(table)) == rows
     for bad in (np.array([-1]), ordered_keys(np.array([np.inf])), np.array([2**63 - 1])):
         with pytest.raises(ValueError, match="finite"):
-            FeatureCross._from_state(meta, {"field0.values": bad})
+            encoder_of_state(meta, {"field0.values": bad})
 
 
 def test_whole_numbers_are_the_same_categories_among_floats():
@@ -666,7 +667,7 @@ def test_corrupted_state_raises_or_still_works(data):
         {"a": ["x", "ü", None], "b": [1, 2, 7], "t": [["p", "q"], [], ["q"]], "v": [0.5, 1.5, 2.5]}
     )
     cross = FeatureCross(buckets=2).fit(table)
-    meta, arrays = cross._state()
+    meta, arrays = state_of_encoder(cross)
     name = data.draw(st.sampled_from(sorted(arrays)))
     raw = bytearray(arrays[name].tobytes())
     if raw and data.draw(st.booleans()):
@@ -685,7 +686,7 @@ def test_corrupted_state_raises_or_still_works(data):
             )
         )
     try:
-        other = FeatureCross._from_state(meta, {**arrays, name: changed})
+        other = encoder_of_state(meta, {**arrays, name: changed})
     except ValueError:
         return
     other.transform(table)
@@ -710,23 +711,21 @@ def test_corrupted_state_raises_or_still_works(data):
 )
 def test_corrupted_meta(change):
     cross = FeatureCross().fit(np.array([["a", "b"], ["c", "b"]]))
-    meta, arrays = cross._state()
+    meta, arrays = state_of_encoder(cross)
     meta = json.loads(json.dumps(meta))
     change(meta)
     with pytest.raises(ValueError):
-        FeatureCross._from_state(meta, arrays)
+        encoder_of_state(meta, arrays)
 
 
 def test_memory_mapped_state(tmp_path):
     X = np.random.default_rng(5).integers(0, 10**6, (500, 3))
     cross = FeatureCross().fit(X)
-    meta, arrays = cross._state()
+    meta, arrays = state_of_encoder(cross)
     for name, a in arrays.items():
         np.save(tmp_path / name, a)
     mapped = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in arrays}
-    assert lists_of(FeatureCross._from_state(meta, mapped).transform(X)) == lists_of(
-        cross.transform(X)
-    )
+    assert lists_of(encoder_of_state(meta, mapped).transform(X)) == lists_of(cross.transform(X))
 
 
 codes = np.zeros(4, np.int32)

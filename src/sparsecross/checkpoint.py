@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _stream, artefact
+from . import _stream, artefact, encoderstate
 from .crossing import FeatureCross
 from .growingrows import GrowingRows
 from .matrixrows import MatrixRows
@@ -69,13 +69,12 @@ def save_checkpoint(
     if isinstance(rows, GrowingRows):
         meta["spec"] = compiled.spec | {"field": []}  # they are told anew
         kinds = FeatureCross._of_levels(rows.field_names, rows.kinds, **rows.parameters)
-        state, of_encoder = kinds._state()
-        meta["encoder"] = {"meta": state, "arrays": list(of_encoder), "met": rows.state()}
-        arrays |= {f"e{k}": array for k, array in enumerate(of_encoder.values())}
+        description, blocks = encoderstate.packed(kinds)
+        meta["encoder"] = description | {"met": rows.state()}
+        arrays |= blocks
     elif rows.encoder is not None:
-        state, of_encoder = rows.encoder._state()
-        meta["encoder"] = {"meta": state, "arrays": list(of_encoder)}
-        arrays |= {f"e{k}": array for k, array in enumerate(of_encoder.values())}
+        meta["encoder"], blocks = encoderstate.packed(rows.encoder)
+        arrays |= blocks
     artefact.write(path, artefact.encode(meta, arrays))
 
 
@@ -140,8 +139,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[OnlineModel, dict[str
 
 
 def _rows(model: OnlineModel, meta: dict[str, Any], file: artefact.Artefact) -> StreamRows:
-    packed = meta["encoder"]
-    if packed is None:
+    description = meta["encoder"]
+    if description is None:
         names = getattr(model, "feature_names_in_", None)
         rows = MatrixRows(
             model.n_features_in_, model.interactions, model.fields, names, model.n_threads
@@ -149,13 +148,12 @@ def _rows(model: OnlineModel, meta: dict[str, Any], file: artefact.Artefact) -> 
         if any(meta["spec"].get(name) != value for name, value in rows.spec().items()):
             raise ValueError("its columns do not cross as its parameters say")
         return rows
-    arrays = {name: file[f"e{k}"] for k, name in enumerate(packed["arrays"])}
-    encoder = FeatureCross._from_state(packed["meta"], arrays)
-    if "met" not in packed:
+    encoder = encoderstate.unpacked(description, file)
+    if "met" not in description:
         return TableRows(encoder)
     shared = {"numeric_nulls": model.numeric_nulls, "n_threads": model.n_threads}
     growing = GrowingRows(encoder._names, encoder._learnt.dictionaries, model.interactions, shared)
-    growing.restore(packed["met"])
+    growing.restore(description["met"])
     return growing
 
 

@@ -1,7 +1,6 @@
 """FeatureCross: tables to the sparse columns of their categories and crosses of categories."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -20,7 +19,7 @@ from sparsecross.dictionaries import Dictionary
 from sparsecross.fields import Column, is_table, read_array, read_table, table_names
 from sparsecross.hashing import HashedColumns, kinds_of, learn_hashed
 from sparsecross.keyed import KeyedColumns, learn_keyed
-from sparsecross.learnt import LearntColumns, rebuilt, state_of
+from sparsecross.learnt import LearntColumns
 from sparsecross.parameters import (
     Crosses,
     bucket_numbers,
@@ -466,72 +465,6 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         names += sum(len(name.encode()) for name in self._names)
         return {"names": names, "crosses": self._learnt.nbytes}
 
-    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return what rebuilds this fitted encoder: JSON-able values, and arrays by name."""
-        check_is_fitted(self, "_learnt")
-        learnt, arrays = state_of(self._learnt)
-        parameters = self.get_params(deep=False)
-        del parameters["n_threads"]  # the machine's matter, not the model's
-        if not isinstance(self.crosses, str):
-            parameters["crosses"] = [[_plain(f) for f in cross] for cross in self.crosses]
-        if isinstance(self.buckets, Mapping):
-            parameters["buckets"] = [[_plain(f), int(k)] for f, k in self.buckets.items()]
-        for name in ("min_count", "n_bits", "buckets"):
-            parameters[name] = _plain(parameters[name])
-        meta = {
-            "parameters": parameters,
-            "names": list(self._names),
-            "named": hasattr(self, "feature_names_in_"),
-            "selected": self._selected,
-            "collisions": self.collisions_,
-        }
-        return meta | learnt, arrays
-
-    @classmethod
-    def _from_state(
-        cls, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-    ) -> "FeatureCross":
-        """Rebuild an encoder from `_state`; the arrays are kept, not copied.
-
-        Everything is checked: ValueError where meta or arrays are not those of an encoder.
-        """
-        try:
-            return cls._rebuilt(meta, arrays)
-        except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
-            raise ValueError(f"not the state of a FeatureCross: {error!r}") from error
-
-    @classmethod
-    def _rebuilt(
-        cls, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-    ) -> "FeatureCross":
-        """Do it; any error tells of a state that is none."""
-        parameters = dict(meta["parameters"])
-        if not isinstance(parameters["crosses"], str):
-            parameters["crosses"] = [tuple(cross) for cross in parameters["crosses"]]
-        if isinstance(parameters["buckets"], list):
-            parameters["buckets"] = dict(parameters["buckets"])
-        out = cls(**parameters)
-        out._check_parameters()
-        names = list(meta["names"])
-        if not all(isinstance(name, str) for name in names):
-            raise ValueError("the names of fields must be strings")
-        out._names = names
-        out.n_features_in_ = len(names)
-        if meta["named"]:
-            out.feature_names_in_ = np.array(names, dtype=object)
-        out._selected = bool(meta["selected"])
-        collisions = meta["collisions"]
-        out.collisions_ = None if collisions is None else int(collisions)
-        out._learnt = rebuilt(
-            meta,
-            arrays,
-            names,
-            n_bits=out.n_bits,
-            numeric_nulls=out.numeric_nulls,
-            selected=out._selected,
-        )
-        return out
-
 
 def _csr(arrays: tuple[NDArray[Any], ...], n_rows: int, n_columns: int) -> Any:
     """Make a matrix or array of (data, indices, indptr), as scikit-learn is told to."""
@@ -540,7 +473,3 @@ def _csr(arrays: tuple[NDArray[Any], ...], n_rows: int, n_columns: int) -> Any:
     out = kind(arrays, shape=(n_rows, n_columns), copy=False)
     out.has_canonical_format = True
     return out
-
-
-def _plain(value: Any) -> Any:
-    return int(value) if isinstance(value, Integral) else value

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.utils.metaestimators import available_if
 
-from . import _solvers, _stream, artefact
+from . import _solvers, _stream, artefact, encoderstate
 from ._inputs import Floats, as_design
 from .classifier import labels, probabilities
 from .crossing import FeatureCross
@@ -97,10 +97,9 @@ class PrunedModel:
     @property
     def encoder(self) -> FeatureCross | None:
         """The encoder, rebuilt from the file at its first use."""
-        packed = self._meta["encoder"]
-        if self._encoder is None and packed is not None:
-            arrays = {name: self._arrays[f"e{k}"] for k, name in enumerate(packed["arrays"])}
-            self._encoder = FeatureCross._from_state(packed["meta"], arrays)
+        description = self._meta["encoder"]
+        if self._encoder is None and description is not None:
+            self._encoder = encoderstate.unpacked(description, self._arrays)
         return self._encoder
 
     @property
@@ -491,6 +490,6 @@ def _check_meta(meta: dict[str, Any], blocks: set[str]) -> None:
     if encoder is not None:
         if not isinstance(encoder["meta"], dict) or not isinstance(encoder["arrays"], list):
             raise ValueError("the encoder is not described by an object and a list of arrays")
-        needed |= {f"e{k}" for k in range(len(encoder["arrays"]))}
+        needed |= encoderstate.blocks_of(encoder)
     if not needed <= blocks:
         raise ValueError(f"block {min(needed - blocks)!r} is missing")

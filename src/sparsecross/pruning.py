@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from . import _solvers
+from . import _solvers, encoderstate
 from .crossing import FeatureCross
 from .interactions import Interactions
 from .memory import MemoryReport, object_bytes
@@ -107,9 +107,8 @@ def prune(model: Any) -> PrunedModel:
         "order": 1 if crosses is None else crosses.order,
     }
     if kept is not None:
-        encoder_meta, encoder_arrays = kept._state()
-        meta["encoder"] = {"meta": encoder_meta, "arrays": list(encoder_arrays)}
-        arrays |= {f"e{k}": array for k, array in enumerate(encoder_arrays.values())}
+        meta["encoder"], blocks = encoderstate.packed(kept)
+        arrays |= blocks
     dense = _dense_bytes(estimator, encoder, names)
     meta["n_weights"] = n_outputs * n_columns
     if crosses is not None:

@@ -62,8 +62,7 @@ def _rows(model: PrunedModel, options: Namespace) -> Any:
         return read_svmlight(options.table, zero_based=base, n_features=n_features).X
     if form == "svmlight":
         raise ValueError(f"{options.model!r} was fitted on a table, not on svmlight data")
-    state, _ = model.encoder._state()
-    kinds = {state["names"][f["position"]]: f["kind"] for f in state["fields"]}
+    kinds = {d.name: d.kind for d in model.encoder._learnt.dictionaries}
     present = column_names(options.table, form, options.delimiter)
     check_columns(list(kinds), present, options.table)
     table = read_table(
@@ -150,8 +149,7 @@ def _summary(model: PrunedModel, options: Namespace) -> dict[str, Any]:
     report, noted = model.report, model.notes
     fields = None
     if model.encoder is not None:
-        state, _ = model.encoder._state()
-        fields = [state["names"][f["position"]] for f in state["fields"]]
+        fields = [d.name for d in model.encoder._learnt.dictionaries]
     told: dict[str, Any] = {
         k: noted[k] for k in ("alpha", "l1_ratio", "rows", "held_back") if k in noted
     }
