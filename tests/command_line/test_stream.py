@@ -177,6 +177,9 @@ def test_svmlight_is_taken_as_it_is(tmp_path):
     [
         (["--target", "missing"], 1, "has no column 'missing'"),
         (["--target", "late", "--cross", "carrier*nothing"], 1, "nothing"),
+        (["--target", "late", "--cross", "carrier*late"], 1, "'late' is no feature here"),
+        (["--target", "late", "--drop", "carrier", "--split", "carrier"], 1, "is no feature"),
+        (["--target", "late", "--drop", "late"], 1, "has no column 'late'"),
         (["--target", "late", "--categorical", "temperature"], 1, "whole number"),
         (["--target", "late", "--classes", "yes", "maybe"], 1, "labels among"),
         ([], 2, "--target is required"),

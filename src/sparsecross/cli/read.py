@@ -59,22 +59,8 @@ def read(options: Namespace, console: Console) -> Material:
 
     names = column_names(options.table, form, options.delimiter)
     split = dict(options.split)
-    weights = [options.weight] if options.weight else []
-    asked = [options.target, *weights, *options.drop, *options.categorical, *split]
-    crossed = [f for c in options.cross if c != "pairwise" for f in c.split("*")]
-    check_columns([*asked, *crossed], names, options.table)
-    dropped = set(options.drop)
-    used = [n for n in names if n not in dropped]
-    check_columns([options.target, *weights], used, options.table)
-    fields = [n for n in used if n not in (options.target, *weights)]
-    usable = set(fields)
-    for field in (*options.categorical, *split, *crossed):
-        if field not in usable:
-            raise ValueError(
-                f"{field!r} is no feature here: it is the target, the weight or dropped"
-            )
-    if not fields:
-        raise ValueError(f"{options.table!r} has no column to predict from")
+    fields = fields_among(names, options.table, options)
+    used = [n for n in names if n in {*fields, options.target, options.weight}]
     with console.working(f"reading {options.table}"):
         table = read_table(
             options.table, form, used, texts=list(split), delimiter=options.delimiter
@@ -94,6 +80,26 @@ def read(options: Namespace, console: Console) -> Material:
     table = split_fields(table.select(fields), split)
     notes = {"target": options.target} | ({"split": split} if split else {})
     return Material(table, target, weight, notes)
+
+
+def fields_among(names: list[str], path: str, options: Namespace) -> list[str]:
+    """Return the columns of a table to predict from; ValueError where options ask for others."""
+    roles = [options.target, *([options.weight] if options.weight else [])]
+    crossed = [f for c in options.cross if c != "pairwise" for f in c.split("*")]
+    asked = [*options.categorical, *dict(options.split), *crossed]
+    check_columns([*roles, *options.drop, *asked], names, path)
+    used = [n for n in names if n not in set(options.drop)]
+    check_columns(roles, used, path)
+    fields = [n for n in used if n not in roles]
+    usable = set(fields)
+    for field in asked:
+        if field not in usable:
+            raise ValueError(
+                f"{field!r} is no feature here: it is the target, the weight or dropped"
+            )
+    if not fields:
+        raise ValueError(f"{path!r} has no column to predict from")
+    return fields
 
 
 def split_fields(table: Any, split: dict[str, str | None]) -> Any:

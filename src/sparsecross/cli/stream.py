@@ -26,8 +26,8 @@ from ..streamparameters import StreamLoss
 from ..tables import check_columns
 from .console import Console
 from .prepare import crosses_of
-from .read import split_fields
-from .treatment import MAX_WHOLE_CLASSES, as_weight, treat
+from .read import fields_among, split_fields
+from .treatment import MAX_WHOLE_CLASSES, as_weight, text_of, treat, without_nulls
 
 # What must be the same when a stream is taken up again, for the model to be the same.
 _SAME = (
@@ -306,40 +306,22 @@ def _of_file(
 
 
 def _of_table(table: Any, path: str, options: Namespace, split: dict[str, str | None]) -> Batch:
-    names = table.column_names
-    weights = [options.weight] if options.weight else []
-    crossed = [f for c in options.cross if c != "pairwise" for f in c.split("*")]
-    check_columns(
-        [options.target, *weights, *options.drop, *options.categorical, *split, *crossed],
-        names,
-        path,
-    )
+    fields = fields_among(table.column_names, path, options)
     n_read = table.num_rows
     targets, known = _targets(table.column(options.target), options.target)
     if not known.all():
         table = table.filter(require_pyarrow().array(known))
     weight = as_weight(table.column(options.weight), options.weight) if options.weight else None
-    left_out = {options.target, *weights, *options.drop}
-    fields = [name for name in names if name not in left_out]
-    if not fields:
-        raise ValueError(f"{path!r} has no column to predict from")
     return Batch(split_fields(table.select(fields), split), targets, weight, n_read, path)
 
 
 def _targets(column: Any, name: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
     """The targets that are not null, and which those are."""
     pa = require_pyarrow()
-    import pyarrow.compute as pc
-
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    mask: npt.NDArray[np.bool_] = pc.invert(pc.is_null(column, nan_is_null=True)).to_numpy()
-    column = column.filter(pa.array(mask))
+    column, mask = without_nulls(column)
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        encoded = column.dictionary_encode().combine_chunks()
-        strings = np.array(encoded.dictionary.to_pylist(), dtype=str)
-        return strings[encoded.indices.to_numpy()], mask
+        return text_of(column), mask
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
         raise ValueError(f"target {name!r} holds {kind} values; it must hold numbers or labels")
     values = column.to_numpy()

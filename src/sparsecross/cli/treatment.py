@@ -84,13 +84,7 @@ def as_target(column: Any, name: str, task: Task | None = None) -> Target:
         If it cannot be a target of this task.
     """
     pa = require_pyarrow()
-    import pyarrow.compute as pc
-
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    known = pc.invert(pc.is_null(column, nan_is_null=True))
-    column = column.filter(known)
-    mask = known.to_numpy()
+    column, mask = without_nulls(column)
     kind = column.type
     if len(column) == 0:
         raise ValueError(f"target {name!r} is null in every row")
@@ -101,10 +95,27 @@ def as_target(column: Any, name: str, task: Task | None = None) -> Target:
     if pa.types.is_boolean(kind):
         return _labels(column.to_numpy(), name, mask, "booleans")
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        encoded = column.dictionary_encode().combine_chunks()
-        strings = np.array(encoded.dictionary.to_pylist())
-        return _labels(strings[encoded.indices.to_numpy()], name, mask, "text")
+        return _labels(text_of(column), name, mask, "text")
     raise ValueError(f"target {name!r} holds {kind} values; it must hold numbers, text or booleans")
+
+
+def without_nulls(column: Any) -> tuple[Any, npt.NDArray[np.bool_]]:
+    """Return a column of plain values without those that are null, and which are not."""
+    pa = require_pyarrow()
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    known = pc.invert(pc.is_null(column, nan_is_null=True))
+    return column.filter(known), known.to_numpy()
+
+
+def text_of(column: Any) -> npt.NDArray[np.str_]:
+    """Return a column of text as NumPy has it, by way of its distinct values."""
+    encoded = column.dictionary_encode().combine_chunks()
+    distinct = np.array(encoded.dictionary.to_pylist(), dtype=str)
+    found: npt.NDArray[np.str_] = distinct[encoded.indices.to_numpy()]
+    return found
 
 
 def numeric_target(
