@@ -151,7 +151,9 @@ def climb(problem: Problem) -> None:
             if rung["gap"] <= gap:
                 reached.setdefault(gap, rung)
         missing = [gap for gap in cell.gaps if gap not in reached]
-        stalled = 0 if rung["gap"] < 0.9 * smallest else stalled + 1
+        # What lies below the tolerance was not asked for more yet.
+        closer = rung["gap"] < 0.9 * smallest or rung["gap"] < tol
+        stalled = 0 if closer else stalled + 1
         smallest = min(smallest, rung["gap"])
         spent += rung["seconds"]
         if not missing or stalled >= STALLED or spent > cell.budget:
