@@ -107,7 +107,8 @@ def table(results: list[dict], gaps: list[float]) -> str:
     measures = {f"a gap of {gap:g}": gap for gap in gaps} | {"within 1e-4 of the optimum": None}
     parts = []
     for title, gap in measures.items():
-        lines, ratios = [], []
+        lines: list[str] = []
+        ratios: dict[str, list[float]] = {"single strengths": [], "paths": []}
         for (name, task, strength, intercept), cell in grouped(results).items():
             if gap is None:
                 best = optimum(cell)
@@ -115,7 +116,8 @@ def table(results: list[dict], gaps: list[float]) -> str:
             else:
                 costs = {found["library"]: reached(found, gap) for found in cell}
             row, ratio = _row(costs)
-            ratios += [ratio] if ratio else []
+            of = "paths" if task.endswith("_path") else "single strengths"
+            ratios[of] += [ratio] if ratio else []
             answer = "yes" if intercept else "no"
             lines.append(f"| {name} | {task} /{strength:g} | {answer} | {row} |")
         parts += [
@@ -126,12 +128,13 @@ def table(results: list[dict], gaps: list[float]) -> str:
             *lines,
             "",
         ]
-        if ratios:
-            parts += [
-                f"Ratio over {len(ratios)} cells: geometric mean {geometric_mean(ratios):.2f}, "
-                f"least {min(ratios):.2f}.",
-                "",
-            ]
+        for of, found in ratios.items():
+            if found:
+                parts += [
+                    f"Ratio over {len(found)} cells of {of}: geometric mean "
+                    f"{geometric_mean(found):.2f}, least {min(found):.2f}.",
+                    "",
+                ]
     return "\n".join(parts)
 
 
