@@ -22,7 +22,6 @@
 #include <limits>
 #include <memory>
 #include <new>
-#include <utility>
 
 #include "model/certificate.hpp"
 
@@ -59,11 +58,13 @@ class Screening {
           return (t[i] - u[i]) * (t[i] - u[i]);
         }));
       last_ = theta;
-      first_ = reach_.empty();  // then all columns are computed, and the threads write what is new
+      const std::size_t n_known = reach_.size();
       reach_.resize(static_cast<std::size_t>(problem.p()));
       norm_.resize(static_cast<std::size_t>(problem.p()));
-      if (!first_) std::fill(reach_.begin() + n_known_, reach_.end(), kUnknown);
-      n_known_ = problem.p();
+      // Nothing is known of new columns. Where all are, they are all computed, and the threads that
+      // do are the first to touch their memory.
+      if (!all_)
+        std::fill(reach_.begin() + static_cast<std::ptrdiff_t>(n_known), reach_.end(), kUnknown);
     }
     const Penalty& penalty = problem.penalty;
     Sight sight = penalty.uniform()
@@ -133,7 +134,7 @@ class Screening {
     const Penalty& penalty = problem.penalty;
     const auto at_j = static_cast<std::size_t>(j);
     double z;
-    if (keeps_ && (first_ || reach_[at_j] == kUnknown)) {
+    if (keeps_ && (all_ || reach_[at_j] == kUnknown)) {
       const auto [correlation, square, sum] = columns.template sums<3>(
           j, [theta](Index i, double x) { return std::array<double, 3>{x * theta[i], x * x, x}; });
       z = correlation;
@@ -159,22 +160,18 @@ class Screening {
     struct rebind {
       using other = Uninitialised<U>;
     };
-    template <class U, class... Args>
-    void construct(U* at, Args&&... args) {
-      if constexpr (sizeof...(Args) == 0)
-        ::new (static_cast<void*>(at)) U;
-      else
-        ::new (static_cast<void*>(at)) U(std::forward<Args>(args)...);
+    template <class U>
+    void construct(U* at) {
+      ::new (static_cast<void*>(at)) U;
     }
   };
   using Known = std::vector<double, Uninitialised<double>>;
 
-  bool all_ = true, keeps_ = false, first_ = true;  // of the present look
-  Index n_known_ = 0;                               // columns of which something is kept
-  std::vector<double> last_;                        // the last feasible θ (n)
-  double way_ = 0.0;                                // the length of the way so far
-  Known reach_;                                     // p: |x_jᵀθ'|, less norm times the way to θ'
-  Known norm_;                                      // p, known where the reach is
+  bool all_ = true, keeps_ = false;  // of the present look
+  std::vector<double> last_;         // the last feasible θ (n)
+  double way_ = 0.0;                 // the length of the way so far
+  Known reach_;                      // p: |x_jᵀθ'|, less norm times the way to θ'
+  Known norm_;                       // p, known where the reach is
 };
 
 }  // namespace sparsecross
