@@ -194,8 +194,8 @@ inline Inner minimise_model(const Problem& problem, const std::vector<Index>& wo
 }
 
 // Minimises over the working set until the gap there, at first at most `gap`, is (or is likely to
-// be) at most `target`; leaves fresh margins. The gap of a small set is a poor measure of what is
-// left, as residuals obey no column before they obey all: once Newton's steps fall off, so has it.
+// be) at most `target`; margins are kept up. The gap of a small set is a poor measure of what is
+// left, as residuals obey no column before they obey all: once steps fall off, so has it.
 inline Inner solve_on(const Problem& problem, const std::vector<Index>& working_set, double gap,
                       double target, Index max_iter, const Poll& poll, Workspace& space, Point& at,
                       Index& n_iter) {
@@ -215,9 +215,8 @@ inline Inner solve_on(const Problem& problem, const std::vector<Index>& working_
   for (bool measured = false;; measured = true) {
     const double primal = primal_value(problem, working_set, at), fall = last_primal - primal;
     last_primal = primal;
-    if (trusted && moved && inner == Inner::reached && fall <= kSmallFall * target &&
-        fall > kUphill * primal)
-      return inner;
+    if (trusted && moved && fall <= kSmallFall * target && fall > kUphill * primal)
+      return Inner::reached;
     if (measured || !std::isfinite(gap)) {
       const double last = gap;
       gap = primal -

@@ -213,7 +213,6 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
                                      : 1.0);
     inner = detail::solve_on(problem, working_set, gap, aim, options.max_iter, poll, space, at,
                              solution.n_iter);
-    if (!problem.loss.quadratic()) refresh_margins(problem, working_set, at);
     settle_intercept(problem, at);
   }
   solution.coef = std::move(at.coef);
