@@ -8,6 +8,8 @@ from statistics import geometric_mean, median
 
 import numpy as np
 
+import rivals
+
 KEY = ("set", "task", "strength", "intercept")
 OURS = "sparsecross"
 DOCS = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -138,6 +140,38 @@ def table(results: list[dict], gaps: list[float]) -> str:
     return "\n".join(parts)
 
 
+def by_default(results: list[dict], gap: float) -> str:
+    """Our paths to a gap, beside the rivals' at the tolerance that they have by default."""
+    lines = []
+    for (name, task, strength, intercept), cell in grouped(results).items():
+        if not task.endswith("_path"):
+            continue
+        ours = next((reached(found, gap) for found in cell if found["library"] == OURS), None)
+        others = [
+            (rung["seconds"], found["library"], rung["gap"])
+            for found in cell
+            for rung in found["rungs"]
+            if np.isclose(rung["tol"], getattr(rivals.rival(found["library"]), "DEFAULT", np.nan))
+        ]
+        if ours is None or not others:
+            continue
+        seconds, library, its_gap = min(others)
+        answer = "yes" if intercept else "no"
+        lines.append(
+            f"| {name} | {task} /{strength:g} | {answer} | {ours[0]:.3g} | {library} {seconds:.3g} "
+            f"| {its_gap:.1e} | {seconds / ours[0]:.2f} |"
+        )
+    if not lines:
+        return ""
+    head = [
+        f"### Paths to a gap of {gap:g}, beside the fastest at its own default tolerance",
+        "",
+        "| set | task | intercept | ours, s | rival, s | its gap | ratio |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    return "\n".join([*head, *lines, ""])
+
+
 def growth(results: list[dict], gap: float) -> str:
     """Exponent of the time in the number of non-zeros, over the sets made for it."""
     points: dict[tuple, list[tuple[float, float]]] = {}
@@ -217,6 +251,7 @@ def write(out: Path, gaps: list[float], machine: str, command: str, docs: bool) 
             f"Versions: {', '.join(versions)}.",
             "",
             table(results, gaps),
+            by_default(results, gaps[0]),
             growth(results, gaps[0]),
             *(path.read_text() for path in sorted(out.glob("extra_*.md"))),
         ]

@@ -10,7 +10,8 @@ A file may define four functions, for the objective of `sparsecross.solve` witho
 `tol` is the library's own tolerance, the only thing that stops it: limits on iterations are lifted.
 A function raises `Unable` for what its library does not do. A file also names its distribution
 (DISTRIBUTION) and, where they differ from the defaults below, the sparse layout that the library
-reads without converting (LAYOUT) and its tolerances from loose to tight (TOLERANCES).
+reads without converting (LAYOUT), its tolerances from loose to tight (TOLERANCES), and for paths
+the tolerance that users get who name none (DEFAULT).
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from rivals import UNLIMITED, threads
 
 DISTRIBUTION = "adelie"
+DEFAULT = 1e-7
 
 
 def _fit(X, glm, alphas, intercept, tol):

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 TOLERANCES = [10.0**-k for k in range(5, 18)]
+DEFAULT = 1e-7
 SCRIPT = Path(__file__).with_name("glmnet.R")
 _written: dict[int, tempfile.TemporaryDirectory] = {}
 

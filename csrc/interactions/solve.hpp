@@ -77,7 +77,7 @@ class InteractionSolver {
     const Problem problem{design, loss_, penalty, fit_intercept_, n_threads_};
     const NullModel null = null_model(problem, poll);
     std::vector<double> theta(static_cast<std::size_t>(space_.n()));
-    problem.loss.residual(null.at.margins.data(), theta.data());
+    problem.loss.residual(null.margins.data(), theta.data());
     if (fit_intercept_) balance(theta);
     const Priced priced =
         pricing_(theta, {0.0, 0.0, 0.0, 1, false, {}}, [&](Key) { return false; }, poll);
@@ -121,7 +121,6 @@ class InteractionSolver {
       const Penalty penalty = penalty_of_set(l1, l2, parents, factors);
       const Problem problem{
           design, loss_, penalty, fit_intercept_, threads_for(design, n_threads_), n_threads_};
-      kept_.grow(problem);
       Options inner = options;
       inner.tol = aim;
       inner.room = static_cast<std::size_t>(set_.size()) + 1;  // all were chosen for their pull

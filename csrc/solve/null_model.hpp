@@ -10,10 +10,21 @@ namespace sparsecross {
 
 // All penalised weights 0, the intercept and the unpenalised columns at their best.
 struct NullModel {
-  Point at;
-  double value;      // the objective there: the loss, as nothing is penalised
-  double scale;      // P0 - Psat, the unit of relative gaps
-  bool interrupted;  // the user stopped it on the way
+  std::vector<Index> columns;   // the unpenalised ones
+  std::vector<double> weights;  // theirs
+  double intercept;
+  std::vector<double> margins;  // n
+  double value;                 // the objective there: the loss, as nothing is penalised
+  double scale;                 // P0 - Psat, the unit of relative gaps
+  bool interrupted;             // the user stopped it on the way
+
+  // As a point of a problem with p columns.
+  Point point(Index p) const {
+    Point at{std::vector<double>(static_cast<std::size_t>(p), 0.0), intercept, margins};
+    for (std::size_t k = 0; k < columns.size(); ++k)
+      at.coef[static_cast<std::size_t>(columns[k])] = weights[k];
+    return at;
+  }
 };
 
 // The unit of relative gaps: the objective of the null model, in excess of perfect margins as all
@@ -67,7 +78,7 @@ inline double strength_against(const Problem& problem, const std::vector<double>
 // the residual of the null model. Not positive where none exists.
 inline double largest_strength(const Problem& problem, const NullModel& null) {
   std::vector<double> theta(static_cast<std::size_t>(problem.n()));
-  problem.loss.residual(null.at.margins.data(), theta.data());
+  problem.loss.residual(null.margins.data(), theta.data());
   if (problem.fit_intercept) balance(theta);
   return strength_against(problem, theta);
 }

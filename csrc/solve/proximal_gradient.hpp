@@ -139,11 +139,11 @@ inline Solution solve_proximal_gradient(const Problem& problem, const Options& o
   const Loss& loss = problem.loss;
   Solution solution;
 
-  NullModel null = null_model(problem, poll);
+  const NullModel null = null_model(problem, poll);
   solution.scale = null.scale;
   bool interrupted = null.interrupted;
   const double target = options.tol * solution.scale;
-  Point at = coef_init ? start_from(problem, *coef_init, intercept_init, null) : std::move(null.at);
+  Point at = coef_init ? start_from(problem, *coef_init, intercept_init, null) : null.point(p);
 
   Columns columns;
   const bool screens = detail::gather_columns(problem, at, columns);

@@ -5,12 +5,13 @@
 // Given:   θ (n), with Σ θ = 0 where there is an intercept; the weights.
 // Result:  a Sight. Columns left out have |x_jᵀθ| <= l1_j / kLimit, proved by
 //
-//              |x_jᵀθ| <= |x_jᵀθ'| + ‖x_j - a_j‖ ‖θ - θ'‖,    a_j the mean, 0 without an intercept,
+//              |x_jᵀθ| <= |x_jᵀθ'| + ‖x_j - a_j‖₂ ‖θ - θ'‖₂    or, where it has few entries,
+//              |x_jᵀθ| <= |x_jᵀθ'| + ‖x_j‖₁ ‖θ - θ'‖∞,
 //
-//          where θ' is the point at which column j was last computed. The distance is at most the
-//          length of the way since then, so that a column has to remember one number. All of it
-//          holds at any strength of the penalty: a walk from one strength to the next goes on with
-//          what it knows.
+//          where a_j is the mean, 0 without an intercept, and θ' the point at which column j was
+//          last computed. The distance is at most the length of the way since then, so that a
+//          column has to remember one number. All of it holds at any strength of the penalty: a
+//          walk from one strength to the next goes on with what it knows.
 // Cost:    a comparison for each column (16 bytes read), one pass over the columns that are
 //          computed, shared among the threads, and a pass over n. Memory: 2 vectors of length p, 1
 //          of length n, and the violators (16 bytes each, twice while they are gathered).
@@ -53,10 +54,7 @@ class Screening {
     all_ = reach_.empty() || !feasible;
     keeps_ = feasible;
     if (feasible) {
-      if (!reach_.empty())
-        way_ += std::sqrt(ordered_sum(problem.n(), [t = theta.data(), u = last_.data()](Index i) {
-          return (t[i] - u[i]) * (t[i] - u[i]);
-        }));
+      if (!reach_.empty()) go_on(theta);
       last_ = theta;
       const std::size_t n_known = reach_.size();
       reach_.resize(static_cast<std::size_t>(problem.p()));
@@ -78,6 +76,8 @@ class Screening {
 
  private:
   static constexpr double kUnknown = std::numeric_limits<double>::infinity();
+  // How far the sample that moves most is expected to move, of the root of the mean square.
+  static constexpr double kPeak = 8.0;
   static constexpr Index kChunk = 256;  // columns for a thread at a time
   static constexpr Index kGroup = 64;   // columns that are first counted, without a branch
 
@@ -87,8 +87,8 @@ class Screening {
     const Index p = problem.p();
     std::vector<Sight> parts(static_cast<std::size_t>((p + kChunk - 1) / kChunk));
     // Whether it is known that |x_jᵀθ| <= level(j): of NaN it is not.
-    const auto obeys = [&, reach = reach_.data(), norm = norm_.data(), way = way_](Index j) {
-      return reach[j] + way * norm[j] <= level(j);
+    const auto obeys = [&, reach = reach_.data()](Index j) {
+      return reach[j] + growth(j) <= level(j);
     };
     problem.X.visit([&](const auto& columns) {
       parallel_chunks(p, kChunk, problem.n_threads, [&](Index begin, Index end) {
@@ -135,22 +135,49 @@ class Screening {
     const auto at_j = static_cast<std::size_t>(j);
     double z;
     if (keeps_ && (all_ || reach_[at_j] == kUnknown)) {
-      const auto [correlation, square, sum] = columns.template sums<3>(
-          j, [theta](Index i, double x) { return std::array<double, 3>{x * theta[i], x * x, x}; });
-      z = correlation;
+      // Few entries are what a dense column never has.
+      constexpr std::size_t n_sums = is_dense<Columns> ? 3 : 4;
+      const auto sums = columns.template sums<n_sums>(j, [theta](Index i, double x) {
+        if constexpr (n_sums == 3) {
+          return std::array<double, 3>{x * theta[i], x * x, x};
+        } else {
+          return std::array<double, 4>{x * theta[i], x * x, x, std::abs(x)};
+        }
+      });
+      z = sums[0];
+      const double square = sums[1], n = static_cast<double>(problem.n());
       double left = square;
-      if (problem.fit_intercept) left -= sum * sum / static_cast<double>(problem.n());
+      if (problem.fit_intercept) left -= sums[2] * sums[2] / n;
       // Too near to a constant: what Σ θ is off by, in rounding, would count.
       norm_[at_j] = std::sqrt(left < 1e-6 * square ? square : left);
+      if constexpr (n_sums == 4)
+        if (kPeak * sums[3] < std::sqrt(n) * norm_[at_j]) norm_[at_j] = -sums[3];
     } else {
       z = columns.sum(j, [theta](Index i, double x) { return x * theta[i]; });
     }
-    if (keeps_) reach_[at_j] = penalty.counted(z) - way_ * norm_[at_j];
+    if (keeps_) reach_[at_j] = penalty.counted(z) - growth(j);
     const double w = at.coef[at_j];
     part.room.take(penalty, j, w, z);
     if (w != 0.0 || penalty.excluded(j) || penalty.unpenalised(j)) return;
     if (const double pull = penalty.violation(j, 0.0, z); pull > 0.0)
       part.violators.push_back({pull, j});
+  }
+
+  // Takes the step from the last θ to this one.
+  void go_on(const std::vector<double>& theta) {
+    const auto step = [t = theta.data(), u = last_.data()](Index i) { return t[i] - u[i]; };
+    const auto n = static_cast<Index>(theta.size());
+    way_ += std::sqrt(ordered_sum(n, [&step](Index i) { return step(i) * step(i); }));
+    double peak = 0.0;
+    for (Index i = 0; i < n; ++i) peak = std::max(peak, std::abs(step(i)));
+    way_of_peaks_ += peak;
+  }
+
+  // What |x_jᵀθ| may have grown by on the way: one of the two products is negative, or both are 0.
+  // NaN where the way is.
+  double growth(Index j) const {
+    const double norm = norm_[static_cast<std::size_t>(j)];
+    return std::max(way_ * norm, -way_of_peaks_ * norm);
   }
 
   // Memory that nobody has written to yet.
@@ -169,9 +196,10 @@ class Screening {
 
   bool all_ = true, keeps_ = false;  // of the present look
   std::vector<double> last_;         // the last feasible θ (n)
-  double way_ = 0.0;                 // the length of the way so far
-  Known reach_;                      // p: |x_jᵀθ'|, less norm times the way to θ'
-  Known norm_;                       // p, known where the reach is
+  double way_ = 0.0;                 // the length of the way so far, by the Euclidean norm
+  double way_of_peaks_ = 0.0;        // and by the largest element of each step
+  Known reach_;                      // p: |x_jᵀθ'|, less what it may have grown by on the way to θ'
+  Known norm_;                       // p, known where the reach is: ‖x_j - a_j‖₂, or -‖x_j‖₁
 };
 
 }  // namespace sparsecross

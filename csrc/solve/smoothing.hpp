@@ -123,19 +123,21 @@ inline Solution approach(const Problem& problem, double target, double unit, Ind
 
 // All penalised weights 0, the rest at their best, and a dual point that proves it.
 struct KinkedNull {
-  NullModel model;
+  Point at;
+  double value, scale;  // as of NullModel
+  bool interrupted;
   std::vector<double> theta;  // n, empty where none is known
 };
 
 inline KinkedNull kinked_null(const Problem& problem, const Poll& poll) {
   const auto n = static_cast<std::size_t>(problem.n()), p = static_cast<std::size_t>(problem.p());
   KinkedNull null;
-  Point& at = null.model.at;
+  Point& at = null.at;
   at.coef.assign(p, 0.0);
   at.margins.assign(n, 0.0);
   settle_intercept(problem, at);
-  null.model.value = problem.loss.value(at.margins.data());
-  null.model.interrupted = false;
+  null.value = problem.loss.value(at.margins.data());
+  null.interrupted = false;
 
   std::vector<double> factor(p, std::numeric_limits<double>::infinity());
   bool any = false;
@@ -143,21 +145,20 @@ inline KinkedNull kinked_null(const Problem& problem, const Poll& poll) {
     factor[static_cast<std::size_t>(j)] = 0.0;
     any = true;
   }
-  if (any && null.model.value > 0.0) {
+  if (any && null.value > 0.0) {
     const Penalty free(1.0, 0.0, factor.data(), problem.penalty.positive());
     const Problem part = problem.with(free);
-    Solution found =
-        detail::approach(part, 1e-9 * null.model.value, null.model.value, 10000, at, poll);
-    null.model.interrupted = found.status == Status::interrupted;
+    Solution found = detail::approach(part, 1e-9 * null.value, null.value, 10000, at, poll);
+    null.interrupted = found.status == Status::interrupted;
     at.coef = std::move(found.coef);
     at.intercept = found.intercept;
     refresh_margins(problem, support_of(at.coef), at);
-    null.model.value = problem.loss.value(at.margins.data());
-    null.model.scale = objective_scale(problem, null.model.value, found.dual);
+    null.value = problem.loss.value(at.margins.data());
+    null.scale = objective_scale(problem, null.value, found.dual);
     null.theta = std::move(found.dual_point);
     return null;
   }
-  null.model.scale = objective_scale(problem, null.model.value, null.model.value);
+  null.scale = objective_scale(problem, null.value, null.value);
   null.theta.resize(n);
   problem.loss.residual(at.margins.data(), null.theta.data());
   if (problem.fit_intercept) balance_with_kinks(problem, at, null.theta);

@@ -7,13 +7,14 @@ namespace sparsecross {
 
 NullModel null_model(const Problem& problem, const Poll& poll) {
   Point at;
-  at.coef.assign(static_cast<std::size_t>(problem.p()), 0.0);
   at.margins.assign(static_cast<std::size_t>(problem.n()), 0.0);
   settle_intercept(problem, at);
   double value = problem.loss.value(at.margins.data()), lower = value;
   bool interrupted = false;
   const std::vector<Index> unpenalised = unpenalised_columns(problem);
+  std::vector<double> weights;
   if (!unpenalised.empty()) {
+    at.coef.assign(static_cast<std::size_t>(problem.p()), 0.0);
     detail::Workspace space(problem.n());
     space.curvature.resize(static_cast<std::size_t>(problem.n()));
     Index n_iter = 0;
@@ -25,8 +26,11 @@ NullModel null_model(const Problem& problem, const Poll& poll) {
     value = problem.loss.value(at.margins.data());
     lower = dual_bound(problem, at, unpenalised, poll, space.theta, space.curvature, space.z).dual;
     interrupted = inner == detail::Inner::interrupted;
+    for (const Index j : unpenalised) weights.push_back(at.coef[static_cast<std::size_t>(j)]);
   }
-  return {std::move(at), value, objective_scale(problem, value, lower), interrupted};
+  const double scale = objective_scale(problem, value, lower);
+  return {unpenalised, std::move(weights), at.intercept, std::move(at.margins), value,
+          scale,       interrupted};
 }
 
 Solution solve(const Problem& problem, const Options& options, const std::vector<double>* coef_init,
@@ -35,8 +39,8 @@ Solution solve(const Problem& problem, const Options& options, const std::vector
     return solve_smooth(problem, options, coef_init, intercept_init, poll, on_round, kept);
 
   const KinkedNull null = kinked_null(problem, poll);
-  const double scale = null.model.scale, target = options.tol * scale;
-  const Point& zero = null.model.at;
+  const double scale = null.scale, target = options.tol * scale;
+  const Point& zero = null.at;
   Solution solution;
   solution.scale = scale;
   solution.coef = zero.coef;
@@ -55,7 +59,7 @@ Solution solve(const Problem& problem, const Options& options, const std::vector
   solution.history.push_back(
       {0, 0, static_cast<Index>(support.size()), solution.primal, solution.dual, 0.0});
   if (on_round) on_round(solution.history.back(), zero);
-  if (null.model.interrupted || (poll && poll())) {
+  if (null.interrupted || (poll && poll())) {
     solution.status = Status::interrupted;
   } else if (solution.gap() <= target) {
     solution.status = Status::converged;
@@ -74,8 +78,7 @@ Solution solve(const Problem& problem, const Options& options, const std::vector
 }
 
 double null_objective(const Problem& problem, const Poll& poll) {
-  return problem.loss.smooth() ? null_model(problem, poll).scale
-                               : kinked_null(problem, poll).model.scale;
+  return problem.loss.smooth() ? null_model(problem, poll).scale : kinked_null(problem, poll).scale;
 }
 
 double largest_strength(const Problem& problem, const Poll& poll) {

@@ -22,7 +22,7 @@ inline Point start_from(const Problem& problem, const std::vector<double>& coef,
   refresh_margins(problem, support, start);
   settle_intercept(problem, start);
   if (primal_value(problem, support, start) < null.value) return start;
-  return null.at;
+  return null.point(problem.p());
 }
 
 }  // namespace sparsecross

@@ -11,13 +11,12 @@
 // Cost:    a round is one pass over the columns that are not known to obey (shared among the
 //          threads), and sweeps and Newton steps over the working set. Memory, beside the result:
 //          at most 11 vectors of length n (margins, dual points, the null model's, and the
-//          workspace) and 8 of length p (start, null model, what is known of the columns, and the
-//          violators); products of the set's columns, at most 36 MB, and 8 bytes an entry of new
-//          columns and 8 MB while they are made; a factor of half their size, and half as much
-//          again where columns are held. Where the set is too large for products: 3 vectors
-//          of length n and a factor of at most 48 MiB, and half as much again, instead. To
-//          extrapolate sweeps: 8 vectors of the set's length, at most 8 MB, and 14 more of the
-//          products' order.
+//          workspace) and 7 of length p (start, what is known of the columns, and the violators);
+//          products of the set's columns, at most 36 MB, and 8 bytes an entry of new columns and 8
+//          MB while they are made; a factor of half their size, and half as much again where
+//          columns are held. Where the set is too large for products: 3 vectors of length n and a
+//          factor of at most 48 MiB, and half as much again, instead. To extrapolate sweeps: 8
+//          vectors of the set's length, at most 8 MB, and 14 more of the products' order.
 // Sources: Massias, Gramfort & Salmon 2018, "Celer" (working sets with dual certificates);
 //          Bertrand et al. 2022, "Beyond L1: skglm" (growth by the support's size);
 //          Johnson & Guestrin 2015, "Blitz".
@@ -96,17 +95,13 @@ inline double take_hardest(const Problem& problem, std::size_t room,
 
 }  // namespace detail
 
-// What a solve leaves for the next one, at another strength of the penalty on the same problem.
+// What a solve leaves for the next one, at another strength of the penalty on the same problem, or
+// on one with more columns behind those it had.
 struct Kept {
   explicit Kept(Index n) : space(n) {}
   detail::Workspace space;
   Screening screening;
   std::optional<NullModel> origin;
-
-  // The problem has got columns behind those it had.
-  void grow(const Problem& problem) {
-    if (origin) origin->at.coef.resize(static_cast<std::size_t>(problem.p()), 0.0);
-  }
 };
 
 inline Solution solve_working_set(const Problem& problem, const Options& options,
@@ -126,7 +121,8 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   solution.scale = origin->scale;
   const double target = options.tol * solution.scale;
   detail::Inner inner = origin->interrupted ? detail::Inner::interrupted : detail::Inner::reached;
-  Point at = coef_init ? start_from(problem, *coef_init, intercept_init, *origin) : origin->at;
+  Point at = coef_init ? start_from(problem, *coef_init, intercept_init, *origin)
+                       : origin->point(problem.p());
   if (origin->interrupted || free) origin.reset();
   space.single = options.single;
   if (penalty.any_unpenalised()) space.curvature.resize(static_cast<std::size_t>(n));
