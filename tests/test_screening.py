@@ -6,6 +6,7 @@ what earlier strengths have taught about the columns is reused.
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,19 +73,9 @@ def random_problem(seed, loss, n, p, intercept, kind):
     )
 
 
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    loss=st.sampled_from(LOSSES),
-    intercept=st.booleans(),
-    kind=st.sampled_from(["plain", "factors", "positive", "standardize", "weights", "far"]),
-    shape=st.sampled_from([(30, 12), (25, 120)]),
-    l1_ratio=st.sampled_from([1.0, 0.5]),
-)
-def test_walks_in_any_order_are_proved_over_all_columns(
-    seed, loss, intercept, kind, shape, l1_ratio
-):
-    problem = random_problem(seed, loss, *shape, intercept, kind).at(l1_ratio=l1_ratio)
-    task, tol = task_of(problem), 1e-6
+def assert_walk_proved(problem, task, seed, l1_ratio):
+    """Strengths in a random order, each from the weights of the one before."""
+    tol = 1e-6
     largest = task.alpha_max(l1_ratio)
     if largest == 0.0:
         return
@@ -97,6 +88,35 @@ def test_walks_in_any_order_are_proved_over_all_columns(
             assert_proved(problem.at(alpha=alpha), found, tol)
         else:  # poor conditioning may end at the limit of precision; what is said is still true
             assert_proved(problem.at(alpha=alpha), found, 1.1 * found.relative_gap + 1e-12)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    loss=st.sampled_from(LOSSES),
+    intercept=st.booleans(),
+    kind=st.sampled_from(["plain", "factors", "positive", "standardize", "weights", "far"]),
+    shape=st.sampled_from([(30, 12), (25, 120)]),
+    l1_ratio=st.sampled_from([1.0, 0.5]),
+)
+def test_walks_in_any_order_are_proved_over_all_columns(
+    seed, loss, intercept, kind, shape, l1_ratio
+):
+    problem = random_problem(seed, loss, *shape, intercept, kind).at(l1_ratio=l1_ratio)
+    assert_walk_proved(problem, task_of(problem), seed, l1_ratio)
+
+
+@given(seed=st.integers(0, 2**32 - 1), loss=st.sampled_from(LOSSES), intercept=st.booleans())
+def test_walks_over_columns_of_few_entries_are_proved(seed, loss, intercept):
+    """They are bounded by the sample that moves most: at most n / 64 entries, all in 60 rows."""
+    rng = np.random.default_rng(seed)
+    X = np.zeros((800, 60))
+    for j in range(60):
+        rows = rng.choice(60, rng.integers(1, 13), replace=False)
+        X[rows, j] = rng.standard_normal(len(rows)) * rng.choice([0.1, 1.0, 10.0])
+    problem = problems.Problem(X, problems.targets(rng, X, loss), loss, fit_intercept=intercept).at(
+        l1_ratio=1.0
+    )
+    assert_walk_proved(problem, task_of(problem, sp.csc_array(X)), seed, 1.0)
 
 
 @pytest.mark.parametrize("loss", ["squared", "logistic"])

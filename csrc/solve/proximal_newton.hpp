@@ -26,8 +26,9 @@ constexpr double kModelReduction = 1e-2;  // of the forces, in its own coordinat
 constexpr double kUphill = 1e-13;         // of the objective, relative: what rounding may add to it
 constexpr double kSingle = 0.9;           // what a step of single precision may leave of the gap
 constexpr double kMostExpected = 30.0;    // sweeps
-constexpr double kTrusted = 1e-4;    // reduction of the gap that is left to the next look to prove
-constexpr double kSmallFall = 0.5;   // of the aim: a step that lowers the objective by less ends it
+constexpr double kTrusted = 1e-4;  // reduction of the gap that is left to the next look to prove
+// Of the aim: a step that lowers the objective by less ends it. Sweeps solve a model less closely.
+constexpr double kSmallFall = 0.5, kSmallFallOfSweeps = 0.15;
 constexpr int kPatience = 10;        // with the damping, which grows tenfold at each useless step
 constexpr double kRounding = 1e-15;  // of the objective, relative
 
@@ -63,7 +64,8 @@ struct Workspace {
   double sweeps = 8.0;  // that the last model took, as a guess of what the next will
 };
 
-enum class Inner { reached, stalled, out_of_sweeps, interrupted };
+// `reduced`: sweeps have brought the forces of a model down to a part.
+enum class Inner { reached, reduced, stalled, out_of_sweeps, interrupted };
 
 // w + t d and its margins for the largest t in 1, ½, ¼, ... that lowers the objective enough, or
 // the old point where none does (Armijo with σ = 0.01; Yuan et al. 2012, section 4). `before` are
@@ -127,7 +129,7 @@ inline double cost_of_sweep(const Problem& problem, const std::vector<Index>& wo
 // Sweeps and Newton steps on the model: in its own coordinates, once it has taken (or is likely to
 // take) as long in X as the products cost. In X they stop after `cycles` steps, as roundings pile
 // up there, and where there is but one once they are likely to have gained two digits. `reached`
-// where the accuracy was.
+// where the accuracy was, by products, `reduced` where forces are by sweeps.
 inline Inner minimise_model(const Problem& problem, const std::vector<Index>& working_set,
                             const GramModel::Accuracy& accuracy, bool may_gram, int cycles,
                             Index max_iter, const Poll& poll, Workspace& space,
@@ -160,7 +162,11 @@ inline Inner minimise_model(const Problem& problem, const std::vector<Index>& wo
       inner = Inner::interrupted;
       break;
     }
-    if (done.violation <= (accuracy.reduction > 0.0 ? 0.1 * first : 0.0) || cycle == cycles) break;
+    if (done.violation <= (accuracy.reduction > 0.0 ? 0.1 * first : 0.0)) {
+      inner = Inner::reduced;
+      break;
+    }
+    if (cycle == cycles) break;
     ++sweeps;
     const bool traced = extrapolates && space.trail.see(working_set, coef);
     const double rate = done.decrease / fell;
@@ -215,7 +221,10 @@ inline Inner solve_on(const Problem& problem, const std::vector<Index>& working_
   for (bool measured = false;; measured = true) {
     const double primal = primal_value(problem, working_set, at), fall = last_primal - primal;
     last_primal = primal;
-    if (trusted && moved && fall <= kSmallFall * target && fall > kUphill * primal)
+    const double small = inner == Inner::reached   ? kSmallFall
+                         : inner == Inner::reduced ? kSmallFallOfSweeps
+                                                   : 0.0;
+    if (trusted && moved && fall <= small * target && fall > kUphill * primal)
       return Inner::reached;
     if (measured || !std::isfinite(gap)) {
       const double last = gap;

@@ -243,7 +243,7 @@ void add_light_products(const Columns& columns, Root root, const ScaledColumns& 
   const Index end = columns.offsets()[list[q] + 1];
   for (Index e = columns.offsets()[list[q]]; e < end; ++e) {
     if (e + 2 * ahead < end) __builtin_prefetch(begin + indices[e + 2 * ahead]);
-    if (e + ahead < end) __builtin_prefetch(entries + begin[indices[e + ahead] + 1] - 1);
+    if (e + ahead < end) __builtin_prefetch(entries + begin[indices[e + ahead]]);
     const Index i = indices[e];
     const double hx = root(i) * static_cast<double>(columns.values()[e]) * inverse;
     for (Index at = begin[i + 1]; at-- > begin[i] && entries[at].position >= first;)
