@@ -104,6 +104,19 @@ def _row(costs: dict[str, tuple[float, float | None] | None]) -> tuple[str, floa
     return f"{first} | {rival} | {ratio:.2f} | {megabytes}", ratio
 
 
+WHAT = "task | intercept"
+
+
+def _what(task: str, strength: float, intercept: bool) -> str:
+    return f"{task} /{strength:g} | {'yes' if intercept else 'no'}"
+
+
+def _section(title: str, head: str, lines: list[str]) -> list[str]:
+    """A heading and a table, of which `head` names the columns."""
+    rule = " | ".join("---" for _ in head.split(" | "))
+    return [f"### {title}", "", f"| {head} |", f"| {rule} |", *lines, ""]
+
+
 def table(results: list[dict], gaps: list[float]) -> str:
     """One table for each gap, and one for nearness to the optimum."""
     measures = {f"a gap of {gap:g}": gap for gap in gaps} | {"within 1e-4 of the optimum": None}
@@ -120,16 +133,12 @@ def table(results: list[dict], gaps: list[float]) -> str:
             row, ratio = _row(costs)
             of = "paths" if task.endswith("_path") else "single strengths"
             ratios[of] += [ratio] if ratio else []
-            answer = "yes" if intercept else "no"
-            lines.append(f"| {name} | {task} /{strength:g} | {answer} | {row} |")
-        parts += [
-            f"### Time to {title}" if gap else f"### Time until {title}",
-            "",
-            "| set | task | intercept | ours, s | fastest rival, s | ratio | MB, rival / ours |",
-            "| --- | --- | --- | --- | --- | --- | --- |",
-            *lines,
-            "",
-        ]
+            lines.append(f"| {name} | {_what(task, strength, intercept)} | {row} |")
+        parts += _section(
+            f"Time to {title}" if gap else f"Time until {title}",
+            f"set | {WHAT} | ours, s | fastest rival, s | ratio | MB, rival / ours",
+            lines,
+        )
         for of, found in ratios.items():
             if found:
                 parts += [
@@ -156,20 +165,13 @@ def by_default(results: list[dict], gap: float) -> str:
         if ours is None or not others:
             continue
         seconds, library, its_gap = min(others)
-        answer = "yes" if intercept else "no"
         lines.append(
-            f"| {name} | {task} /{strength:g} | {answer} | {ours[0]:.3g} | {library} {seconds:.3g} "
-            f"| {its_gap:.1e} | {seconds / ours[0]:.2f} |"
+            f"| {name} | {_what(task, strength, intercept)} | {ours[0]:.3g} "
+            f"| {library} {seconds:.3g} | {its_gap:.1e} | {seconds / ours[0]:.2f} |"
         )
-    if not lines:
-        return ""
-    head = [
-        f"### Paths to a gap of {gap:g}, beside the fastest at its own default tolerance",
-        "",
-        "| set | task | intercept | ours, s | rival, s | its gap | ratio |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    return "\n".join([*head, *lines, ""])
+    title = f"Paths to a gap of {gap:g}, beside the fastest at its own default tolerance"
+    head = f"set | {WHAT} | ours, s | rival, s | its gap | ratio"
+    return "\n".join(_section(title, head, lines)) if lines else ""
 
 
 def growth(results: list[dict], gap: float) -> str:
@@ -188,17 +190,11 @@ def growth(results: list[dict], gap: float) -> str:
         size, seconds = np.array(sorted(measured)).T
         slope = np.polyfit(np.log(size), np.log(seconds), 1)[0]
         times = ", ".join(f"{m:g} M: {s:.3g}" for m, s in zip(size, seconds, strict=True))
-        answer = "yes" if intercept else "no"
-        lines.append(f"| {library} | {task} /{strength:g} | {answer} | {times} | {slope:.2f} |")
-    if not lines:
-        return ""
-    head = [
-        f"### Growth with the non-zeros, a gap of {gap:g}",
-        "",
-        "| library | task | intercept | seconds | exponent |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    return "\n".join([*head, *lines, ""])
+        lines.append(f"| {library} | {_what(task, strength, intercept)} | {times} | {slope:.2f} |")
+    title = f"Growth with the non-zeros, a gap of {gap:g}"
+    return (
+        "\n".join(_section(title, f"library | {WHAT} | seconds | exponent", lines)) if lines else ""
+    )
 
 
 def plot(results: list[dict], out: Path) -> None:
