@@ -199,7 +199,7 @@ struct ByRows {
     std::int32_t position;  // in the list
     float value;            // √h x / s, of order 1 however small h may be
   };
-  std::vector<Index> begin;  // n + 1
+  std::vector<Index> begin;  // n + 1, empty where no column is light
   Zeroed<Entry> entries;
 };
 
@@ -216,6 +216,7 @@ ByRows by_rows(const Columns& columns, Root root, const Problem& problem, const 
     });
   };
   ByRows rows;
+  if (first == last) return rows;
   rows.begin.assign(n + 1, 0);
   each([&rows](Index, Index i, double) { ++rows.begin[static_cast<std::size_t>(i) + 1]; });
   for (std::size_t i = 0; i < n; ++i) rows.begin[i + 1] += rows.begin[i];
