@@ -103,6 +103,62 @@ def test_threads_find_the_same(n_threads):
         np.testing.assert_array_equal(one[2], more[2])
 
 
+def common_and_rare(rng, n=17_000, n_common=12, n_rare=300):
+    """A matrix of more columns than are ever priced by rows, most of them rare."""
+    density = np.concatenate([rng.uniform(0.2, 0.6, n_common), rng.uniform(1e-4, 4e-3, n_rare)])
+    return (rng.random((n, n_common + n_rare)) < rng.permutation(density)).astype(float)
+
+
+@pytest.mark.parametrize("valued", [False, True])
+def test_pairs_of_common_and_of_rare_columns_are_all_priced(valued):
+    rng = np.random.default_rng(2)
+    X = common_and_rare(rng)
+    if valued:
+        X *= rng.standard_normal(X.shape)
+    theta = rng.standard_normal(len(X))
+    p = X.shape[1]
+    j, k = np.triu_indices(p, 1)
+    met = (abs(X).T @ abs(X) > 0)[j, k]
+    expected = np.concatenate([np.abs(X.T @ theta), np.abs((X.T * theta) @ X)[j, k]])
+    space = space_of(X)
+    _, keys, found, n_visited = space.price(theta, None, 1.0, False, -1.0, -1.0, 10**6, 1)
+    first, second, _ = _solvers.ProductKeys(p, 2).columns(keys).T
+    told = np.zeros((p, p))
+    told[first, np.where(second < 0, first, second)] = found
+    told = np.concatenate([np.diag(told), told[j, k]])
+    np.testing.assert_allclose(told[told > 0], expected[told > 0], rtol=1e-9)
+    # What is not told has an equal column that is.
+    missing = expected[(told == 0) & (expected > 0)]
+    after = np.searchsorted(found[::-1], missing * (1 - 1e-9))
+    np.testing.assert_allclose(found[::-1][after], missing, rtol=1e-9)
+    assert not valued or len(missing) == 0
+    assert n_visited >= met.sum()
+    for n_threads in (1, 2, 5):
+        assert space.count_cooccurring(n_threads) == met.sum()
+        again = space.price(theta, None, 1.0, False, -1.0, -1.0, 10**6, n_threads)
+        np.testing.assert_array_equal(again[1], keys)
+        np.testing.assert_array_equal(again[2], found)
+
+
+def test_equal_pairs_are_known_whether_rows_or_an_owner_priced_them():
+    rng = np.random.default_rng(3)
+    X = common_and_rare(rng)
+    common = np.argsort(X.sum(axis=0))[-3:]
+    rare = np.argmin(X.sum(axis=0))
+    a, b, c = common
+    X[:, a] = X[:, b] = 0.0
+    X[:9000, a] = X[8900:, b] = 1.0  # they meet in 100 rows
+    X[8900:9000, c] = 1.0
+    X[:, rare] = 0.0
+    X[8900:9000, rare] = 1.0
+    theta = rng.standard_normal(len(X))
+    _, keys, _, _ = space_of(X).price(theta, None, 1.0, False, 0.0, 0.0, 10**6, 1)
+    columns = _solvers.ProductKeys(X.shape[1], 2).columns(keys)
+    assert [rare, -1, -1] in columns.tolist()  # for itself, its pairs with a, b and c, and a with b
+    for pair in ((a, b), (a, rare), (b, rare), (c, rare)):
+        assert [*sorted(pair), -1] not in columns.tolist()
+
+
 @pytest.mark.parametrize("order", [2, 3])
 def test_keys_tell_products_apart_up_to_the_last(order):
     p = 2**31 if order == 2 else 2_097_151

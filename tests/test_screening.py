@@ -37,14 +37,19 @@ def task_of(problem, X=None):
 
 
 def assert_proved(problem, solution, tol):
-    """The dual point obeys all columns, and its value is the bound; primal and gap follow."""
+    """The dual point obeys all columns, and proves the bound; primal and gap follow.
+
+    With an L2 part the bound may be that of the augmented rows, which is a little less.
+    """
     primal = optimality.primal(problem, solution.coef, solution.intercept)
     dual = optimality.dual(problem, solution.dual_point)
     scale = optimality.null_objective(problem)
     slack = optimality.looseness(
         problem, solution.dual_point, solution.coef, solution.intercept
     ) + 1e-10 * max(1.0, abs(primal))
-    assert dual == pytest.approx(solution.dual, abs=slack)
+    if problem.l1_ratio == 1.0:
+        assert dual == pytest.approx(solution.dual, abs=slack)
+    assert solution.dual <= dual + slack
     assert solution.primal == pytest.approx(primal, abs=slack)
     assert primal - dual <= tol * scale + slack
 

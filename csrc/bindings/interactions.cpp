@@ -59,8 +59,8 @@ CrossRules rules_of(int order, const std::optional<Array<std::int32_t>>& field,
 struct BoundSpace {
   BoundSpace(const BoundDesign& X, int order, bool squares,
              const std::optional<Array<std::int32_t>>& field,
-             const std::optional<Array<std::int32_t>>& combinations)
-      : bound(X), space(checked(X), rules_of(order, field, combinations), squares) {}
+             const std::optional<Array<std::int32_t>>& combinations, int n_threads)
+      : bound(X), space(checked(X), rules_of(order, field, combinations), squares, n_threads) {}
   BoundSpace(const BoundSpace&) = delete;
 
   static const Design& checked(const BoundDesign& X) {
@@ -249,9 +249,9 @@ void register_interactions(py::module_& module) {
 
   py::class_<BoundSpace>(module, "ProductSpace")
       .def(py::init<const BoundDesign&, int, bool, const std::optional<Array<std::int32_t>>&,
-                    const std::optional<Array<std::int32_t>>&>(),
+                    const std::optional<Array<std::int32_t>>&, int>(),
            py::arg("X"), py::arg("order"), py::arg("squares"), py::arg("field") = py::none(),
-           py::arg("combinations") = py::none(), py::keep_alive<1, 2>())
+           py::arg("combinations") = py::none(), py::arg("n_threads") = 0, py::keep_alive<1, 2>())
       .def("price", &price, py::arg("theta").noconvert(), py::arg("factor").noconvert(),
            py::arg("product_factor"), py::arg("positive"), py::arg("level"), py::arg("strength"),
            py::arg("how_many"), py::arg("n_threads"))

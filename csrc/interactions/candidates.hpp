@@ -2,14 +2,12 @@
 #pragma once
 
 #include <algorithm>
-#include <functional>
 #include <limits>
 #include <mutex>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
-#include "interactions/keys.hpp"
+#include "interactions/contents.hpp"
 
 namespace sparsecross {
 
@@ -23,15 +21,12 @@ inline bool harder(const Candidate& a, const Candidate& b) {
   return a.ratio != b.ratio ? a.ratio > b.ratio : a.key < b.key;
 }
 
-// A number that is equal for columns of equal entries, else different but for bad luck.
-using Content = std::function<std::uint64_t(Key)>;
-
 // Keeps the `limit` hardest of what any threads hand in, in whatever order they do; where
-// `content` is given, of equal columns the first alone. Those have the same ratio to the last bit,
-// so only columns of one ratio are compared.
+// `contents` are given, of equal columns the first alone. Those have the same ratio to the last
+// bit, so only columns of one ratio are compared.
 class Hardest {
  public:
-  Hardest(std::size_t limit, Content content) : limit_(limit), content_(std::move(content)) {}
+  Hardest(std::size_t limit, Contents* contents) : limit_(limit), contents_(contents) {}
 
   void take(const std::vector<Candidate>& more) {
     if (more.empty()) return;
@@ -42,7 +37,7 @@ class Hardest {
 
   void prune() {
     std::sort(found_.begin(), found_.end(), harder);
-    if (content_) drop_equal();
+    if (contents_) drop_equal();
     if (found_.size() > limit_) found_.resize(limit_);
     // What is not above the floor might have been cut off before it was compared, or not.
     equal_.erase(std::remove_if(equal_.begin(), equal_.end(),
@@ -61,33 +56,47 @@ class Hardest {
   std::vector<Candidate>& found() { return found_; }
 
  private:
+  using Place = std::vector<Candidate>::const_iterator;
+
+  // The end of the candidates that have the same ratio as this one.
+  Place end_of_equals(Place at) const {
+    return std::find_if(at, found_.cend(),
+                        [at](const Candidate& other) { return other.ratio != at->ratio; });
+  }
+
   void drop_equal() {
     std::vector<Candidate> kept;
     std::unordered_set<std::uint64_t> seen;
-    for (auto at = found_.begin(); at != found_.end() && kept.size() < limit_;) {
-      const auto end = std::find_if(
-          at, found_.end(), [&](const Candidate& other) { return other.ratio != at->ratio; });
-      seen.clear();
-      for (const bool alone = end - at == 1; at != end; ++at) {
-        if (alone || seen.insert(content_of(at->key)).second) {
-          kept.push_back(*at);
-        } else {
-          equal_.push_back(at->ratio);
+    for (Place at = found_.cbegin(); at != found_.cend() && kept.size() < limit_;) {
+      // As many as may be kept; of those which are not alone the contents are made at once.
+      const auto missing = static_cast<std::ptrdiff_t>(limit_ - kept.size());
+      const Place last = at + std::min(missing, found_.cend() - at);
+      std::vector<Key> doubtful;
+      Place stop = at;
+      while (stop < last) {
+        const Place end = end_of_equals(stop);
+        if (end - stop > 1)
+          for (; stop != end; ++stop) doubtful.push_back(stop->key);
+        stop = end;
+      }
+      contents_->learn(doubtful);
+      while (at != stop) {
+        const Place end = end_of_equals(at);
+        seen.clear();
+        for (const bool alone = end - at == 1; at != end; ++at) {
+          if (alone || seen.insert(contents_->of(at->key)).second) {
+            kept.push_back(*at);
+          } else {
+            equal_.push_back(at->ratio);
+          }
         }
       }
     }
     found_ = std::move(kept);
   }
 
-  std::uint64_t content_of(Key key) {
-    const auto [place, fresh] = known_.try_emplace(key, 0);
-    if (fresh) place->second = content_(key);
-    return place->second;
-  }
-
   std::size_t limit_;
-  Content content_;
-  std::unordered_map<Key, std::uint64_t> known_;
+  Contents* contents_;
   std::mutex guard_;
   std::vector<Candidate> found_;
   std::vector<double> equal_;  // ratios of those left out

@@ -2,12 +2,13 @@
 //
 // Problem: count the products of a Space whose columns are 1 or more times in one row together.
 // Result:  the count; -1 where it would take more than kMostVisits visits (triples of long rows).
-// Cost:    for pairs a visit for each two entries of a row, for triples for each three.
+// Cost:    for pairs a visit for each two entries of a row, for triples for each three; of pairs of
+//          the commonest columns a table is kept (heavy_pairs.hpp).
 #pragma once
 
 #include <atomic>
 
-#include "interactions/space.hpp"
+#include "interactions/heavy_pairs.hpp"
 
 namespace sparsecross {
 
@@ -38,6 +39,26 @@ class Marks {
   std::uint32_t round_ = 0;
 };
 
+// Adds the products of two that common columns own, where that is all they may own. Returns the
+// first of their ranks, or one beyond the last rank.
+inline Index count_heavy_pairs(const Space& space, int n_threads, std::atomic<Index>& total) {
+  HeavyPairs<std::uint8_t> pairs(space);
+  std::vector<Index> owners(static_cast<std::size_t>(space.n_ranks() - pairs.first()));
+  std::iota(owners.begin(), owners.end(), pairs.first());
+  if (space.order() > 2 || !pairs.pays(owners)) return space.n_ranks();
+  pairs.fill(
+      n_threads, [](Index, Index) { return std::uint8_t{1}; },
+      [](std::uint8_t& seen, std::uint8_t one, Index) { seen = one; });
+  Index count = 0;
+  for (const Index r : owners) {
+    count += space.has_square(r);
+    for (Index k = r + 1; k < space.n_ranks(); ++k)
+      count += pairs.of(r, k) && space.allows(space.column(r), space.column(k));
+  }
+  total += count;
+  return pairs.first();
+}
+
 }  // namespace detail
 
 inline Index count_cooccurring(const Space& space, int n_threads) {
@@ -50,11 +71,12 @@ inline Index count_cooccurring(const Space& space, int n_threads) {
   }
   if (visits > kMostVisits) return -1;
   std::atomic<Index> total{0};
+  const Index first_heavy = detail::count_heavy_pairs(space, n_threads, total);
   space.X().visit([&](const auto& columns) {
     // The longest columns, which take longest, have the last ranks: they come first.
-    const Index n_ranks = space.n_ranks(), grain = std::max<Index>(1, n_ranks / 256);
-    parallel_chunks(n_ranks, grain, n_threads, [&](Index begin_rank, Index end_rank) {
-      const Index first = n_ranks - end_rank, last = n_ranks - begin_rank;
+    const Index grain = std::max<Index>(1, first_heavy / 256);
+    parallel_chunks(first_heavy, grain, n_threads, [&](Index begin_rank, Index end_rank) {
+      const Index first = first_heavy - end_rank, last = first_heavy - begin_rank;
       detail::Marks pairs(space.n_ranks()), triples(space.order() == 3 ? space.n_ranks() : 0);
       std::vector<std::int32_t> rows, partners;
       Index count = 0;
@@ -63,8 +85,7 @@ inline Index count_cooccurring(const Space& space, int n_threads) {
         if (!space.interacts(j)) continue;
         pairs.next_round();
         partners.clear();
-        columns.each(j, [&](Index i, double x) {
-          if (x == 0.0) return;
+        space.each_entry(columns, j, [&](Index i, double) {
           for (Index at = begin[i + 1]; at-- > begin[i] && ranks[at] > r;)
             if (pairs.fresh(ranks[at])) {
               if (space.order() == 3) partners.push_back(ranks[at]);
@@ -77,8 +98,8 @@ inline Index count_cooccurring(const Space& space, int n_threads) {
           const Index other = space.column(k);
           if (!space.extends(j, other)) continue;
           triples.next_round();
-          columns.each(j, [&](Index i, double x) {
-            if (x == 0.0 || !std::binary_search(ranks + begin[i], ranks + begin[i + 1], k)) return;
+          space.each_entry(columns, j, [&](Index i, double) {
+            if (!std::binary_search(ranks + begin[i], ranks + begin[i + 1], k)) return;
             for (Index at = begin[i + 1]; at-- > begin[i] && ranks[at] > k;)
               if (triples.fresh(ranks[at]))
                 count += space.allows(j, other, space.column(ranks[at]));

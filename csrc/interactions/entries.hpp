@@ -1,14 +1,16 @@
 // The entries of products of columns, without building them.
 //
-// Problem: f(i, Π_j x_ij) for the rows i in which all columns of a product have an entry, in
-//          increasing order.
-// Cost:    a walk along the shorter of the first two columns. Where the longer one is less than
-//          kFar times as long, its rows are marked first, n bits, and the mark is kept for the next
-//          product; else it is searched, in the logarithm of the distance from the last row.
+// Problem: f(i, Π_j x_ij) for the rows i of the shortest of a product's first two columns, in
+//          increasing order; the product is 0 where another column has no entry.
+// Cost:    a walk along that column. Where the longer one is less than kFar times as long, its rows
+//          are marked first, n bytes, and the marks are kept for the next product; else it is
+//          searched, in the logarithm of the distance from the last row. Nothing branches on what
+//          is found there, as nobody could foretell it.
 // Source:  Bentley & Yao 1976, "An almost optimal algorithm for unbounded searching" (galloping).
 #pragma once
 
 #include <cstring>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -94,25 +96,49 @@ class ProductWalk {
       return columns.each(j, [&](Index i, double x) { f(i, x * second(i)); });
     mark(columns, k);
     columns.each(j, [&](Index i, double x) {
-      if (marks_[static_cast<std::size_t>(i / 64)] >> (i % 64) & 1)
-        f(i, is_valueless<Columns> ? x : x * second(i));
+      const std::uint8_t marked = marks_[static_cast<std::size_t>(i)];
+      if constexpr (is_valueless<Columns>) {
+        f(i, static_cast<double>(marked));
+      } else {
+        f(i, marked ? x * second(i) : 0.0);
+      }
     });
   }
 
   template <class Columns>
   void mark(const Columns& columns, Index k) {
     if (k == marked_) return;
-    marks_.resize(static_cast<std::size_t>(columns.length() / 64 + 1));
-    if (marked_ >= 0)
-      columns.each(marked_, [&](Index i, double) { marks_[static_cast<std::size_t>(i / 64)] = 0; });
-    columns.each(k, [&](Index i, double) {
-      marks_[static_cast<std::size_t>(i / 64)] |= std::uint64_t{1} << (i % 64);
-    });
+    marks_.resize(static_cast<std::size_t>(columns.length()));
+    if (marked_ >= 0) {
+      std::uint8_t* const m = marks_.data();
+      if (columns.size(marked_) > columns.length() / 64) {
+        std::fill(marks_.begin(), marks_.end(), std::uint8_t{0});
+      } else {
+        columns.each(marked_, [m](Index i, double) { m[i] = 0; });
+      }
+    }
+    columns.each(k, [m = marks_.data()](Index i, double) { m[i] = 1; });
     marked_ = k;
   }
 
-  std::vector<std::uint64_t> marks_;  // of the rows of column `marked_`
+  std::vector<std::uint8_t> marks_;  // of the rows of column `marked_`
   Index marked_ = -1;
 };
+
+// An order of products in which those whose walks mark the same column follow each other.
+template <class Columns>
+std::vector<Index> order_of_walks(const Columns& columns, const std::vector<Factors>& products) {
+  std::vector<Index> order(products.size()), longer(products.size(), -1);
+  for (std::size_t c = 0; c < products.size(); ++c)
+    if (const auto [j, k, l] = products[c].column; k >= 0)
+      longer[c] = columns.size(k) < columns.size(j) ? j : k;
+  std::iota(order.begin(), order.end(), Index{0});
+  std::sort(order.begin(), order.end(), [&](Index a, Index b) {
+    const Index of_a = longer[static_cast<std::size_t>(a)],
+                of_b = longer[static_cast<std::size_t>(b)];
+    return of_a != of_b ? of_a < of_b : a < b;
+  });
+  return order;
+}
 
 }  // namespace sparsecross

@@ -76,21 +76,34 @@ class ProductSet {
   // The columns of these keys, built by as many threads as there are.
   std::vector<ColumnEntries> build(const std::vector<Key>& keys, int n_threads) const {
     std::vector<ColumnEntries> built(keys.size());
+    std::vector<Factors> products(keys.size());
+    for (std::size_t c = 0; c < keys.size(); ++c) products[c] = space_.keys().factors(keys[c]);
     space_.X().visit([&](const auto& columns) {
-      parallel_chunks(static_cast<Index>(keys.size()), 8, n_threads, [&](Index begin, Index end) {
+      const std::vector<Index> order = order_of_walks(columns, products);
+      parallel_chunks(static_cast<Index>(keys.size()), 16, n_threads, [&](Index begin, Index end) {
         ProductWalk walk;
+        std::vector<std::int32_t> rows;
+        std::vector<double> values;
         for (Index c = begin; c < end; ++c) {
-          const auto at = static_cast<std::size_t>(c);
-          ColumnEntries& column = built[at];
-          const Factors factors = space_.keys().factors(keys[at]);
-          if (factors.order() == 1)
-            column.rows.reserve(static_cast<std::size_t>(columns.size(factors.column[0])));
-          walk(columns, factors, [&](Index i, double x) {
-            if (x == 0.0) return;  // stored, or a product below the range of numbers
-            column.rows.push_back(static_cast<std::int32_t>(i));
-            if (space_.valued()) column.values.push_back(x);
-            column.content += detail::mixed(i, x);
+          const auto at = static_cast<std::size_t>(order[static_cast<std::size_t>(c)]);
+          const auto [j, k, l] = products[at].column;
+          const Index room = k < 0 ? columns.size(j) : std::min(columns.size(j), columns.size(k));
+          rows.resize(std::max(rows.size(), static_cast<std::size_t>(room)));
+          if (space_.valued()) values.resize(rows.size());
+          std::size_t n_entries = 0;
+          walk(columns, products[at], [&](Index i, double x) {
+            rows[n_entries] = static_cast<std::int32_t>(i);
+            if (space_.valued()) values[n_entries] = x;
+            // 0: no entry, a stored 0, or a product below the range of numbers
+            n_entries += x != 0.0;
           });
+          std::uint64_t content = 0;
+          for (std::size_t e = 0; e < n_entries; ++e)
+            content += detail::mixed(rows[e], space_.valued() ? values[e] : 1.0);
+          const auto end_of = static_cast<std::ptrdiff_t>(n_entries);
+          built[at].rows.assign(rows.begin(), rows.begin() + end_of);
+          if (space_.valued()) built[at].values.assign(values.begin(), values.begin() + end_of);
+          built[at].content = content;
         }
       });
     });

@@ -125,6 +125,7 @@ class InteractionSolver {
       inner.tol = aim;
       inner.room = static_cast<std::size_t>(set_.size()) + 1;  // all were chosen for their pull
       inner.max_iter = std::max<Index>(1, options.max_iter - all.n_iter);
+      inner.resume = loss_.smooth() && !found.history.empty();
       Solution part = sparsecross::solve(problem, inner, &coef, intercept, poll, {}, &kept_);
       coef = std::move(part.coef);
       intercept = part.intercept;
@@ -133,14 +134,13 @@ class InteractionSolver {
       all.primal = part.primal;
 
       // What is proved over all columns and products.
-      std::vector<double> theta;
-      const bool proved =
-          dual_point_at(problem, coef, intercept, poll, std::move(part.dual_point), theta);
+      if (!loss_.smooth()) stand_on_kinks(problem, coef, intercept, poll, part.dual_point);
+      const std::vector<double>& theta = kept_.space.theta;
       const Priced priced = price(theta, l1, l2, parents, poll);
       counts_.visited += priced.n_visited;
       counts_.ties += priced.n_equal;
-      if (proved && !priced.interrupted) {
-        const DualBound bound = bound_over_all(problem, coef, theta, priced);
+      if (kept_.standing.point.feasible && !priced.interrupted) {
+        const DualBound bound = bound_over_all(problem, kept_.standing, theta, priced);
         if (bound.dual > all.dual) {
           all.dual = bound.dual;
           all.dual_point.resize(theta.size());
@@ -212,13 +212,16 @@ class InteractionSolver {
         dual_point(problem, at, unpenalised_columns(problem), poll, theta, curvature);
     if (!point.feasible) return {primal, -infinity};
     const Priced priced = price(theta, l1, l2, {}, poll);
-    return {primal, bound_over_all(problem, at.coef, theta, priced).dual};
+    const Standing of_set{{}, point, {room_of(problem, at.coef, theta), {}, true}};
+    return {primal, bound_over_all(problem, of_set, theta, priced).dual};
   }
 
   const InteractionCounts& counts() const { return counts_; }
 
  private:
   static constexpr std::size_t kLeastJoining = 100;
+  // Columns that are built at once, of which the last may be in vain.
+  static constexpr std::size_t kLeastBatch = 64, kMostBatch = 1024;
   // Of the gap, to be left on the set: another pricing costs less than another round on the set.
   static constexpr double kPart = 0.8;
 
@@ -250,38 +253,44 @@ class InteractionSolver {
         [this](Key key) { return set_.holds(key); }, poll);
   }
 
-  // The best multiple of θ, which obeys what the set asks for, over all columns and products.
-  DualBound bound_over_all(const Problem& problem, const std::vector<double>& coef,
-                           const std::vector<double>& theta, const Priced& priced) const {
-    std::vector<Index> columns(coef.size());
-    std::iota(columns.begin(), columns.end(), Index{0});
-    std::vector<double> z;
-    correlate(problem, columns, theta, z);
+  // The best multiple of θ, in the room of the set's columns, over all columns and products.
+  static DualBound bound_over_all(const Problem& problem, const Standing& of_set,
+                                  const std::vector<double>& theta, const Priced& priced) {
     const double limit = priced.largest > 0.0
                              ? std::min(Screening::kLimit, problem.penalty.l1() / priced.largest)
                              : Screening::kLimit;
-    Point at;
-    at.coef = coef;
-    return bound_along(problem, at, {true, false}, {limit, priced.beyond}, columns, theta, z);
+    DualRoom room = of_set.sight.room;
+    room.add({limit, priced.beyond});
+    return bound_within(problem, of_set.point, room, theta);
   }
 
-  // θ, near the residual; where the loss has kinks, that which the solver found. False where what
-  // asks for equality is not obeyed, so that it proves nothing.
-  static bool dual_point_at(const Problem& problem, const std::vector<double>& coef,
-                            double intercept, const Poll& poll, std::vector<double> known,
-                            std::vector<double>& theta) {
-    if (!problem.loss.smooth() && !known.empty()) {
-      theta = std::move(known);
-      return true;
+  // What the set's columns leave of the multiples of θ.
+  static DualRoom room_of(const Problem& problem, const std::vector<double>& coef,
+                          const std::vector<double>& theta) {
+    std::vector<double> z(coef.size());
+    transposed_product(problem.X, theta.data(), z.data(), problem.n_threads);
+    DualRoom room{std::numeric_limits<double>::infinity()};
+    for (std::size_t t = 0; t < z.size(); ++t)
+      room.take(problem.penalty, static_cast<Index>(t), coef[t], z[t]);
+    return room;
+  }
+
+  // Stands where a solve with kinks stopped, by the dual point that it found, or one near the
+  // residual.
+  void stand_on_kinks(const Problem& problem, const std::vector<double>& coef, double intercept,
+                      const Poll& poll, const std::vector<double>& known) {
+    std::vector<double>& theta = kept_.space.theta;
+    if (!known.empty()) {
+      theta = known;
+      kept_.standing.point = {true, false};
+    } else {
+      Point at{coef, intercept, std::vector<double>(theta.size())};
+      refresh_margins(problem, support_of(coef), at);
+      std::vector<double> curvature(theta.size());
+      kept_.standing.point =
+          dual_point(problem, at, unpenalised_columns(problem), poll, theta, curvature);
     }
-    Point at;
-    at.coef = coef;
-    at.intercept = intercept;
-    at.margins.resize(static_cast<std::size_t>(problem.n()));
-    refresh_margins(problem, support_of(coef), at);
-    theta.resize(at.margins.size());
-    std::vector<double> curvature(at.margins.size());
-    return dual_point(problem, at, unpenalised_columns(problem), poll, theta, curvature).feasible;
+    kept_.standing.sight.room = room_of(problem, coef, theta);
   }
 
   KeyedWeights weights_of(const std::vector<double>& coef) const {
@@ -323,12 +332,12 @@ class InteractionSolver {
         4.0 * static_cast<double>(space_.n()) * static_cast<double>(space_.n_pairs_of_entries());
     double entries = static_cast<double>(set_.n_entries());
     std::vector<std::pair<Key, ColumnEntries>> fresh;
-    constexpr std::size_t batch = 64;
     bool full = false;
-    for (std::size_t first = 0; first < hardest.size() && !full; first += batch) {
+    for (std::size_t first = 0, last; first < hardest.size() && !full; first = last) {
+      last = std::min(hardest.size(), first + std::clamp(least - std::min(least, fresh.size()),
+                                                         kLeastBatch, kMostBatch));
       std::vector<Key> keys;
-      for (std::size_t c = first; c < std::min(first + batch, hardest.size()); ++c)
-        keys.push_back(hardest[c].key);
+      for (std::size_t c = first; c < last; ++c) keys.push_back(hardest[c].key);
       std::vector<ColumnEntries> columns = set_.build(keys, n_threads_);
       for (std::size_t c = 0; c < keys.size(); ++c) {
         full = fresh.size() >= least && entries * entries > pricing;

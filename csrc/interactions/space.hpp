@@ -9,12 +9,11 @@
 //          that interact, in increasing order. A product belongs to its factor of least rank, whose
 //          entries bound those of the product: what can be skipped is most where the owner is the
 //          rarest.
-// Cost:    two passes over X; 4 bytes (valued: 8 or 12) an entry, 16 bytes a row and 8 to 16 a
-//          column.
+// Cost:    two passes over X, blocks of rows shared among the threads; 4 bytes (valued: 8 or 12) an
+//          entry, 8 bytes a row (valued: 16) and 12 to 20 a column.
 #pragma once
 
 #include <algorithm>
-#include <numeric>
 #include <variant>
 #include <vector>
 
@@ -46,7 +45,7 @@ struct StoredValue<SparseSlices<Ones, I>> {
 
 class Space {
  public:
-  Space(const Design& X, CrossRules rules, bool squares)
+  Space(const Design& X, CrossRules rules, bool squares, int n_threads)
       : X_(X), rules_(std::move(rules)), squares_(squares), keys_(X.n_cols(), rules_.order()) {
     if (X.sliced_by() != Axis::columns) throw std::invalid_argument("X must be sliced by columns");
     if (X.n_rows() > INT32_MAX)
@@ -54,7 +53,7 @@ class Space {
     if (has_fields() && rules_.n_columns_with_field() != X.n_cols())
       throw std::invalid_argument("there must be a field for each column");
     rank_columns();
-    fill_rows();
+    fill_rows(n_threads);
   }
 
   const Design& X() const { return X_; }
@@ -63,6 +62,8 @@ class Space {
   Index n() const { return X_.n_rows(); }
   Index n_ranks() const { return static_cast<Index>(column_.size()); }
   Index column(Index rank) const { return column_[static_cast<std::size_t>(rank)]; }
+  // Entries of the column of this rank.
+  Index size(Index rank) const { return size_[static_cast<std::size_t>(rank)]; }
 
   // Pairs of entries that share a row: what a look at all products of two costs.
   Index n_pairs_of_entries() const { return n_pairs_of_entries_; }
@@ -80,6 +81,27 @@ class Space {
       return Ones();
     } else {
       return std::get<std::vector<Value>>(values_).data();
+    }
+  }
+  // f(i, x_ij) for the entries of column j that are not 0, the ends of whose rows are fetched into
+  // the cache before they are asked for.
+  template <class Columns, class F>
+  void each_entry(const Columns& columns, Index j, const F& f) const {
+    if constexpr (is_dense<Columns>) {
+      columns.each(j, [&f](Index i, double x) {
+        if (x != 0.0) f(i, x);
+      });
+    } else {
+      constexpr Index ahead = 16;  // entries
+      const auto* rows = columns.indices();
+      const Index end = columns.offsets()[j + 1];
+      for (Index e = columns.offsets()[j]; e < end; ++e) {
+        if (e + 2 * ahead < end) __builtin_prefetch(begin_.data() + rows[e + 2 * ahead] + 1);
+        if (e + ahead < end)
+          __builtin_prefetch(rank_.data() + begin_[static_cast<std::size_t>(rows[e + ahead]) + 1]);
+        const auto x = static_cast<double>(columns.values()[e]);
+        if (x != 0.0) f(static_cast<Index>(rows[e]), x);
+      }
     }
   }
   bool valued() const { return !std::holds_alternative<Ones>(values_); }
@@ -114,13 +136,18 @@ class Space {
     std::vector<Index> size(static_cast<std::size_t>(X_.n_cols()), 0);
     std::vector<char> plain(size.size(), 1);  // all values 0 or 1
     X_.visit([&](const auto& columns) {
-      for (Index j = 0; j < X_.n_cols(); ++j)
-        columns.each(j, [&](Index, double x) {
-          const auto at = static_cast<std::size_t>(j);
-          size[at] += x != 0.0;
-          plain[at] &= x == 0.0 || x == 1.0;
-          nonnegative_ &= x >= 0.0;
-        });
+      for (Index j = 0; j < X_.n_cols(); ++j) {
+        const auto at = static_cast<std::size_t>(j);
+        if constexpr (is_valueless<std::decay_t<decltype(columns)>>) {
+          size[at] = columns.size(j);
+        } else {
+          columns.each(j, [&](Index, double x) {
+            size[at] += x != 0.0;
+            plain[at] &= x == 0.0 || x == 1.0;
+            nonnegative_ &= x >= 0.0;
+          });
+        }
+      }
     });
     for (Index j = 0; j < X_.n_cols(); ++j)
       if (size[static_cast<std::size_t>(j)] > 0) column_.push_back(j);
@@ -131,6 +158,9 @@ class Space {
                   of_b = size[static_cast<std::size_t>(b)];
       return of_a != of_b ? of_a < of_b : a < b;
     });
+    size_.reserve(column_.size());
+    for (const Index j : column_)
+      size_.push_back(static_cast<std::int32_t>(size[static_cast<std::size_t>(j)]));
     if (squares_) {
       squared_.reserve(column_.size());
       for (const Index j : column_)
@@ -138,57 +168,61 @@ class Space {
     }
   }
 
-  void fill_rows() {
+  void fill_rows(int n_threads) {
     X_.visit([&](const auto& columns) {
       using Columns = std::decay_t<decltype(columns)>;
-      begin_.assign(static_cast<std::size_t>(n()) + 1, 0);
-      for (const Index j : column_)
-        columns.each(j, [&](Index i, double x) {
-          if (x != 0.0 && interacts(j)) ++begin_[static_cast<std::size_t>(i) + 1];
+      // f(rank, i, x) for all entries, those of a row by one thread in increasing rank. In each
+      // block a column's first entry has to be looked for.
+      const Index block = std::max(kLeastBlock, n() / (4 * effective_threads(n_threads)) + 1);
+      const auto each = [&](const auto& f) {
+        parallel_chunks(n(), block, n_threads, [&](Index top, Index end) {
+          for (std::size_t r = 0; r < column_.size(); ++r)
+            if (interacts(column_[r]))
+              columns.each_within(column_[r], top, end, [&f, r](Index i, double x) {
+                if (x != 0.0) f(static_cast<std::int32_t>(r), static_cast<std::size_t>(i), x);
+              });
         });
-      std::partial_sum(begin_.begin(), begin_.end(), begin_.begin());
+      };
+      begin_.assign(static_cast<std::size_t>(n()) + 1, 0);
+      each([next = begin_.data() + 1](std::int32_t, std::size_t i, double) { ++next[i]; });
       for (Index i = 0; i < n(); ++i) {
-        const Index length =
-            begin_[static_cast<std::size_t>(i) + 1] - begin_[static_cast<std::size_t>(i)];
+        Index& length = begin_[static_cast<std::size_t>(i) + 1];
         n_pairs_of_entries_ += length * (length - 1) / 2;
+        length += begin_[static_cast<std::size_t>(i)];
       }
       rank_.resize(static_cast<std::size_t>(begin_.back()));
-      std::vector<Index> next(begin_.begin(), begin_.end() - 1);
       using Value = typename detail::StoredValue<Columns>::type;
+      Index* const next = begin_.data();
       if constexpr (std::is_same_v<Value, Ones>) {
-        walk(columns, next, [](std::size_t, Index, double) {});
+        each([next, rank = rank_.data()](std::int32_t r, std::size_t i, double) {
+          rank[next[i]++] = r;
+        });
       } else {
-        auto& stored = values_.emplace<std::vector<Value>>(rank_.size());
+        Value* const stored = values_.emplace<std::vector<Value>>(rank_.size()).data();
         row_peak_.assign(static_cast<std::size_t>(n()), 0.0);
-        walk(columns, next, [&](std::size_t at, Index i, double x) {
-          stored[at] = static_cast<Value>(x);
-          double& peak = row_peak_[static_cast<std::size_t>(i)];
-          peak = std::max(peak, std::abs(x));
+        each([=, rank = rank_.data(), peak = row_peak_.data()](std::int32_t r, std::size_t i,
+                                                               double x) {
+          rank[next[i]] = r;
+          stored[next[i]++] = static_cast<Value>(x);
+          peak[i] = std::max(peak[i], std::abs(x));
         });
       }
+      // begin[i] has moved to the end of row i, which is the beginning of row i + 1.
+      std::copy_backward(begin_.begin(), begin_.end() - 1, begin_.end());
+      begin_[0] = 0;
     });
   }
 
-  template <class Columns, class Store>
-  void walk(const Columns& columns, std::vector<Index>& next, const Store& store) {
-    for (std::size_t r = 0; r < column_.size(); ++r) {
-      if (!interacts(column_[r])) continue;
-      columns.each(column_[r], [&](Index i, double x) {
-        if (x == 0.0) return;
-        const auto at = static_cast<std::size_t>(next[static_cast<std::size_t>(i)]++);
-        rank_[at] = static_cast<std::int32_t>(r);
-        store(at, i, x);
-      });
-    }
-  }
+  static constexpr Index kLeastBlock = 8192;  // rows
 
   const Design& X_;
   CrossRules rules_;
   bool squares_;
   ProductKeys keys_;
   bool nonnegative_ = true;
-  std::vector<Index> column_;  // by rank
-  std::vector<char> squared_;  // by rank
+  std::vector<Index> column_;       // by rank
+  std::vector<std::int32_t> size_;  // by rank
+  std::vector<char> squared_;       // by rank
   std::vector<Index> begin_;
   Index n_pairs_of_entries_ = 0;
   std::vector<std::int32_t> rank_;

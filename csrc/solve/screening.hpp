@@ -64,13 +64,22 @@ class Screening {
       if (!all_)
         std::fill(reach_.begin() + static_cast<std::ptrdiff_t>(n_known), reach_.end(), kUnknown);
     }
-    const Penalty& penalty = problem.penalty;
-    Sight sight = penalty.uniform()
-                      ? look_by(problem, at, held, theta,
-                                [level = penalty.l1() / kLimit](Index) { return level; })
-                      : look_by(problem, at, held, theta,
-                                [&penalty](Index j) { return penalty.l1(j) / kLimit; });
+    Sight sight = look_from(0, problem, at, held, theta);
     if (!sight.complete) sight.room.limit = std::min(sight.room.limit, kLimit);
+    return sight;
+  }
+
+  // Looks at the same θ again, for the sake of columns that came since; `sight` is of the others.
+  Sight look_at_more(const Problem& problem, const Point& at, const std::vector<double>& theta,
+                     Sight sight) {
+    if (keeps_) {
+      reach_.resize(static_cast<std::size_t>(problem.p()), kUnknown);
+      norm_.resize(static_cast<std::size_t>(problem.p()));
+    }
+    const Sight more = look_from(n_seen_, problem, at, {}, theta);
+    sight.room.add(more.room);
+    sight.complete &= more.complete;
+    sight.violators.insert(sight.violators.end(), more.violators.begin(), more.violators.end());
     return sight;
   }
 
@@ -81,17 +90,30 @@ class Screening {
   static constexpr Index kChunk = 256;  // columns for a thread at a time
   static constexpr Index kGroup = 64;   // columns that are first counted, without a branch
 
+  // At the columns from `first` on.
+  Sight look_from(Index first, const Problem& problem, const Point& at,
+                  const std::vector<Index>& held, const std::vector<double>& theta) {
+    n_seen_ = problem.p();
+    const Penalty& penalty = problem.penalty;
+    if (penalty.uniform())
+      return look_by(first, problem, at, held, theta,
+                     [level = penalty.l1() / kLimit](Index) { return level; });
+    return look_by(first, problem, at, held, theta,
+                   [&penalty](Index j) { return penalty.l1(j) / kLimit; });
+  }
+
   template <class Level>
-  Sight look_by(const Problem& problem, const Point& at, const std::vector<Index>& held,
+  Sight look_by(Index from, const Problem& problem, const Point& at, const std::vector<Index>& held,
                 const std::vector<double>& theta, const Level& level) {
-    const Index p = problem.p();
-    std::vector<Sight> parts(static_cast<std::size_t>((p + kChunk - 1) / kChunk));
+    const Index n_columns = problem.p() - from;
+    std::vector<Sight> parts(static_cast<std::size_t>((n_columns + kChunk - 1) / kChunk));
     // Whether it is known that |x_jᵀθ| <= level(j): of NaN it is not.
     const auto obeys = [&, reach = reach_.data()](Index j) {
       return reach[j] + growth(j) <= level(j);
     };
     problem.X.visit([&](const auto& columns) {
-      parallel_chunks(p, kChunk, problem.n_threads, [&](Index begin, Index end) {
+      parallel_chunks(n_columns, kChunk, problem.n_threads, [&](Index chunk, Index chunk_end) {
+        const Index begin = from + chunk, end = from + chunk_end;
         Sight part;
         auto next = std::lower_bound(held.begin(), held.end(), begin);
         const auto holds = [&](Index j) {
@@ -116,7 +138,7 @@ class Screening {
               part.complete = false;
           }
         }
-        parts[static_cast<std::size_t>(begin / kChunk)] = std::move(part);
+        parts[static_cast<std::size_t>(chunk / kChunk)] = std::move(part);
       });
     });
     Sight sight;
@@ -194,7 +216,8 @@ class Screening {
   };
   using Known = std::vector<double, Uninitialised<double>>;
 
-  bool all_ = true, keeps_ = false;  // of the present look
+  bool all_ = true, keeps_ = false;  // of the last look
+  Index n_seen_ = 0;                 // columns at the last look
   std::vector<double> last_;         // the last feasible θ (n)
   double way_ = 0.0;                 // the length of the way so far, by the Euclidean norm
   double way_of_peaks_ = 0.0;        // and by the largest element of each step

@@ -27,6 +27,7 @@ struct Options {
   bool spare_digits = true;  // more digits than asked for where they take no time
   bool single = true;        // products of columns in single precision, where they pay
   std::size_t room = 100;    // violators that may join the working set at once, at least
+  bool resume = false;       // the start is where the solve before stopped, which left `kept`
 };
 
 // One look at all columns.

@@ -95,6 +95,13 @@ inline double take_hardest(const Problem& problem, std::size_t room,
 
 }  // namespace detail
 
+// Where a solve stopped; the point's weights are in its Solution, the dual point in Kept::space.
+struct Standing {
+  std::vector<double> margins;  // n
+  DualPoint point{false, false};
+  Sight sight;  // of all columns
+};
+
 // What a solve leaves for the next one, at another strength of the penalty on the same problem, or
 // on one with more columns behind those it had.
 struct Kept {
@@ -102,6 +109,7 @@ struct Kept {
   detail::Workspace space;
   Screening screening;
   std::optional<NullModel> origin;
+  Standing standing;
 };
 
 inline Solution solve_working_set(const Problem& problem, const Options& options,
@@ -115,14 +123,15 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   Solution solution;
 
   std::optional<Kept> own;
-  auto& [space, screening, origin] = kept ? *kept : own.emplace(n);
+  auto& [space, screening, origin, standing] = kept ? *kept : own.emplace(n);
   const bool free = penalty.l1() == 0.0 && penalty.l2() == 0.0;  // another null model than the rest
   if (!origin || free) origin = null_model(problem, poll);
   solution.scale = origin->scale;
   const double target = options.tol * solution.scale;
   detail::Inner inner = origin->interrupted ? detail::Inner::interrupted : detail::Inner::reached;
-  Point at = coef_init ? start_from(problem, *coef_init, intercept_init, *origin)
-                       : origin->point(problem.p());
+  Point at = options.resume ? Point{*coef_init, intercept_init, std::move(standing.margins)}
+             : coef_init    ? start_from(problem, *coef_init, intercept_init, *origin)
+                            : origin->point(problem.p());
   if (origin->interrupted || free) origin.reset();
   space.single = options.single;
   if (penalty.any_unpenalised()) space.curvature.resize(static_cast<std::size_t>(n));
@@ -134,14 +143,16 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   Index n_chosen = 0;     // columns in the last working set
   double strength = 0.0;  // of the penalty in the last round, as a multiple
   detail::Progress progress;
+  Sight sight;
 
-  for (;;) {
+  for (bool stands = options.resume;; stands = false) {
     // What is proved so far, over all columns.
     const double primal = primal_value(problem, working_set, at);
-    const DualPoint point =
-        dual_point(problem, at, unpenalised, poll, space.theta, space.curvature);
-    Sight sight = screening.look(problem, at, working_set, space.theta, point.feasible);
-    const DualBound bound = bound_within(problem, point, sight.room, space.theta);
+    if (!stands)
+      standing.point = dual_point(problem, at, unpenalised, poll, space.theta, space.curvature);
+    sight = stands ? screening.look_at_more(problem, at, space.theta, std::move(standing.sight))
+                   : screening.look(problem, at, working_set, space.theta, standing.point.feasible);
+    const DualBound bound = bound_within(problem, standing.point, sight.room, space.theta);
     if (bound.dual > solution.dual) {
       solution.dual = bound.dual;
       solution.dual_point.resize(space.theta.size());
@@ -213,6 +224,8 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   }
   solution.coef = std::move(at.coef);
   solution.intercept = at.intercept;
+  standing.margins = std::move(at.margins);
+  standing.sight = std::move(sight);
   return solution;
 }
 

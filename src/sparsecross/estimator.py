@@ -225,6 +225,7 @@ class SparseLinearModel(CallbackSupportMixin, LinearModel):
             interaction_penalty=self.interaction_penalty,
             fields=fields,
             names=names,
+            n_threads=self.n_threads,
         )
         return design, products
 

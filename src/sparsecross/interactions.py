@@ -263,6 +263,7 @@ def as_products(
     interaction_penalty: float = 1.0,
     fields: Any = None,
     names: npt.NDArray[Any] | None = None,
+    n_threads: int | None = None,
 ) -> Products | None:
     """State which products of a design's columns there are, or None where there are none.
 
@@ -278,6 +279,8 @@ def as_products(
         The field of each column; a list names fields then.
     names : ndarray of str, optional
         Names of the columns, by which a list may name them where there are no fields.
+    n_threads : int, optional
+        As of :func:`solve`.
 
     Raises
     ------
@@ -302,7 +305,7 @@ def as_products(
                 f"fields is for a list of pairs or triples of fields, got {interactions!r}."
             )
         order = order_of(interactions)
-        space = _solvers.ProductSpace(design, order, squares)
+        space = _solvers.ProductSpace(design, order, squares, n_threads=n_threads or 0)
         possible = comb(p, 2) + (comb(p, 3) if order == 3 else 0) + (p if squares else 0)
     else:
         labels, codes = fields_of(fields, p, names)
@@ -310,7 +313,9 @@ def as_products(
         order = order_of(interactions)
         mentioned = np.unique(combinations[combinations >= 0])
         taking_part = np.where(np.isin(codes, mentioned), codes, -1).astype(np.int32)
-        space = _solvers.ProductSpace(design, order, squares, taking_part, combinations)
+        space = _solvers.ProductSpace(
+            design, order, squares, taking_part, combinations, n_threads or 0
+        )
         sizes = np.bincount(codes, minlength=len(labels)).tolist()
         possible = sum(_number_of(row, sizes) for row in combinations.tolist())
         possible += int((taking_part >= 0).sum()) if squares else 0

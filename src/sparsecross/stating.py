@@ -125,6 +125,7 @@ class Statement:
             interaction_penalty=self.interaction_penalty,
             fields=fields,
             names=names,
+            n_threads=self.n_threads,
         )
         return design, products
 
