@@ -136,10 +136,11 @@ struct Visit {
   // Entries for each rank beyond, from which on accumulators need no marks.
   static constexpr double kCrowded = 4.0;
 
-  // All products of the `n_entries` entries with one more column beyond rank r.
+  // All products of the `n_entries` entries with one more column beyond rank r. A function of its
+  // own, whose loops have the registers to themselves.
   template <class Entries, class Product>
-  double leaf(detail::Sums& sums, Index r, Index n_entries, const Entries& entries,
-              const Product& product) {
+  [[gnu::noinline]] double leaf(detail::Sums& sums, Index r, Index n_entries,
+                                const Entries& entries, const Product& product) {
     const Space& space = what.space;
     const Index width = space.n_ranks() - r - 1;
     if (static_cast<double>(n_entries) * space.mean_row() > kCrowded * static_cast<double>(width)) {

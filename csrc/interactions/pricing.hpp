@@ -49,7 +49,11 @@ class Pricing {
   struct Branch {
     double bound;
     Index rank;
+    std::size_t at;  // among those awake
   };
+  static bool more_promising(const Branch& a, const Branch& b) {
+    return a.bound != b.bound ? a.bound > b.bound : a.rank < b.rank;
+  }
 
   template <class Columns, class Values>
   Priced price(const Columns& columns, const Values& values, const std::vector<double>& theta,
@@ -89,19 +93,16 @@ class Pricing {
       report(found);
     });
 
-    std::vector<std::pair<Branch, std::size_t>> visits;
+    std::vector<Branch> visits;
+    visits.reserve(awake.size());
     for (std::size_t a = 0; a < awake.size(); ++a)
       if (space_.interacts(space_.column(awake[a])) && may_exceed(bounds[a], ask.level) &&
           !(ask.parents.in && ask.parents.all && !ask.parents.in[space_.column(awake[a])]))
-        visits.push_back({{bounds[a], awake[a]}, a});
+        visits.push_back({bounds[a], awake[a], a});
     const HeavyPairs<double>* const heavy = fill_heavy(values, theta, visits);
-    // The most promising first: then what they find lets others be skipped.
-    std::sort(visits.begin(), visits.end(), [](const auto& a, const auto& b) {
-      return a.first.bound != b.first.bound ? a.first.bound > b.first.bound
-                                            : a.first.rank < b.first.rank;
-    });
-    Index block = 64;
-    for (Index done = 0; done < static_cast<Index>(visits.size());) {
+    // The most promising first, block by block: what they find lets others be skipped.
+    auto next = visits.begin();
+    for (std::ptrdiff_t block = 64; next != visits.end(); block *= 2) {
       if (poll && poll()) {
         priced.interrupted = true;
         break;
@@ -109,23 +110,23 @@ class Pricing {
       hardest.prune();
       const double floor =
           ask.l2 > 0.0 ? -std::numeric_limits<double>::infinity() : hardest.floor();
-      if (!may_exceed(visits[static_cast<std::size_t>(done)].first.bound, floor)) break;
-      const Index stop = std::min(done + block, static_cast<Index>(visits.size()));
-      parallel_chunks(stop - done, grain_of(stop - done), n_threads_, [&](Index begin, Index end) {
+      const auto stop = next + std::min(block, visits.end() - next);
+      if (stop != visits.end()) std::nth_element(next, stop - 1, visits.end(), more_promising);
+      if (!may_exceed(std::min_element(next, stop, more_promising)->bound, floor)) break;
+      parallel_chunks(stop - next, grain_of(stop - next), n_threads_, [&](Index begin, Index end) {
         auto scratch = pool_.take();
         Finding found;
-        for (Index v = done + begin; v < done + end; ++v) {
-          const auto& [branch, at] = visits[static_cast<std::size_t>(v)];
+        for (auto branch = next + begin; branch != next + end; ++branch) {
+          const std::size_t at = branch->at;
           Visit<Values> visit{
               what_,  values, theta.data(), heavy, ask,
               in_set, floor,  *scratch,     found, beyond.empty() ? nullptr : &beyond[at]};
-          remember(branch.rank, std::max(own[at], visit.branch(columns, branch.rank)));
+          remember(branch->rank, std::max(own[at], visit.branch(columns, branch->rank)));
         }
         report(found);
         pool_.give(std::move(scratch));
       });
-      done = stop;
-      block *= 2;
+      next = stop;
     }
     hardest.prune();
     priced.n_equal = static_cast<Index>(hardest.n_equal());
@@ -167,10 +168,10 @@ class Pricing {
   // The table of pairs of the commonest columns, where most of these are to be visited; else null.
   template <class Values>
   const HeavyPairs<double>* fill_heavy(const Values& values, const std::vector<double>& theta,
-                                       const std::vector<std::pair<Branch, std::size_t>>& visits) {
+                                       const std::vector<Branch>& visits) {
     if (space_.order() > 2) return nullptr;
     std::vector<Index> owners;
-    for (const auto& [branch, at] : visits)
+    for (const Branch& branch : visits)
       if (branch.rank >= heavy_.first()) owners.push_back(branch.rank);
     if (!heavy_.pays(owners)) return nullptr;
     heavy_.fill(
