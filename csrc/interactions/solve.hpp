@@ -126,7 +126,9 @@ class InteractionSolver {
       inner.room = static_cast<std::size_t>(set_.size()) + 1;  // all were chosen for their pull
       inner.max_iter = std::max<Index>(1, options.max_iter - all.n_iter);
       inner.resume = loss_.smooth() && !found.history.empty();
-      Solution part = sparsecross::solve(problem, inner, &coef, intercept, poll, {}, &kept_);
+      const bool from_nothing = found.history.empty() && start.keys.empty();
+      Solution part = sparsecross::solve(problem, inner, from_nothing ? nullptr : &coef, intercept,
+                                         poll, {}, &kept_);
       coef = std::move(part.coef);
       intercept = part.intercept;
       all.n_iter += part.n_iter;
