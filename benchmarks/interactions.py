@@ -8,7 +8,8 @@ building included. `polynomial` is scikit-learn's PolynomialFeatures, its empty 
 and skglm at the loosest of its tolerances that a judge of the built problem accepts;
 `feature_cross` is this package's FeatureCross and coordinate descent. Finished cells stand in
 FOLDER/results.jsonl and are not run again. `--pricing` times one pricing of all pairs instead;
-`--held-back` compares errors with crosses and without on rows held back.
+`--triples` solves over products of three as well; `--held-back` compares errors with crosses and
+without on rows held back.
 """
 
 from __future__ import annotations
@@ -223,6 +224,26 @@ def pricing(options: argparse.Namespace) -> None:
             )
 
 
+def triples(options: argparse.Namespace) -> None:
+    """Solve over all products of two and of three, in this process, and print what it took."""
+    import sparsecross as sx
+
+    for name, loss, strength in product(options.sets, options.losses, options.strengths):
+        data = crossed.load(name, options.cache)
+        y = data.labels if loss == "logistic" else data.y
+        largest = sx.alpha_max(data.X, y, loss=loss, interactions="triples")
+        start = time.perf_counter()
+        found = sx.solve(
+            data.X, y, loss=loss, alpha=largest / strength, interactions="triples", tol=options.gap
+        )
+        seconds = time.perf_counter() - start
+        counts = found.history[-1].interactions
+        print(
+            f"{name} {loss} /{strength:g}: {seconds:.2f} s, gap {found.relative_gap:.1e}, "
+            f"{found.n_active} weights, {counts}"
+        )
+
+
 def held_back(options: argparse.Namespace) -> None:
     """Compare models with and without crosses on a fifth of the rows, along a path of each."""
     import sparsecross as sx
@@ -293,6 +314,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="folder of made sets")
     parser.add_argument("--out", type=Path, default=Path("interactions"))
     parser.add_argument("--pricing", action="store_true")
+    parser.add_argument("--triples", action="store_true")
     parser.add_argument("--held-back", action="store_true")
     parser.add_argument("--cell", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -301,6 +323,9 @@ def main() -> None:
         return
     if options.pricing:
         pricing(options)
+        return
+    if options.triples:
+        triples(options)
         return
     if options.held_back:
         held_back(options)
