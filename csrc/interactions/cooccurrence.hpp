@@ -74,27 +74,31 @@ inline Index count_cooccurring(const Space& space, int n_threads) {
   const Index first_heavy = detail::count_heavy_pairs(space, n_threads, total);
   space.X().visit([&](const auto& columns) {
     // The longest columns, which take longest, have the last ranks: they come first.
-    const Index grain = std::max<Index>(1, first_heavy / 256);
+    const Index grain = std::max<Index>(1, first_heavy / 256), n_ranks = space.n_ranks();
     parallel_chunks(first_heavy, grain, n_threads, [&](Index begin_rank, Index end_rank) {
       const Index first = first_heavy - end_rank, last = first_heavy - begin_rank;
-      detail::Marks pairs(space.n_ranks()), triples(space.order() == 3 ? space.n_ranks() : 0);
-      std::vector<std::int32_t> rows, partners;
+      detail::Marks pairs(n_ranks), triples(space.order() == 3 ? n_ranks : 0);
+      std::vector<std::int32_t> partners(static_cast<std::size_t>(n_ranks) + 1);
       Index count = 0;
       for (Index r = first; r < last; ++r) {
         const Index j = space.column(r);
         if (!space.interacts(j)) continue;
         pairs.next_round();
-        partners.clear();
+        std::int32_t* next = partners.data();  // nobody could foretell which are new
         space.each_entry(columns, j, [&](Index i, double) {
-          for (Index at = begin[i + 1]; at-- > begin[i] && ranks[at] > r;)
-            if (pairs.fresh(ranks[at])) {
-              if (space.order() == 3) partners.push_back(ranks[at]);
-              count += space.has_pairs() && space.allows(j, space.column(ranks[at]));
-            }
+          for (Index at = begin[i + 1]; at-- > begin[i] && ranks[at] > r;) {
+            *next = ranks[at];
+            next += pairs.fresh(ranks[at]);
+          }
         });
+        const auto allowed = [&](std::int32_t k) { return space.allows(j, space.column(k)); };
+        if (space.has_pairs())
+          count += space.has_fields() ? std::count_if(partners.data(), next, allowed)
+                                      : next - partners.data();
         count += space.has_square(r);
         if (space.order() == 2) continue;
-        for (const std::int32_t k : partners) {
+        for (const std::int32_t* partner = partners.data(); partner < next; ++partner) {
+          const std::int32_t k = *partner;
           const Index other = space.column(k);
           if (!space.extends(j, other)) continue;
           triples.next_round();

@@ -125,6 +125,10 @@ class ProductWalk {
   Index marked_ = -1;
 };
 
+// How many of n products a thread walks one after the other: many, for the sake of the marks, while
+// there are enough for all threads.
+inline Index grain_of_walks(Index n) { return std::clamp<Index>(n / 16, 1, 16); }
+
 // An order of products in which those whose walks mark the same column follow each other.
 template <class Columns>
 std::vector<Index> order_of_walks(const Columns& columns, const std::vector<Factors>& products) {

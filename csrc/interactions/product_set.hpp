@@ -80,7 +80,8 @@ class ProductSet {
     for (std::size_t c = 0; c < keys.size(); ++c) products[c] = space_.keys().factors(keys[c]);
     space_.X().visit([&](const auto& columns) {
       const std::vector<Index> order = order_of_walks(columns, products);
-      parallel_chunks(static_cast<Index>(keys.size()), 16, n_threads, [&](Index begin, Index end) {
+      const auto n = static_cast<Index>(keys.size());
+      parallel_chunks(n, grain_of_walks(n), n_threads, [&](Index begin, Index end) {
         ProductWalk walk;
         std::vector<std::int32_t> rows;
         std::vector<double> values;
