@@ -120,15 +120,20 @@ class StreamLearner {
   // other, wherever one of them is not 0.
   void weights(std::vector<std::uint64_t>& keys, std::vector<double>& values) const {
     const int K = slots_.n_states();
-    std::vector<double> each(static_cast<std::size_t>(K));
-    for (const auto& [key, place] : used()) {
-      bool any = false;
-      for (int k = 0; k < K; ++k)
-        any |= (each[static_cast<std::size_t>(k)] = weight(place, k)) != 0.0;
-      if (!any) continue;
-      keys.push_back(key);
-      values.insert(values.end(), each.begin(), each.end());
-    }
+    with_rule(update_, [&](auto rule) {
+      const auto tell = [&](std::uint64_t key, Index place) {
+        const SlotState* const s = slots_.states(place);
+        if (std::all_of(s, s + K, [&](const SlotState& at) { return rule.at_zero(at.value); }))
+          return;
+        keys.push_back(key);
+        for (int k = 0; k < K; ++k) values.push_back(weight(place, k));
+      };
+      if (slots_.kind() == Slots::Kind::exact) {
+        for (const auto& [key, place] : used()) tell(key, place);
+      } else {
+        for (Index at = 0; at < slots_.capacity(); ++at) tell(static_cast<std::uint64_t>(at), at);
+      }
+    });
   }
   // Of these keys, K weights each.
   void weights_of(const std::uint64_t* keys, Index n, std::vector<double>& values) const {

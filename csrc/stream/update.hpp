@@ -43,10 +43,11 @@ namespace detail {
 struct FtrlRule {
   double slowness, beta, l1, l2;  // 1 / learning_rate
 
+  bool at_zero(double z) const { return std::abs(z) <= l1; }
   double weight(double z, double root) const {
     const double shrunk = std::copysign(std::abs(z) - l1, z);
     const double w = -shrunk / ((beta + root) * slowness + l2);
-    return std::abs(z) <= l1 ? 0.0 : w;
+    return at_zero(z) ? 0.0 : w;
   }
   double next(double z, double w, double g, double root, double root_next) const {
     return z + (g - (root_next - root) * slowness * w);
@@ -62,6 +63,7 @@ inline double step_size(double rate, double beta, double root) {
 struct ProximalRule {
   double rate, beta, l1, l2;
 
+  bool at_zero(double w) const { return w == 0.0; }
   double weight(double w, double) const { return w; }
   double next(double w, double, double g, double, double root_next) const {
     const double eta = step_size(rate, beta, root_next);
@@ -73,6 +75,7 @@ struct ProximalRule {
 struct SubgradientRule {
   double rate, beta, l1, l2;
 
+  bool at_zero(double w) const { return w == 0.0; }
   double weight(double w, double) const { return w; }
   double next(double w, double, double g, double, double root_next) const {
     const double eta = step_size(rate, beta, root_next);
