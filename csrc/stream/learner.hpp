@@ -130,8 +130,16 @@ class StreamLearner {
       };
       if (slots_.kind() == Slots::Kind::exact) {
         for (const auto& [key, place] : used()) tell(key, place);
-      } else {
-        for (Index at = 0; at < slots_.capacity(); ++at) tell(static_cast<std::uint64_t>(at), at);
+        return;
+      }
+      constexpr Index block = 256;  // places, nearly all of whose weights are 0
+      for (Index begin = 0; begin < slots_.capacity(); begin += block) {
+        const Index end = std::min(begin + block, slots_.capacity());
+        double largest = 0.0;
+        for (const SlotState* s = slots_.states(begin); s != slots_.states(end); ++s)
+          largest = std::max(largest, std::abs(s->value));
+        if (rule.at_zero(largest)) continue;
+        for (Index at = begin; at < end; ++at) tell(static_cast<std::uint64_t>(at), at);
       }
     });
   }

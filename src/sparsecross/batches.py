@@ -17,7 +17,7 @@ from .files import opened, require_pyarrow
 from .tables import NULLS, arrow_errors, csv_options, seekable, with_plain_types
 
 STDIN = "-"
-_BLOCK = 4 << 20  # bytes of text that are parsed at once
+_BLOCK = 1 << 20  # bytes of text that are parsed at once, while others are learnt from
 _ROWS = 1 << 16  # of a batch of Parquet, at most
 _HEAD = 1 << 20  # of those at the beginning, which types are told from
 _T = TypeVar("_T")

@@ -254,8 +254,10 @@ class Dictionary:
             held = np.array(values, np.int64)
         return replace(self, kind=kind, values=held, has_null=has_null, _index=None)
 
-    def hashes(self) -> NDArray[np.uint64]:
+    def hashes(self, known: dict[bytes, int] | None = None) -> NDArray[np.uint64]:
         """Return a 64-bit hash of the field's name and each category; the same everywhere.
+
+        `known` are hashes of categories that this field had before; those of others are added.
 
         BLAKE2b of: length of the name in UTF-8 (8 bytes, little-endian), the name, one letter
         for the kind (s string, i integer, f float, b boolean, q bucket, n null), and the value:
@@ -277,7 +279,7 @@ class Dictionary:
         else:
             letter = b"b" if self.kind == "boolean" else b"i"
             parts = [letter + b"%d" % i for i in self.values.tolist()]
-        return self._hashed(parts + [b"n"] * self.has_null)
+        return self._hashed(parts + [b"n"] * self.has_null, known)
 
     def hash_of_text(self, text: str) -> int:
         """Return the hash of a string, or of a token of a list, of a field of text."""
@@ -297,15 +299,24 @@ class Dictionary:
             return self._hashed([b"i%d" % value])
         return None
 
-    def _hashed(self, parts: list[bytes]) -> NDArray[np.uint64]:
+    def _hashed(
+        self, parts: list[bytes], known: dict[bytes, int] | None = None
+    ) -> NDArray[np.uint64]:
         name = self.name.encode()
         start = blake2b(len(name).to_bytes(8, "little") + name, digest_size=8)
-        found = np.empty(len(parts), np.uint64)
-        for i, part in enumerate(parts):
+
+        def hashed(part: bytes) -> int:
             hasher = start.copy()
             hasher.update(part)
-            found[i] = int.from_bytes(hasher.digest(), "little")
-        return found
+            return int.from_bytes(hasher.digest(), "little")
+
+        if known is None:
+            return np.array([hashed(part) for part in parts], np.uint64)
+        found = [known.get(part) for part in parts]
+        for i, value in enumerate(found):
+            if value is None:
+                found[i] = known[parts[i]] = hashed(parts[i])
+        return np.array(found, np.uint64)
 
     # Fewer categories
 

@@ -48,9 +48,17 @@ class HashedColumns:
         """Bytes of what says which columns are in use."""
         return 0 if self.kept is None else self.kept.nbytes
 
-    def read(self, columns: Sequence[Column]) -> Hashed:
-        """Return the hashes of the categories that occur in each column, and the codes."""
-        found = [hashed_field(d, c) for d, c in zip(self.dictionaries, columns, strict=True)]
+    def read(
+        self, columns: Sequence[Column], known: Sequence[dict[bytes, int] | None] | None = None
+    ) -> Hashed:
+        """Return the hashes of the categories that occur in each column, and the codes.
+
+        `known` are, of each field, hashes of categories that it had before; more are added.
+        """
+        known = known or [None] * len(columns)
+        found = [
+            hashed_field(d, c, k) for d, c, k in zip(self.dictionaries, columns, known, strict=True)
+        ]
         return [hashes for hashes, _ in found], [codes for _, codes in found]
 
     def rows(
@@ -157,14 +165,16 @@ def categories_of(known: Dictionary, column: Column) -> tuple[Dictionary, Codes]
     return here, (codes, offsets)
 
 
-def hashed_field(known: Dictionary, column: Column) -> tuple[NDArray[np.uint64], Codes]:
-    """Return the hashes of the categories that occur in one column, and the codes.
+def hashed_field(
+    field: Dictionary, column: Column, known: dict[bytes, int] | None = None
+) -> tuple[NDArray[np.uint64], Codes]:
+    """Return the hashes of the categories that occur in one column of a field, and the codes.
 
     The tokens of a list-valued field are numbered by their hashes, so that the order in which a
     row's tokens are crossed is the same in every table.
     """
-    here, (codes, offsets) = categories_of(known, column)
-    values = here.hashes()
+    here, (codes, offsets) = categories_of(field, column)
+    values = here.hashes(known)
     if offsets is not None:
         order = np.argsort(values)
         place = np.empty(len(order), np.int32)

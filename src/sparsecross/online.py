@@ -26,6 +26,13 @@ class StreamRecord(NamedTuple):
     window_loss: float  # mean over those since the last record
 
 
+class ReadAhead(NamedTuple):
+    """A batch as `StreamRows.read` returns it."""
+
+    arrays: Any
+    n_rows: int
+
+
 def _batches(X: Any, y: Any, sample_weight: Any) -> Iterator[tuple[Any, Any, Any]]:
     """One batch, or those that an iterator of (X, y) or (X, y, sample_weight) yields."""
     if not isinstance(X, Iterator):
@@ -161,15 +168,14 @@ class OnlineModel(StreamParameters, StreamWeights):
     def _take(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> None:
         """Learn from one batch, once everything about it is found to be sound."""
         rows = self._rows
-        X = rows_of(X, None if rows is None else rows.field_names)
         learnt: dict[str, Any] = {}
         if rows is None:
+            X = rows_of(X)
             rows, learnt = self._rows_like(X)
+            arrays, n_rows = rows.read(X)
         else:
             self._check_parameters()
-            if not isinstance(X, Fields):
-                validate_data(self, X, reset=False, skip_check_array=True)
-        arrays, n_rows = rows.read(X)
+            arrays, n_rows = X if isinstance(X, ReadAhead) else self._read_ahead(X)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
@@ -183,6 +189,14 @@ class OnlineModel(StreamParameters, StreamWeights):
             rows.learn(self._model, arrays, targets, weight)
         finally:
             self._note()
+
+    def _read_ahead(self, X: Any) -> ReadAhead:
+        """Read a batch that follows on others; a thread of its own may, while others are learnt."""
+        assert self._rows is not None
+        X = rows_of(X, self._rows.field_names)
+        if not isinstance(X, Fields):
+            validate_data(self, X, reset=False, skip_check_array=True)
+        return ReadAhead(*self._rows.read(X))
 
     def _check_parameters(self) -> None:
         """Raise a ValueError if one was set anew since the first row was learnt."""

@@ -15,7 +15,7 @@ from .hashing import HashedColumns, hashed_field
 from .streamrows import StreamRows, Weights
 from .streamtables import check_fields_of_row, mapping_of_row, read_rows
 
-_REMEMBERED = 1 << 20  # hashes of values that rows one at a time have brought
+_REMEMBERED = 1 << 20  # hashes of values that a field has had
 
 
 class TableRows(StreamRows):
@@ -36,9 +36,15 @@ class TableRows(StreamRows):
         self.field_names = encoder._names
         self._encoder = encoder
         self._learnt = learnt
+        # Of each field hashes of categories that batches have brought.
+        self._known: list[dict[bytes, int]] = [{} for _ in learnt.dictionaries]
         # Of each field how it is read, and hashes of strings that single rows have brought.
         self._hashes: list[tuple[Dictionary, dict[Any, int]]]
         self._hashes = [(d, {}) for d in learnt.dictionaries]
+
+    def __reduce__(self) -> Any:
+        """Pickled without the hashes that it remembers."""
+        return TableRows, (self._encoder,)
 
     @property
     def encoder(self) -> FeatureCross:
@@ -52,7 +58,10 @@ class TableRows(StreamRows):
     def read(self, X: Any) -> tuple[Any, int]:
         """Read a batch; returns what `learn` and `margins` take, and the number of rows."""
         columns, n_rows = read_rows(X, self.field_names)
-        hashes, codes = self._learnt.read(columns)
+        for known in self._known:
+            if len(known) > _REMEMBERED:
+                known.clear()
+        hashes, codes = self._learnt.read(columns, self._known)
         return (hashes, codes, n_rows), n_rows
 
     def learn(

@@ -7,7 +7,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ..batches import STDIN, ahead, svmlight_batches, table_batches
 from ..checkpoint import load_checkpoint, save_checkpoint
 from ..files import format_of, require_pyarrow
 from ..memory import format_bytes
-from ..online import OnlineModel
+from ..online import OnlineModel, ReadAhead
 from ..pruned import PrunedModel
 from ..pruning import prune
 from ..stream import FTRLClassifier, FTRLRegressor
@@ -83,7 +83,7 @@ def stream(options: Namespace, console: Console) -> None:
         learner.resume()
     start = time.perf_counter()
     n_before = learner.n_rows
-    with closing(ahead(_batches(options, learner))) as batches:
+    with closing(ahead(map(learner.read_ahead, _batches(options, learner)))) as batches:
         for batch in batches:
             learner.take(batch)
     if learner.model is None:
@@ -159,6 +159,20 @@ class _Learner:
         save_checkpoint(self.model, self.options.checkpoint, notes)
         self._saved_at = self.position.rows_read
 
+    def read_ahead(self, batch: Batch | int) -> Batch | int:
+        """Read a batch of a table as the model will want it, once there is one; any thread may."""
+        if isinstance(batch, int) or not self.fields or not len(batch.targets):
+            return batch
+        if self.model is None or self.model._model is None:
+            return batch
+        return replace(batch, features=self.model._read_ahead(self._in_use(batch)))
+
+    def _in_use(self, batch: Batch) -> Any:
+        """The fields of a table that the model has."""
+        assert self.fields is not None
+        check_columns(self.fields, batch.features.column_names, batch.path)
+        return batch.features.select(self.fields)
+
     def take(self, batch: Batch | int) -> None:
         """Learn from a batch; a number ends a pass of so many rows."""
         if isinstance(batch, int):
@@ -168,12 +182,12 @@ class _Learner:
             if self.model is None:
                 self._begin(batch)
             assert self.model is not None
-            features = batch.features
-            if self.fields:
-                check_columns(self.fields, features.column_names, batch.path)
-                features = features.select(self.fields)
+            read = isinstance(batch.features, ReadAhead) or not self.fields
             self.model.partial_fit(
-                features, batch.targets, self._classes(batch.targets), batch.weight
+                batch.features if read else self._in_use(batch),
+                batch.targets,
+                self._classes(batch.targets),
+                batch.weight,
             )
             self._tell()
         self.position.rows_read += batch.n_read
