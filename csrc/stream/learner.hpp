@@ -244,12 +244,14 @@ class StreamLearner {
 
   // The states of class k at these places; zeros at -1.
   void gather(const Index* places, Index m, int k, double* value, double* squares) const {
-    for (Index e = 0; e < m; ++e) {
-      const SlotState at =
-          places[e] < 0 ? SlotState{0.0, 0.0} : loaded(slots_.states(places[e])[k]);
-      value[e] = at.value;
-      squares[e] = at.sum_of_squares;
-    }
+    slots_.with_states([=](const SlotState* states, auto each) {
+      for (Index e = 0; e < m; ++e) {
+        const SlotState at =
+            places[e] < 0 ? SlotState{0.0, 0.0} : loaded(states[places[e] * each + k]);
+        value[e] = at.value;
+        squares[e] = at.sum_of_squares;
+      }
+    });
   }
 
   double margin(const StreamBlock& block, Index row, int k, std::vector<double>& numbers) const {
@@ -343,12 +345,14 @@ class StreamLearner {
     for (int k = 0; k < K; ++k) {
       const double* const value = root + m + 3 * m * k;
       const double *const more = value + m, *const next = more + m;
-      for (Index e = 0; e < m; ++e) {
-        if (places[e] < 0) continue;
-        SlotState& state = slots_.states(places[e])[k];
-        const auto [now, squares] = loaded(state);
-        store(state, {now == value[e] ? next[e] : now + (next[e] - value[e]), squares + more[e]});
-      }
+      slots_.with_states([=](SlotState* states, auto each) {
+        for (Index e = 0; e < m; ++e) {
+          if (places[e] < 0) continue;
+          SlotState& state = states[places[e] * each + k];
+          const auto [now, squares] = loaded(state);
+          store(state, {now == value[e] ? next[e] : now + (next[e] - value[e]), squares + more[e]});
+        }
+      });
       if (fit_intercept_) move_intercept(k, scratch.shifts[static_cast<std::size_t>(k)]);
     }
     return loss;

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "cross/keys.hpp"
@@ -51,6 +52,17 @@ class Slots {
 
   SlotState* states(Index place) { return states_.data() + place * n_states_; }
   const SlotState* states(Index place) const { return states_.data() + place * n_states_; }
+
+  // f(states of place 0, states a place): one state a place, as most models have, is known to the
+  // compiler.
+  template <class F>
+  void with_states(const F& f) {
+    per_place(states_.data(), f);
+  }
+  template <class F>
+  void with_states(const F& f) const {
+    per_place(states_.data(), f);
+  }
 
   // The places of n keys; -1 where a key has none.
   void find(const std::uint64_t* keys, Index n, Index* places) const {
@@ -96,10 +108,12 @@ class Slots {
     if (kind_ != Kind::exact) return;
     for (Index e = 0; e < n; ++e) __builtin_prefetch(keys_.data() + home(keys[e]));
   }
-  // Fetches the states at places.
+  // Fetches the states at places, into the second-level cache: more can be on their way to it.
   void prefetch_states(const Index* places, Index n) const {
+    const SlotState* const first = states_.data();
+    const Index each = n_states_;
     for (Index e = 0; e < n; ++e)
-      if (places[e] >= 0) __builtin_prefetch(states(places[e]), 1);
+      if (places[e] >= 0) __builtin_prefetch(first + places[e] * each, 1, 2);
   }
 
   // f(key, place) for each key that has a place; exact only.
@@ -161,6 +175,15 @@ class Slots {
         places[e] = keys[e] < capacity_ ? static_cast<Index>(keys[e]) : -1;
     } else {
       for (Index e = 0; e < n; ++e) places[e] = static_cast<Index>(home(keys[e]));
+    }
+  }
+
+  template <class State, class F>
+  void per_place(State* states, const F& f) const {
+    if (n_states_ == 1) {
+      f(states, std::integral_constant<Index, 1>());
+    } else {
+      f(states, Index{n_states_});
     }
   }
 
