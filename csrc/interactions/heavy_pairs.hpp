@@ -13,6 +13,8 @@
 // Source:  Gustavson 1978, with the rows as the outer loop.
 #pragma once
 
+#include <numeric>
+
 #include "interactions/space.hpp"
 
 namespace sparsecross {
@@ -69,17 +71,19 @@ class HeavyPairs {
   }
   double pairs(Index owner) const { return pairs_[static_cast<std::size_t>(owner - first_)]; }
 
-  // Cuts the owners into so many ranges, with about as many pairs in each.
+  // Cuts the owners into at most so many ranges, with about as many pairs in each.
   std::vector<Index> shares(Index n_shares) const {
     const double all = std::accumulate(pairs_.begin(), pairs_.end(), 0.0);
     std::vector<Index> border{first_};
     double until = 0.0;
     for (Index r = first_; r < space_.n_ranks(); ++r) {
       until += pairs(r);
-      if (until * static_cast<double>(n_shares) >= all * static_cast<double>(border.size()))
+      const auto n_cut = static_cast<Index>(border.size());
+      if (n_cut < n_shares &&
+          until * static_cast<double>(n_shares) >= all * static_cast<double>(n_cut))
         border.push_back(r + 1);
     }
-    border.back() = space_.n_ranks();
+    border.push_back(space_.n_ranks());
     return border;
   }
 

@@ -132,6 +132,7 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   Point at = options.resume ? Point{*coef_init, intercept_init, std::move(standing.margins)}
              : coef_init    ? start_from(problem, *coef_init, intercept_init, *origin)
                             : origin->point(problem.p());
+  if (!options.resume) standing = Standing();
   if (origin->interrupted || free) origin.reset();
   space.single = options.single;
   if (penalty.any_unpenalised()) space.curvature.resize(static_cast<std::size_t>(n));

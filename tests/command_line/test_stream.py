@@ -13,6 +13,8 @@ import pytest
 from sklearn.datasets import dump_svmlight_file
 
 import sparsecross as sx
+from sparsecross import batches
+from sparsecross.checkpoint import load_checkpoint
 from sparsecross.cli import main
 
 OPTIONS = ["--target", "late", "--cross", "pairwise", "--split", "tags", "--categorical", "hour"]
@@ -86,6 +88,34 @@ def test_files_are_read_one_after_the_other(flights):
         flights, ["flights.csv"], "csv.sxm", "--drop", "temperature", "--weight", "weight"
     )
     assert weighted != whole
+
+
+def test_blocks_read_ahead_are_learnt_as_the_estimator_learns_them(tmp_path, monkeypatch):
+    """Quantiles are of the first block, so there are no numbers here; tokens recur and are new."""
+    table = _table(2_000).drop(columns="temperature")
+    table["tags"] += [f" t{k // 20}" for k in range(len(table))]
+    table.to_csv(tmp_path / "flights.csv", index=False)
+    monkeypatch.setattr(batches, "_BLOCK", 2_000)
+    many = _run(tmp_path, ["flights.csv"], "many.sxm", "--drop", "weight")
+    monkeypatch.setattr(batches, "_BLOCK", 1 << 20)
+    one = _run(tmp_path, ["flights.csv"], "one.sxm", "--drop", "weight")
+    assert many == one
+
+
+def test_a_block_read_ahead_that_cannot_be_is_named_and_the_rest_was_learnt(
+    tmp_path, monkeypatch, capsys
+):
+    table = _table(2_000).drop(columns=["temperature", "weight"]).astype({"hour": object})
+    table.loc[1_990, "hour"] = "noon"
+    table.to_csv(tmp_path / "flights.csv", index=False)
+    monkeypatch.setattr(batches, "_BLOCK", 2_000)
+    monkeypatch.setattr(batches, "_HEAD", 10_000)
+    path, checkpoint = str(tmp_path / "flights.csv"), str(tmp_path / "at.ckpt")
+    more = ["--checkpoint", checkpoint, "--every", "100", "-o", str(tmp_path / "never.sxm")]
+    assert main(["stream", path, *OPTIONS, *more]) == 1
+    assert "noon" in capsys.readouterr().err
+    model, notes = load_checkpoint(checkpoint)
+    assert model.n_rows_ == notes["rows_read"] > 1_500
 
 
 def test_standard_input_is_a_file(flights, monkeypatch):
