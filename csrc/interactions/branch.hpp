@@ -86,15 +86,14 @@ struct Visit {
       const double z = columns.sum(j, [t = theta](Index i, double x) { return t[i] * x * x; });
       reach = consider(z, {{j, j, -1}});
     }
-    const Index n_entries = columns.size(j);
+    const auto pair = [j](Index k) { return Factors{{j, k, -1}}; };
     if (heavy && r >= heavy->first())
       return std::max(reach, judge(
                                  space.n_ranks() - r - 1, [&](Index q) { return r + 1 + q; },
-                                 [&](Index k) { return heavy->of(r, k); },
-                                 [&](Index k) { return Factors{{j, k, -1}}; }));
+                                 [&](Index k) { return heavy->of(r, k); }, pair));
+    const Index n_entries = columns.size(j);
     if (space.order() == 2)
-      return std::max(reach, leaf(scratch.pairs, r, n_entries, own_entries,
-                                  [&](Index k) { return Factors{{j, k, -1}}; }));
+      return std::max(reach, leaf(scratch.pairs, r, n_entries, own_entries, pair));
     return std::max(reach, pairs_and_triples(r, n_entries, own_entries));
   }
 

@@ -28,18 +28,15 @@ class Contents {
     for (std::size_t c = 0; c < fresh.size(); ++c) products[c] = space_.keys().factors(fresh[c]);
     std::vector<std::uint64_t> content(fresh.size(), 0);
     space_.X().visit([&](const auto& columns) {
-      const std::vector<Index> order = order_of_walks(columns, products);
-      const auto n = static_cast<Index>(order.size());
-      parallel_chunks(n, grain_of_walks(n), n_threads_, [&](Index begin, Index end) {
-        ProductWalk walk;
-        for (Index c = begin; c < end; ++c) {
-          const auto at = static_cast<std::size_t>(order[static_cast<std::size_t>(c)]);
-          std::uint64_t sum = 0;
-          walk(columns, products[at],
-               [&sum](Index i, double x) { sum += x != 0.0 ? detail::mixed(i, x) : 0; });
-          content[at] = sum;
-        }
-      });
+      walk_in_chunks(columns, products, n_threads_,
+                     [&](ProductWalk& walk, const Index* first, const Index* last) {
+                       for (; first != last; ++first) {
+                         const auto at = static_cast<std::size_t>(*first);
+                         walk(columns, products[at], [&sum = content[at]](Index i, double x) {
+                           sum += x != 0.0 ? detail::mixed(i, x) : 0;
+                         });
+                       }
+                     });
     });
     for (std::size_t c = 0; c < fresh.size(); ++c) known_[fresh[c]] = content[c];
   }

@@ -9,6 +9,7 @@
 // Source:  Bentley & Yao 1976, "An almost optimal algorithm for unbounded searching" (galloping).
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 #include <utility>
@@ -125,13 +126,12 @@ class ProductWalk {
   Index marked_ = -1;
 };
 
-// How many of n products a thread walks one after the other: many, for the sake of the marks, while
-// there are enough for all threads.
-inline Index grain_of_walks(Index n) { return std::clamp<Index>(n / 16, 1, 16); }
-
-// An order of products in which those whose walks mark the same column follow each other.
-template <class Columns>
-std::vector<Index> order_of_walks(const Columns& columns, const std::vector<Factors>& products) {
+// f(walk, first, last) for the products' numbers in chunks, first to last, each by one thread: in
+// an order in which those whose walks mark the same column follow each other.
+template <class Columns, class F>
+void walk_in_chunks(const Columns& columns, const std::vector<Factors>& products, int n_threads,
+                    const F& f) {
+  const auto n = static_cast<Index>(products.size());
   std::vector<Index> order(products.size()), longer(products.size(), -1);
   for (std::size_t c = 0; c < products.size(); ++c)
     if (const auto [j, k, l] = products[c].column; k >= 0)
@@ -142,7 +142,11 @@ std::vector<Index> order_of_walks(const Columns& columns, const std::vector<Fact
                 of_b = longer[static_cast<std::size_t>(b)];
     return of_a != of_b ? of_a < of_b : a < b;
   });
-  return order;
+  // Long chunks, for the sake of the marks, while there are enough for all threads.
+  parallel_chunks(n, std::clamp<Index>(n / 16, 1, 16), n_threads, [&](Index begin, Index end) {
+    ProductWalk walk;
+    f(walk, order.data() + begin, order.data() + end);
+  });
 }
 
 }  // namespace sparsecross

@@ -79,34 +79,34 @@ class ProductSet {
     std::vector<Factors> products(keys.size());
     for (std::size_t c = 0; c < keys.size(); ++c) products[c] = space_.keys().factors(keys[c]);
     space_.X().visit([&](const auto& columns) {
-      const std::vector<Index> order = order_of_walks(columns, products);
-      const auto n = static_cast<Index>(keys.size());
-      parallel_chunks(n, grain_of_walks(n), n_threads, [&](Index begin, Index end) {
-        ProductWalk walk;
-        std::vector<std::int32_t> rows;
-        std::vector<double> values;
-        for (Index c = begin; c < end; ++c) {
-          const auto at = static_cast<std::size_t>(order[static_cast<std::size_t>(c)]);
-          const auto [j, k, l] = products[at].column;
-          const Index room = k < 0 ? columns.size(j) : std::min(columns.size(j), columns.size(k));
-          rows.resize(std::max(rows.size(), static_cast<std::size_t>(room)));
-          if (space_.valued()) values.resize(rows.size());
-          std::size_t n_entries = 0;
-          walk(columns, products[at], [&](Index i, double x) {
-            rows[n_entries] = static_cast<std::int32_t>(i);
-            if (space_.valued()) values[n_entries] = x;
-            // 0: no entry, a stored 0, or a product below the range of numbers
-            n_entries += x != 0.0;
-          });
-          std::uint64_t content = 0;
-          for (std::size_t e = 0; e < n_entries; ++e)
-            content += detail::mixed(rows[e], space_.valued() ? values[e] : 1.0);
-          const auto end_of = static_cast<std::ptrdiff_t>(n_entries);
-          built[at].rows.assign(rows.begin(), rows.begin() + end_of);
-          if (space_.valued()) built[at].values.assign(values.begin(), values.begin() + end_of);
-          built[at].content = content;
-        }
-      });
+      walk_in_chunks(columns, products, n_threads,
+                     [&](ProductWalk& walk, const Index* first, const Index* last) {
+                       std::vector<std::int32_t> rows;
+                       std::vector<double> values;
+                       for (; first != last; ++first) {
+                         const auto at = static_cast<std::size_t>(*first);
+                         const auto [j, k, l] = products[at].column;
+                         const Index room =
+                             k < 0 ? columns.size(j) : std::min(columns.size(j), columns.size(k));
+                         rows.resize(std::max(rows.size(), static_cast<std::size_t>(room)));
+                         if (space_.valued()) values.resize(rows.size());
+                         std::size_t n_entries = 0;
+                         walk(columns, products[at], [&](Index i, double x) {
+                           rows[n_entries] = static_cast<std::int32_t>(i);
+                           if (space_.valued()) values[n_entries] = x;
+                           // 0: no entry, a stored 0, or a product below the range of numbers
+                           n_entries += x != 0.0;
+                         });
+                         std::uint64_t content = 0;
+                         for (std::size_t e = 0; e < n_entries; ++e)
+                           content += detail::mixed(rows[e], space_.valued() ? values[e] : 1.0);
+                         const auto end_of = static_cast<std::ptrdiff_t>(n_entries);
+                         built[at].rows.assign(rows.begin(), rows.begin() + end_of);
+                         if (space_.valued())
+                           built[at].values.assign(values.begin(), values.begin() + end_of);
+                         built[at].content = content;
+                       }
+                     });
     });
     return built;
   }

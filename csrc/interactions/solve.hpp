@@ -142,7 +142,8 @@ class InteractionSolver {
       counts_.visited += priced.n_visited;
       counts_.ties += priced.n_equal;
       if (kept_.standing.point.feasible && !priced.interrupted) {
-        const DualBound bound = bound_over_all(problem, kept_.standing, theta, priced);
+        const DualBound bound =
+            bound_over_all(problem, kept_.standing.point, kept_.standing.sight.room, theta, priced);
         if (bound.dual > all.dual) {
           all.dual = bound.dual;
           all.dual_point.resize(theta.size());
@@ -214,8 +215,8 @@ class InteractionSolver {
         dual_point(problem, at, unpenalised_columns(problem), poll, theta, curvature);
     if (!point.feasible) return {primal, -infinity};
     const Priced priced = price(theta, l1, l2, {}, poll);
-    const Standing of_set{{}, point, {room_of(problem, at.coef, theta), {}, true}};
-    return {primal, bound_over_all(problem, of_set, theta, priced).dual};
+    const DualRoom room = room_of(problem, at.coef, theta);
+    return {primal, bound_over_all(problem, point, room, theta, priced).dual};
   }
 
   const InteractionCounts& counts() const { return counts_; }
@@ -256,14 +257,13 @@ class InteractionSolver {
   }
 
   // The best multiple of θ, in the room of the set's columns, over all columns and products.
-  static DualBound bound_over_all(const Problem& problem, const Standing& of_set,
+  static DualBound bound_over_all(const Problem& problem, DualPoint point, DualRoom room,
                                   const std::vector<double>& theta, const Priced& priced) {
     const double limit = priced.largest > 0.0
                              ? std::min(Screening::kLimit, problem.penalty.l1() / priced.largest)
                              : Screening::kLimit;
-    DualRoom room = of_set.sight.room;
     room.add({limit, priced.beyond});
-    return bound_within(problem, of_set.point, room, theta);
+    return bound_within(problem, point, room, theta);
   }
 
   // What the set's columns leave of the multiples of θ.

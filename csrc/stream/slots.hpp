@@ -108,7 +108,8 @@ class Slots {
     if (kind_ != Kind::exact) return;
     for (Index e = 0; e < n; ++e) __builtin_prefetch(keys_.data() + home(keys[e]));
   }
-  // Fetches the states at places, into the second-level cache: more can be on their way to it.
+  // Fetches the states at places, into the second-level cache: more can be on their way to it. (Not
+  // by with_states: a function that does nothing but fetch is dropped as one without effect.)
   void prefetch_states(const Index* places, Index n) const {
     const SlotState* const first = states_.data();
     const Index each = n_states_;

@@ -305,17 +305,13 @@ class Dictionary:
         name = self.name.encode()
         start = blake2b(len(name).to_bytes(8, "little") + name, digest_size=8)
 
-        def hashed(part: bytes) -> int:
-            hasher = start.copy()
-            hasher.update(part)
-            return int.from_bytes(hasher.digest(), "little")
-
-        if known is None:
-            return np.array([hashed(part) for part in parts], np.uint64)
+        known = {} if known is None else known
         found = [known.get(part) for part in parts]
         for i, value in enumerate(found):
             if value is None:
-                found[i] = known[parts[i]] = hashed(parts[i])
+                hasher = start.copy()
+                hasher.update(parts[i])
+                found[i] = known[parts[i]] = int.from_bytes(hasher.digest(), "little")
         return np.array(found, np.uint64)
 
     # Fewer categories

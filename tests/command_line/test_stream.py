@@ -90,7 +90,7 @@ def test_files_are_read_one_after_the_other(flights):
     assert weighted != whole
 
 
-def test_blocks_read_ahead_are_learnt_as_the_estimator_learns_them(tmp_path, monkeypatch):
+def test_blocks_that_are_read_ahead_give_the_model_of_one_block(tmp_path, monkeypatch):
     """Quantiles are of the first block, so there are no numbers here; tokens recur and are new."""
     table = _table(2_000).drop(columns="temperature")
     table["tags"] += [f" t{k // 20}" for k in range(len(table))]
