@@ -133,16 +133,16 @@ def test_terms_of_fields_that_are_not_there():
     "damage",
     [
         {"keys": np.zeros(3, np.uint64)},
-        {"keys": np.full(1, 2**64 - 1, np.uint64), "states": np.ones(2)},
-        {"states": np.ones(5)},
+        {"keys": np.full(1, 2**64 - 1, np.uint64), "slots": np.ones(2)},
+        {"slots": np.ones(5)},
         {"icpt": np.ones(1)},
         {"icpt": np.array([np.nan, 1.0])},
-        {"states": np.array([1.0, -1.0]), "keys": np.zeros(1, np.uint64)},
+        {"slots": np.array([1.0, -1.0]), "keys": np.zeros(1, np.uint64)},
         {"progress": np.ones(4)},
         {"progress": np.full(5, np.inf)},
         {"progress": np.array([-1.0, 0.0, 0.0, 0.0, 0.0])},
         {"counters": np.ones(7, np.uint8)},
-        {"keys": np.zeros(1), "states": np.ones(2)},
+        {"keys": np.zeros(1), "slots": np.ones(2)},
     ],
 )
 def test_states_that_are_none(n_bits, damage):

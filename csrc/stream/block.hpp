@@ -1,6 +1,7 @@
 // Some rows of a stream as the coordinates that they have, columns and crosses alike.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -30,8 +31,22 @@ class StreamBlock {
     values_[static_cast<std::size_t>(n_entries_)] = value;
     ++n_entries_;
   }
+  // Where the next keys go, for which there is room, and that n were written there, of value 1.
+  std::uint64_t* next_keys() { return keys_.data() + n_entries_; }
+  void add_ones(Index n) {
+    std::fill_n(values_.data() + n_entries_, n, 1.0);
+    n_entries_ += n;
+  }
   // Takes back the last entry if it should not be there: cheaper than a branch.
   void keep_last(bool there) { n_entries_ -= !there; }
+  // Moves n entries to the front; nothing where they are.
+  void move_entries(Index from, Index to, Index n) {
+    if (from == to) return;
+    const auto move = [=](auto& of) { std::copy_n(of.begin() + from, n, of.begin() + to); };
+    move(keys_);
+    move(values_);
+    move(places_);
+  }
   void truncate(Index n_entries) { n_entries_ = n_entries; }
   void end_row() { ends.push_back(n_entries_); }
 
@@ -56,27 +71,27 @@ class StreamBlock {
   std::vector<Index> places_;
 };
 
-// Problem: leave of the entries of each row that share a place the first.
-// Cost:    a look into a table of eight times as many places as a row has entries, so that nearly
-// all
-//          find it empty there.
+// Problem: leave of the entries of each row that share a place one.
+// Cost:    each entry puts its number where its place's last bits say, and looks whether it is
+//          still there: only those that were overwritten, which are few, can share their place with
+//          another.
 class Distinct {
  public:
   void operator()(StreamBlock& block) {
     Index kept = 0, begin = 0;
-    Index* const places = block.places();
+    const auto keep = [&](Index from, Index to) {
+      block.move_entries(from, kept, to - from);
+      kept += to - from;
+    };
     for (Index& end_of_row : block.ends) {
       const Index end = end_of_row;
-      begin_row(end - begin);
-      for (Index e = begin; e < end; ++e) {
-        if (!is_new(places[e])) continue;
-        if (kept < e) {
-          places[kept] = places[e];
-          block.keys()[kept] = block.keys()[e];
-          block.values()[kept] = block.values()[e];
-        }
-        ++kept;
+      find_repeated(block.places() + begin, end - begin);
+      Index from = begin;
+      for (const Index e : repeated_) {
+        keep(from, begin + e);
+        from = begin + e + 1;
       }
+      keep(from, end);
       begin = end;
       end_of_row = kept;
     }
@@ -84,28 +99,45 @@ class Distinct {
   }
 
  private:
-  struct Met {
-    Index place;
-    std::uint64_t row;
-  };
+  static constexpr Index kHomes = Index{1} << 13;
+  static std::size_t home(Index place) { return static_cast<std::size_t>(place & (kHomes - 1)); }
 
-  void begin_row(Index n_entries) {
-    const int bits = detail::bits_for(static_cast<std::uint64_t>(8 * n_entries + 2));
-    if (met_.size() < std::size_t{1} << bits) met_.assign(std::size_t{1} << bits, {0, 0});
-    mask_ = (std::size_t{1} << bits) - 1;
-    ++row_;  // what was met in other rows is forgotten
-  }
-  bool is_new(Index place) {
-    std::size_t at = static_cast<std::uint64_t>(place) * 0x9E3779B97F4A7C15ull >> 32 & mask_;
-    for (; met_[at].row == row_; at = (at + 1) & mask_)
-      if (met_[at].place == place) return false;
-    met_[at] = {place, row_};
-    return true;
+  // Of m entries those that share their place with a later one, in order.
+  void find_repeated(const Index* places, Index m) {
+    if (static_cast<std::size_t>(m) > rest_.size()) rest_.resize(static_cast<std::size_t>(m));
+    repeated_.clear();
+    Index n = overwritten(places, m, [](Index k) { return k; });
+    while (n > 0) {
+      Index others = 0;  // that share their home alone
+      for (Index k = 0; k < n; ++k) {
+        const Index e = rest_[static_cast<std::size_t>(k)];
+        if (places[e] == places[holder_[home(places[e])]]) {
+          repeated_.push_back(e);
+        } else {
+          rest_[static_cast<std::size_t>(others++)] = e;
+        }
+      }
+      n = overwritten(places, others,
+                      [this](Index k) { return rest_[static_cast<std::size_t>(k)]; });
+    }
+    std::sort(repeated_.begin(), repeated_.end());
   }
 
-  std::vector<Met> met_;
-  std::size_t mask_ = 0;
-  std::uint64_t row_ = 0;
+  // Puts entries at(0) .. at(m - 1) to their homes; those that are not there then go to rest_.
+  template <class At>
+  Index overwritten(const Index* places, Index m, const At& at) {
+    for (Index k = 0; k < m; ++k) holder_[home(places[at(k)])] = static_cast<std::uint32_t>(at(k));
+    Index n = 0;
+    for (Index k = 0; k < m; ++k) {
+      const Index e = at(k);
+      rest_[static_cast<std::size_t>(n)] = e;
+      n += holder_[home(places[e])] != static_cast<std::uint32_t>(e);
+    }
+    return n;
+  }
+
+  std::vector<std::uint32_t> holder_ = std::vector<std::uint32_t>(kHomes);  // entries of a row
+  std::vector<Index> rest_, repeated_;
 };
 
 }  // namespace sparsecross

@@ -71,7 +71,7 @@ class Stream {
     return learn_all([&] { return rows_of(arrays); }, arrays.n_rows, y, weight, stop);
   }
   // out (n_rows x n_states)
-  void margins(const RowArrays& arrays, double* out) const {
+  void margins(const RowArrays& arrays, double* out) {
     const Design X = arrays.design();
     check_width(X);
     X.visit([&](const auto& slices) {
@@ -79,7 +79,7 @@ class Stream {
       learner_.margins(rows, 0, rows.n_rows(), out);
     });
   }
-  void margins(const TableArrays& arrays, double* out) const {
+  void margins(const TableArrays& arrays, double* out) {
     check(arrays);
     TableRows rows = rows_of(arrays);
     learner_.margins(rows, 0, rows.n_rows(), out);

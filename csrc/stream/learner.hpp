@@ -13,6 +13,7 @@
 //          without locks).
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <mutex>
@@ -24,6 +25,7 @@
 #include "model/pointwise.hpp"
 #include "stream/block.hpp"
 #include "stream/progress.hpp"
+#include "stream/row_states.hpp"
 #include "stream/slots.hpp"
 
 namespace sparsecross {
@@ -46,7 +48,9 @@ class StreamLearner {
   struct Scratch {
     StreamBlock block;
     Distinct distinct;
-    std::vector<double> numbers, shifts;
+    RowStates states;
+    std::vector<double> pulls;
+    bool alone;  // no state that a row has read is moved before the row writes it
   };
 
   // Learns from rows [first, last). `y` is the target of each row, or, of K > 1 classes, its
@@ -54,10 +58,13 @@ class StreamLearner {
   // of floats: the rows before it are learnt.
   template <class Rows>
   void learn(Rows& rows, Index first, Index last, const double* y, const double* weight) {
-    learn_blocks(rows, first, last, scratch_, [&](Index i, Index row, Scratch& scratch) {
-      const double s = weight ? weight[i] : 1.0;
-      progress_.add(1, s * learn_row(scratch, row, y[i], s), s);
-    });
+    // The places of a row differ but where hashed keys of a matrix meet.
+    scratch_.alone = sets_ || slots_.kind() != Slots::Kind::hashed;
+    learn_blocks(rows, first, last, scratch_,
+                 [&](Index i, Index row, Scratch& scratch, Ahead& ahead) {
+                   const double s = weight ? weight[i] : 1.0;
+                   progress_.add(1, s * learn_row(scratch, row, y[i], s, ahead), s);
+                 });
   }
 
   // The same by several threads at once, which neither wait for one another nor lock: a row may be
@@ -74,11 +81,12 @@ class StreamLearner {
     parallel_chunks(last - first, chunk, n_threads, [&](Index begin, Index end) {
       auto rows = make_rows();
       Scratch scratch;
+      scratch.alone = false;
       double loss = 0.0, total = 0.0;
       learn_blocks(rows, first + begin, first + end, scratch,
-                   [&](Index i, Index row, Scratch& own) {
+                   [&](Index i, Index row, Scratch& own, Ahead& ahead) {
                      const double s = weight ? weight[i] : 1.0;
-                     loss += s * learn_row(own, row, y[i], s);
+                     loss += s * learn_row(own, row, y[i], s, ahead);
                      total += s;
                    });
       const std::lock_guard<std::mutex> lock(guard);
@@ -88,19 +96,23 @@ class StreamLearner {
 
   // Margins of rows [first, last): out (last - first) x K.
   template <class Rows>
-  void margins(Rows& rows, Index first, Index last, double* out) const {
-    StreamBlock block;
-    Distinct distinct;
-    std::vector<double> weights;
+  void margins(Rows& rows, Index first, Index last, double* out) {
+    StreamBlock& block = scratch_.block;
+    RowStates& states = scratch_.states;
     const int K = slots_.n_states();
     for (Index i = first; i < last;) {
       block.clear();
       while (i < last && block.n_entries() < kBlock) rows.append(i++, block);
       slots_.find(block.keys(), block.n_entries(), block.places());
-      if (sets_) distinct(block);
-      slots_.prefetch_states(block.places(), block.n_entries());
-      for (Index r = 0; r < block.n_rows(); ++r)
-        for (int k = 0; k < K; ++k) *out++ = margin(block, r, k, weights);
+      if (sets_) scratch_.distinct(block);
+      Ahead ahead(slots_, block.places(), block.n_entries(), 2 * K);
+      with_rule(update_, [&](auto rule) {
+        for (Index r = 0; r < block.n_rows(); ++r) {
+          ahead.begin_row(block.end(r));
+          states.resize(block.end(r) - block.begin(r), K);
+          for (int k = 0; k < K; ++k) *out++ = margin(rule, block, r, k, states, ahead);
+        }
+      });
     }
   }
 
@@ -108,13 +120,11 @@ class StreamLearner {
   double weight(Index place, int k) const {
     if (place < 0) return 0.0;
     const SlotState s = loaded(slots_.states(place)[k]);
-    return with_rule(update_,
-                     [&](auto rule) { return rule.weight(s.value, std::sqrt(s.sum_of_squares)); });
+    return with_rule(update_, [&](auto rule) { return rule.weight(s.value, s.root); });
   }
   double intercept(int k) const {
     const SlotState s = loaded(intercepts_[static_cast<std::size_t>(k)]);
-    return with_rule(unpenalised(),
-                     [&](auto rule) { return rule.weight(s.value, std::sqrt(s.sum_of_squares)); });
+    return with_rule(unpenalised(), [&](auto rule) { return rule.weight(s.value, s.root); });
   }
   // Weights other than 0 by key, increasing; of hashed keys by place. Of K classes one after the
   // other, wherever one of them is not 0.
@@ -187,7 +197,7 @@ class StreamLearner {
     const auto met = [&](Index place) {
       const SlotState* const s = slots_.states(place);
       return std::any_of(s, s + slots_.n_states(), [](const SlotState& state) {
-        return state.sum_of_squares != 0.0 || state.value != 0.0;
+        return state.root != 0.0 || state.value != 0.0;
       });
     };
     if (slots_.kind() == Slots::Kind::exact) {
@@ -200,9 +210,7 @@ class StreamLearner {
     return found;
   }
 
-  // Entries of a block; and how many entries ahead of a row states are fetched, so that they arrive
-  // while others are learnt from.
-  static constexpr Index kBlock = 1024, kAhead = 96;
+  static constexpr Index kBlock = 1024;  // entries
 
   UpdateOptions unpenalised() const {
     UpdateOptions free = update_;
@@ -210,7 +218,7 @@ class StreamLearner {
     return free;
   }
 
-  // Calls learn(i, row of the scratch's block, scratch) for each row, block by block.
+  // Calls learn(i, row of the scratch's block, scratch, ahead) for each row, block by block.
   template <class Rows, class Learn>
   void learn_blocks(Rows& rows, Index first, Index last, Scratch& scratch, const Learn& learn) {
     for (Index i = first; i < last;) {
@@ -219,13 +227,8 @@ class StreamLearner {
       block.clear();
       while (i < last && block.n_entries() < kBlock) rows.append(i++, block);
       place(scratch);
-      Index fetched = 0;
-      for (Index r = 0; r < block.n_rows(); ++r) {
-        const Index until = std::min(block.end(r) + kAhead, block.n_entries());
-        slots_.prefetch_states(block.places() + fetched, until - fetched);
-        fetched = std::max(fetched, until);
-        learn(begin + r, r, scratch);
-      }
+      Ahead ahead(slots_, block.places(), block.n_entries(), 4 * slots_.n_states());
+      for (Index r = 0; r < block.n_rows(); ++r) learn(begin + r, r, scratch, ahead);
     }
   }
 
@@ -242,29 +245,12 @@ class StreamLearner {
     if (sets_) scratch.distinct(block);
   }
 
-  // The states of class k at these places; zeros at -1.
-  void gather(const Index* places, Index m, int k, double* value, double* squares) const {
-    slots_.with_states([=](const SlotState* states, auto each) {
-      for (Index e = 0; e < m; ++e) {
-        const SlotState at =
-            places[e] < 0 ? SlotState{0.0, 0.0} : loaded(states[places[e] * each + k]);
-        value[e] = at.value;
-        squares[e] = at.sum_of_squares;
-      }
-    });
-  }
-
-  double margin(const StreamBlock& block, Index row, int k, std::vector<double>& numbers) const {
+  template <class Rule>
+  double margin(const Rule& rule, const StreamBlock& block, Index row, int k, RowStates& states,
+                Ahead& ahead) const {
     const Index begin = block.begin(row), m = block.end(row) - begin;
-    numbers.resize(static_cast<std::size_t>(2 * m));
-    double *const value = numbers.data(), *const squares = value + m;
-    gather(block.places() + begin, m, k, value, squares);
-    with_rule(update_, [&](auto rule) {
-      widely([&] {
-        for (Index e = 0; e < m; ++e) value[e] = rule.weight(value[e], std::sqrt(squares[e]));
-      });
-    });
-    return intercept(k) + dot(block.values() + begin, value, m);
+    states.read(slots_, block.places() + begin, k, ahead);
+    return intercept(k) + dot(block.values() + begin, states.weigh(rule, k, ahead), m);
   }
 
   // Four partial sums hide the latency of the additions.
@@ -296,88 +282,48 @@ class StreamLearner {
   }
 
   // The loss of the row before it is learnt from.
-  double learn_row(Scratch& scratch, Index row, double y, double s) {
-    if (s == 0.0) return 0.0;
+  double learn_row(Scratch& scratch, Index row, double y, double s, Ahead& ahead) {
     const StreamBlock& block = scratch.block;
+    ahead.begin_row(block.end(row));
+    if (s == 0.0) return 0.0;
     const int K = slots_.n_states();
-    const Index begin = block.begin(row), m = block.end(row) - begin;
-    const Index* const places = block.places() + begin;
+    const Index begin = block.begin(row);
     const double* const x = block.values() + begin;
-    scratch.numbers.resize(static_cast<std::size_t>(K) * static_cast<std::size_t>(m) * 3 +
-                           static_cast<std::size_t>(m) * 2);
-    scratch.shifts.resize(static_cast<std::size_t>(K));
-    double* const w = scratch.numbers.data();
-    double* const root = w + m;
-    double loss = 0.0, sound = 0.0;  // NaN or infinite once anything is
+    RowStates& states = scratch.states;
+    states.resize(block.end(row) - begin, K);
+    scratch.pulls.resize(static_cast<std::size_t>(K));
+    double loss = 0.0;
+    bool finite = true;
     for (int k = 0; k < K; ++k) {
-      double* const value = root + m + 3 * m * k;
-      double *const squares = value + m, *const next = squares + m;
-      gather(places, m, k, value, squares);
       const double truth = K == 1 ? y : y == static_cast<double>(k) ? 1.0 : -1.0;
       with_rule(update_, [&](auto rule) {
-        widely([&] {
-          for (Index e = 0; e < m; ++e) {
-            root[e] = std::sqrt(squares[e]);
-            w[e] = rule.weight(value[e], root[e]);
-          }
-        });
-        const auto [each, slope] = loss_at(truth, intercept(k) + dot(x, w, m));
+        const auto [each, slope] = loss_at(truth, margin(rule, block, row, k, states, ahead));
+        const double pull = -s * slope;
         loss += each;
-        scratch.shifts[static_cast<std::size_t>(k)] = -s * slope;
-        sound += slope * s * slope * s;  // what the intercept's state grows by
-        sound += each + slope + widely([&] {
-                   const double pull = -s * slope;
-                   double sum = 0.0;
-                   for (Index e = 0; e < m; ++e) {
-                     const double g = pull * x[e], more = g * g;
-                     next[e] = rule.next(value[e], w[e], g, root[e], std::sqrt(squares[e] + more));
-                     squares[e] = more;
-                     sum += std::abs(next[e]) + more;
-                   }
-                   return sum;
-                 });
+        finite &= states.move(rule, k, pull, x, ahead) && std::isfinite(each + pull * pull);
+        scratch.pulls[static_cast<std::size_t>(k)] = pull;
       });
     }
-    if (!std::isfinite(sound))
+    if (!finite)
       throw std::overflow_error("row " + std::to_string(progress_.now().n_rows) +
                                 " of the stream leads out of the range of numbers; a smaller "
                                 "learning_rate, or features of smaller scale, would not");
     for (int k = 0; k < K; ++k) {
-      const double* const value = root + m + 3 * m * k;
-      const double *const more = value + m, *const next = more + m;
-      slots_.with_states([=](SlotState* states, auto each) {
-        for (Index e = 0; e < m; ++e) {
-          if (places[e] < 0) continue;
-          SlotState& state = states[places[e] * each + k];
-          const auto [now, squares] = loaded(state);
-          store(state, {now == value[e] ? next[e] : now + (next[e] - value[e]), squares + more[e]});
-        }
-      });
-      if (fit_intercept_) move_intercept(k, scratch.shifts[static_cast<std::size_t>(k)]);
+      const double pull = scratch.pulls[static_cast<std::size_t>(k)];
+      states.write(slots_, block.places() + begin, k, pull, x, scratch.alone, ahead);
+      if (fit_intercept_) move_intercept(k, pull);
     }
     return loss;
   }
 
-  // Other threads may be at the same state: whole numbers are read and written, old or new.
-  static SlotState loaded(const SlotState& state) {
-    SlotState now;
-    __atomic_load(&state.value, &now.value, __ATOMIC_RELAXED);
-    __atomic_load(&state.sum_of_squares, &now.sum_of_squares, __ATOMIC_RELAXED);
-    return now;
-  }
-  static void store(SlotState& state, SlotState next) {
-    __atomic_store(&state.value, &next.value, __ATOMIC_RELAXED);
-    __atomic_store(&state.sum_of_squares, &next.sum_of_squares, __ATOMIC_RELAXED);
-  }
-
   void move_intercept(int k, double g) {
     SlotState& state = intercepts_[static_cast<std::size_t>(k)];
-    const auto [value, sum] = loaded(state);
-    const double root = std::sqrt(sum), squares = sum + g * g;
-    const double next = with_rule(unpenalised(), [&, value = value](auto rule) {
-      return rule.next(value, rule.weight(value, root), g, root, std::sqrt(squares));
+    const auto [value, root] = loaded(state);
+    const double next_root = root_after(root, g);
+    const double next = with_rule(unpenalised(), [&, value = value, root = root](auto rule) {
+      return rule.next(value, rule.weight(value, root), g, root, next_root);
     });
-    store(state, {next, squares});
+    store(state, {next, next_root});
   }
 
   UpdateOptions update_;

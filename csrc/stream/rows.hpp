@@ -88,100 +88,124 @@ class TableRows {
   // Terms and hashes as for hashed columns (cross/hashed.hpp); what they look at must live as long.
   TableRows(const std::vector<Term>& terms, const std::vector<FieldCodes>& fields,
             const std::vector<const std::uint64_t*>& hashes, Index n_rows)
-      : fields_(fields), hashes_(hashes), n_rows_(n_rows), row_(fields.size()) {
+      : fields_(fields),
+        hashes_(hashes),
+        n_rows_(n_rows),
+        hash_(fields.size() + 1),
+        mixed_(fields.size() + 1),
+        row_(fields.size()) {
+    const auto is_set = [&](int f) { return fields[static_cast<std::size_t>(f)].offsets; };
     for (const Term& term : terms) {
-      const bool plain = term.size() <= 2 && std::all_of(term.begin(), term.end(), [&](int f) {
-                           return fields[static_cast<std::size_t>(f)].offsets == nullptr;
-                         });
-      const auto second = static_cast<std::size_t>(term.back());
-      const auto first = term.size() == 1 ? fields.size() : static_cast<std::size_t>(term.front());
-      terms_.push_back({&term, plain, first, second});
+      if (term.size() > 2 || std::any_of(term.begin(), term.end(), is_set)) {
+        others_.push_back(&term);
+      } else {
+        plain_.push_back({term.size() == 1 ? 0 : own_place(term.front()), own_place(term.back())});
+      }
     }
-    single_.resize(fields.size() + 1, {0, 0, false});
-    single_.back().known = true;
   }
 
   Index n_rows() const { return n_rows_; }
 
   void append(Index i, StreamBlock& block) {
-    for (std::size_t f = 0; f < fields_.size(); ++f) read(i, f);
-    block.reserve(static_cast<Index>(terms_.size()));
-    for (const auto& [term, plain, first, second] : terms_) {
-      if (plain) {
-        const Single &a = single_[first], &b = single_[second];
-        block.push(a.mixed + b.hash, 1.0);
-        block.keep_last(a.known && b.known);
-      } else {
-        cross(*term, 0, 0, block);
-        block.reserve(static_cast<Index>(terms_.size()));
-      }
-    }
+    read(i);
+    cross_plain(block);
+    for (const Term* term : others_) cross(*term, 0, 0, block);
     block.end_row();
   }
 
  private:
-  // One or two fields that have one category each are plain: their key is the sum of the first's
-  // mixed hash, which of one field is nothing, and the second's hash.
-  struct Plan {
-    const Term* term;
-    bool plain;
-    std::size_t first, second;
+  // A row's categories are at places. 0 is that of nothing, then each field that has no sets has
+  // one of its own; those of sets follow.
+  static std::size_t own_place(int field) { return static_cast<std::size_t>(field) + 1; }
+
+  // The places of a row's categories in a field, and the one that a cross is at.
+  struct Range {
+    std::size_t begin, end, at;
   };
-  // A row's category in a field that has one or none; behind the last field, nothing.
-  struct Single {
-    std::uint64_t hash, mixed;
-    bool known;
-  };
-  // A row's categories in a field, and which of them a cross is at.
-  struct Field {
-    std::vector<std::uint64_t> hashes, mixed;
-    std::size_t at = 0;
+  // One or two fields without sets, by their places. The key is the sum of the first's mixed hash,
+  // of one field that of nothing, and the last's hash.
+  struct Plain {
+    std::size_t first, last;
   };
 
-  void read(Index i, std::size_t f) {
-    const FieldCodes& field = fields_[f];
-    Field& here = row_[f];
-    here.hashes.clear();
-    here.mixed.clear();
-    const Index begin = field.offsets ? field.offsets[i] : i;
-    const Index end = field.offsets ? field.offsets[i + 1] : i + 1;
-    for (Index k = begin; k < end; ++k) {
-      if (field.codes[k] < 0) continue;
-      here.hashes.push_back(hashes_[f][field.codes[k]]);
-      here.mixed.push_back(splitmix64(here.hashes.back()));
-    }
-    if (const bool known = !here.hashes.empty(); known && !field.offsets) {
-      single_[f] = {here.hashes[0], here.mixed[0], true};
-    } else {
-      single_[f].known = false;
+  void read(Index i) {
+    all_known_ = true;
+    std::size_t next = fields_.size() + 1;
+    for (std::size_t f = 0; f < fields_.size(); ++f) {
+      const FieldCodes& field = fields_[f];
+      if (field.offsets) {
+        const std::size_t begin = next;
+        const Index first = field.offsets[i], n = field.offsets[i + 1] - first;
+        next += static_cast<std::size_t>(n);
+        if (next > hash_.size()) {
+          hash_.resize(2 * next);
+          mixed_.resize(2 * next);
+        }
+        for (Index k = 0; k < n; ++k)
+          put(begin + static_cast<std::size_t>(k), hashes_[f][field.codes[first + k]]);
+        row_[f] = {begin, next, 0};
+      } else {
+        const bool known = field.codes[i] >= 0;
+        if (known) put(f + 1, hashes_[f][field.codes[i]]);
+        row_[f] = {f + 1, f + 1 + known, 0};
+        all_known_ &= known;
+      }
     }
   }
+  void put(std::size_t place, std::uint64_t hash) {
+    hash_[place] = hash;
+    mixed_[place] = splitmix64(hash);
+  }
 
-  // The keys of a term from `place` on, as Mixer makes them: `mixed` is of the places before. Where
-  // a field of several categories stands in it twice, a later place takes a later one.
-  void cross(const Term& term, std::size_t place, std::uint64_t mixed, StreamBlock& block) {
-    Field& field = row_[static_cast<std::size_t>(term[place])];
-    const std::size_t n = field.hashes.size();
-    const auto here = term.begin() + static_cast<std::ptrdiff_t>(place);
-    const std::size_t first = std::find(term.begin(), here, *here) != here ? field.at + 1 : 0;
-    if (place + 1 == term.size()) {
-      block.reserve(static_cast<Index>(n));
-      for (std::size_t k = first; k < n; ++k) block.push(mixed + field.hashes[k], 1.0);
+  void cross_plain(StreamBlock& block) const {
+    block.reserve(static_cast<Index>(plain_.size()));
+    std::uint64_t* const keys = block.next_keys();
+    const std::uint64_t *const hash = hash_.data(), *const mixed = mixed_.data();
+    Index n = 0;
+    if (all_known_) {
+      for (const auto& [first, last] : plain_) keys[n++] = mixed[first] + hash[last];
+    } else {
+      const auto known = [&](std::size_t place) {
+        return place == 0 || row_[place - 1].begin < row_[place - 1].end;
+      };
+      for (const auto& [first, last] : plain_) {
+        keys[n] = mixed[first] + hash[last];
+        n += known(first) && known(last);
+      }
+    }
+    block.add_ones(n);
+  }
+
+  // The keys of a term from its field `of` on, as Mixer makes them: `key` is of those before. Where
+  // a field with sets stands in it twice, the later takes later categories.
+  void cross(const Term& term, std::size_t of, std::uint64_t key, StreamBlock& block) {
+    Range& range = row_[static_cast<std::size_t>(term[of])];
+    const auto here = term.begin() + static_cast<std::ptrdiff_t>(of);
+    const std::size_t begin =
+        std::find(term.begin(), here, *here) != here ? range.at + 1 : range.begin;
+    if (of + 1 == term.size()) {
+      const auto n = static_cast<Index>(range.end - std::min(begin, range.end));
+      block.reserve(n);
+      std::uint64_t* const keys = block.next_keys();
+      const std::uint64_t* const hash = hash_.data() + begin;
+      for (Index k = 0; k < n; ++k) keys[k] = key + hash[k];
+      block.add_ones(n);
       return;
     }
-    const std::size_t outer = field.at;
-    for (field.at = first; field.at < n; ++field.at)
-      cross(term, place + 1,
-            place == 0 ? field.mixed[field.at] : splitmix64(mixed + field.hashes[field.at]), block);
-    field.at = outer;
+    const std::size_t outer = range.at;
+    for (range.at = begin; range.at < range.end; ++range.at)
+      cross(term, of + 1, of == 0 ? mixed_[range.at] : splitmix64(key + hash_[range.at]), block);
+    range.at = outer;
   }
 
   const std::vector<FieldCodes>& fields_;
   const std::vector<const std::uint64_t*>& hashes_;
   Index n_rows_;
-  std::vector<Plan> terms_;
-  std::vector<Single> single_;
-  std::vector<Field> row_;
+  std::vector<Plain> plain_;
+  std::vector<const Term*> others_;
+  std::vector<std::uint64_t> hash_, mixed_;  // by place
+  std::vector<Range> row_;                   // by field
+  bool all_known_ = true;  // whether each field without sets has a category in the row
 };
 
 }  // namespace sparsecross

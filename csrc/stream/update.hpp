@@ -1,12 +1,14 @@
 // Rules by which a weight learns from the gradient of one row's loss.
 //
-// The state of a coordinate is two numbers: n = Σ g², which makes its own learning rate
+// The state of a coordinate is two numbers: r = √Σ g², which makes its own learning rate
 //
-//     η = learning_rate / (beta + √n),
+//     η = learning_rate / (beta + r),
 //
-// and, by rule, z or the weight w itself. From the gradient g of a row, n⁺ = n + g² and
+// and, by rule, z or the weight w itself. (The root and not the sum is kept, since a row needs the
+// roots before and after it: that is one root to take and not two.) From the gradient g of a row,
+// r⁺ = √(r² + g²) and
 //
-//   ftrl         z⁺ = z + g - σ w, σ = (√n⁺ - √n) / learning_rate
+//   ftrl         z⁺ = z + g - σ w, σ = (r⁺ - r) / learning_rate
 //                w  = 0 where |z| <= l1, else -(z - l1 sign z) / (1 / η + l2)
 //   proximal     w⁺ = S(w - η⁺ g, η⁺ l1) / (1 + 2 η⁺ l2), S(v, t) = sign v max(|v| - t, 0)
 //   subgradient  w⁺ = w - η⁺ (g + l1 sign w + 2 l2 w)
@@ -33,10 +35,26 @@ struct UpdateOptions {
   double learning_rate = 0.1, beta = 1.0, l1 = 1.0, l2 = 1.0;
 };
 
-// Of one coordinate: z or w, and n, side by side in a cache line.
+// Of one coordinate: z or w, and r, side by side in a cache line.
 struct alignas(16) SlotState {
-  double value, sum_of_squares;
+  double value, root;
 };
+
+// Where several threads learn, another may be at the same state: whole numbers are read and
+// written, old or new.
+inline SlotState loaded(const SlotState& state) {
+  SlotState now;
+  __atomic_load(&state.value, &now.value, __ATOMIC_RELAXED);
+  __atomic_load(&state.root, &now.root, __ATOMIC_RELAXED);
+  return now;
+}
+inline void store(SlotState& state, SlotState next) {
+  __atomic_store(&state.value, &next.value, __ATOMIC_RELAXED);
+  __atomic_store(&state.root, &next.root, __ATOMIC_RELAXED);
+}
+
+// r⁺ after a gradient g.
+inline double root_after(double root, double g) { return std::sqrt(root * root + g * g); }
 
 namespace detail {
 

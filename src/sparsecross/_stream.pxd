@@ -75,7 +75,7 @@ cdef extern from "stream/border.hpp" namespace "sparsecross" nogil:
         UpdateRule rule
         double learning_rate, beta, l1, l2
     cdef cppclass SlotState:
-        double value, sum_of_squares
+        double value, root
     cdef cppclass ProgressRecord:
         uint64_t n_rows
         double loss, weight, window_loss, window_weight

@@ -220,7 +220,7 @@ cdef class StreamModel:
             _copy_bytes(counters, admission.counters())
             return {
                 "keys": _vector_of_keys(keys),
-                "states": _vector_of_numbers(<const double*> states.data(), 2 * states.size()),
+                "slots": _vector_of_numbers(<const double*> states.data(), 2 * states.size()),
                 "icpt": _vector_of_numbers(
                     <const double*> learner.intercepts().data(), 2 * learner.intercepts().size()),
                 "counters": counters,
@@ -236,7 +236,7 @@ cdef class StreamModel:
             If the arrays are not those of a model like this one.
         """
         cdef const uint64_t[::1] keys = arrays["keys"]
-        cdef const double[::1] states = arrays["states"]
+        cdef const double[::1] states = arrays["slots"]
         cdef const double[::1] intercepts = arrays["icpt"]
         cdef const double[::1] progress = arrays["progress"]
         cdef const uint8_t[::1] counters = arrays["counters"]
@@ -246,13 +246,13 @@ cdef class StreamModel:
         if (states.shape[0] != 2 * K * keys.shape[0] or intercepts.shape[0] != 2 * K
                 or progress.shape[0] != 5 or <size_t> counters.shape[0] != admission.n_counters()):
             raise ValueError("the state is of another model than this one")
-        for values in (arrays["states"], arrays["icpt"], arrays["progress"]):
+        for values in (arrays["slots"], arrays["icpt"], arrays["progress"]):
             if not np.isfinite(values).all():
                 raise ValueError("the state holds numbers that are not finite")
         if not 0 <= progress[0] < 2.0**63:
             raise ValueError(f"the state cannot be one after {progress[0]} rows")
-        if (arrays["states"][1::2] < 0).any() or (arrays["icpt"][1::2] < 0).any():
-            raise ValueError("the state holds negative sums of squares")
+        if (arrays["slots"][1::2] < 0).any() or (arrays["icpt"][1::2] < 0).any():
+            raise ValueError("the state holds negative roots")
         with self.lock:
             if keys.shape[0]:
                 learner.restore(&keys[0], &states[0], keys.shape[0])

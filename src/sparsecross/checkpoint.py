@@ -20,7 +20,7 @@ from .tablerows import TableRows
 
 KIND = "stream"
 _CLASSES = {each.__name__: each for each in (FTRLClassifier, FTRLRegressor)}
-_STATE = ("keys", "states", "icpt", "counters", "progress")
+_STATE = ("keys", "slots", "icpt", "counters", "progress")
 
 
 def save_checkpoint(
