@@ -3,6 +3,7 @@
     python benchmarks/streams.py --out FOLDER [--sets ...] [--methods ...]
     python benchmarks/streams.py --slots          updates against a bare read-modify-write loop
     python benchmarks/streams.py --ways           exact keys, several learners, and the default
+    python benchmarks/streams.py --stages         memory of training and of serving
     python benchmarks/streams.py --endless 100    so many million generated rows, and the memory
 
 One pass over each set, 2^22 weights, one learning thread, each method in processes of its own,
@@ -18,7 +19,6 @@ from __future__ import annotations
 import argparse
 import ctypes
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -114,15 +114,37 @@ def from_file(data: crossed.Crossed, rate: float, l1: float, folder: Path) -> di
     return {"seconds": seconds, "active": sx.load(folder / "model.sxm").report.n_nonzero}
 
 
+def vw_training(
+    python: str, text: Path, rate: float, l1: float, n_bits: int, options: list[str]
+) -> list[str]:
+    """Return the command of a pass over a text file."""
+    command = [python, "-m", "vowpalwabbit", "-d", str(text), "-b", str(n_bits)]
+    command += ["--loss_function", "logistic", "--ftrl", "--ftrl_alpha", str(rate)]
+    return [*command, "--ftrl_beta", "1", "--l1", str(l1), *options]
+
+
+# A process inherits the peak of the one that starts it: one that is small measures.
+_PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], capture_output=True, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def peak(command: list[str]) -> float:
+    """Run a command; return the most memory that was resident, in MB."""
+    measured = [sys.executable, "-c", _PEAK, *command]
+    done = subprocess.run(measured, capture_output=True, text=True, check=True)
+    return int(done.stdout) * 1024 / 1e6
+
+
 def vw(
     data: crossed.Crossed, rate: float, l1: float, folder: Path, python: str, *, cached: bool
 ) -> dict[str, Any]:
     """Vowpal Wabbit: a pass over its text, or over the cache that such a pass has made."""
     text, model = folder / "rows.vw", folder / "readable.txt"
     options = write_vw(data, text)
-    command = [python, "-m", "vowpalwabbit", "-d", str(text), "-b", str(N_BITS)]
-    command += ["--loss_function", "logistic", "--ftrl", "--ftrl_alpha", str(rate)]
-    command += ["--ftrl_beta", "1", "--l1", str(l1), *options]
+    command = vw_training(python, text, rate, l1, N_BITS, options)
     if cached:
         command += ["--cache_file", str(folder / "rows.cache")]
         subprocess.run(command, capture_output=True, check=True)
@@ -136,12 +158,11 @@ def vw(
     subprocess.run([*command, "--readable_model", str(model)], capture_output=True, check=True)
     lines = model.read_text().splitlines()
     active = sum(":" in line and line.split(":")[0].isdigit() for line in lines)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return {
         "seconds": seconds,
         "loss": float(said["average loss"]),
         "active": active,
-        "process_mb": peak,
+        "process_mb": peak(command),
     }
 
 
@@ -366,6 +387,44 @@ def ways(options: argparse.Namespace) -> None:
             )
 
 
+def stages(options: argparse.Namespace) -> None:
+    """Peak memory of training from a file and of serving 1,000 rows, as 2^22 weights and 2^4."""
+    print("| set | stage | sparsecross, MB | more than with 2^4 | VW, MB | more than with 2^4 |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    rate, l1 = options.rates[0], options.l1
+    for name in options.sets:
+        data = load(name, options.cache)
+        few = np.arange(1_000)
+        codes = None if data.codes is None else data.codes[few]
+        head = crossed.Crossed(data.X[few], data.y[few], data.labels[few], codes)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            files = [folder / each for each in ("all.csv", "some.csv", "all.vw", "some.vw")]
+            ours_options, _ = write_csv(data, files[0]), write_csv(head, files[1])
+            vw_options, _ = write_vw(data, files[2]), write_vw(head, files[3])
+            found: dict[str, list[float]] = {"training": [], "serving": []}
+            for n_bits in (N_BITS, 4):
+                ours = [sys.executable, "-m", "sparsecross.cli"]
+                model, table = str(folder / "model.sxm"), str(files[1])
+                training = [*ours, "stream", str(files[0]), *ours_options, "--n-bits", str(n_bits)]
+                training += ["--learning-rate", str(rate), "--l1", str(l1), "--l2", "0"]
+                found["training"].append(peak([*training, "-o", model]))
+                serving = [*ours, "predict", model, table, "-o", str(folder / "predicted.csv")]
+                found["serving"].append(peak(serving))
+            for n_bits in (N_BITS, 4):
+                model = str(folder / "model.vw")
+                training = vw_training(options.vw, files[2], rate, l1, n_bits, vw_options)
+                found["training"].append(peak([*training, "-f", model]))
+                serving = [options.vw, "-m", "vowpalwabbit", "-t", "-i", model]
+                serving += ["-d", str(files[3]), "-p", str(folder / "predicted.txt")]
+                found["serving"].append(peak(serving))
+        for stage, (a, a_small, b, b_small) in found.items():
+            print(
+                f"| {name} | {stage} | {a:.0f} | {a - a_small:.1f} | {b:.0f} | {b - b_small:.1f} |",
+                flush=True,
+            )
+
+
 def endless(millions: int) -> None:
     """Rows of ten Zipf-distributed fields, a million at a time: memory must not grow."""
     import sparsecross as sx
@@ -405,6 +464,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("streams"))
     parser.add_argument("--slots", action="store_true")
     parser.add_argument("--ways", action="store_true")
+    parser.add_argument("--stages", action="store_true")
     parser.add_argument("--endless", type=int, metavar="MILLIONS")
     parser.add_argument("--cell", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -414,6 +474,8 @@ def main() -> None:
         slots()
     elif options.ways:
         ways(options)
+    elif options.stages:
+        stages(options)
     elif options.endless:
         endless(options.endless)
     else:

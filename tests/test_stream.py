@@ -314,6 +314,22 @@ def test_tables_are_their_hashed_columns(interactions, n_bits):
     assert model.intercept_ == pytest.approx(b, rel=1e-9)
 
 
+def test_crosses_of_long_rows_count_once_where_they_share_a_column():
+    rng = np.random.default_rng(3)
+    vocabulary = [f"t{j}" for j in range(400)]
+    lengths = (350, 2, 120, 40)
+    rows = [list(rng.choice(vocabulary, m, replace=False)) for m in lengths]
+    table = pd.DataFrame({"tags": rows})
+    y = np.array([1.0, -1.0, 0.5, 2.0])
+    model = sx.FTRLRegressor(l1=0.0, l2=0.0, interactions="pairwise", n_bits=16).fit(table, y)
+    Z = model.encoder_.transform(table).astype(np.float64)
+    assert Z.nnz < sum(m * (m + 1) // 2 for m in lengths) - 10_000  # many share one
+    columns = np.unique(Z.indices)
+    coef, b = reference(Z[:, columns].toarray(), y, "ftrl", "squared", 0.1, 1, 0.0, 0.0)
+    np.testing.assert_allclose(model.coef_[columns], coef, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(model.predict(table), Z[:, columns] @ coef + b, rtol=1e-9)
+
+
 def test_rows_one_at_a_time_are_the_batch():
     table = _table(200)
     late = np.where(table["colour"] == "red", "yes", "no")
