@@ -31,11 +31,14 @@ class StreamBlock {
     values_[static_cast<std::size_t>(n_entries_)] = value;
     ++n_entries_;
   }
-  // Where the next keys go, for which there is room, and that n were written there, of value 1.
+  // Where the next entries go, for which there is room; and that n were written there, or n keys
+  // of value 1.
   std::uint64_t* next_keys() { return keys_.data() + n_entries_; }
+  double* next_values() { return values_.data() + n_entries_; }
+  void add(Index n) { n_entries_ += n; }
   void add_ones(Index n) {
-    std::fill_n(values_.data() + n_entries_, n, 1.0);
-    n_entries_ += n;
+    std::fill_n(next_values(), n, 1.0);
+    add(n);
   }
   // Takes back the last entry if it should not be there: cheaper than a branch.
   void keep_last(bool there) { n_entries_ -= !there; }

@@ -57,12 +57,18 @@ class MatrixRows {
   void cross(StreamBlock& block) const {
     const std::size_t m = entries_.size();
     block.reserve(static_cast<Index>(m * (m - 1) / 2));
+    std::uint64_t* const keys = block.next_keys();
+    double* const values = block.next_values();
+    Index n = 0;
+    const bool all = !rules_.has_fields();
     for (std::size_t a = 0; a < m; ++a)
       for (std::size_t b = a + 1; b < m; ++b) {
         const Entry &s = entries_[a], &t = entries_[b];
-        block.push(keys_.of(s.column, t.column), s.x * t.x);
-        block.keep_last(rules_.pair(s.field, t.field));
+        keys[n] = keys_.of(s.column, t.column);
+        values[n] = s.x * t.x;
+        n += all || rules_.pair(s.field, t.field);
       }
+    block.add(n);
     if (rules_.order() < 3) return;
     for (std::size_t a = 0; a < m; ++a)
       for (std::size_t b = a + 1; b < m; ++b) {
