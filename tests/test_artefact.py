@@ -158,7 +158,7 @@ def test_a_newer_version_is_named(saved):
     content = bytearray(saved.read_bytes())
     content[8] = artefact.VERSION + 1
     saved.write_bytes(content)
-    with pytest.raises(ValueError, match=r"format version 4.*reads versions up to 3"):
+    with pytest.raises(ValueError, match=r"format version 5.*reads versions up to 4"):
         sx.load(saved)
 
 

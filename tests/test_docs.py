@@ -25,7 +25,8 @@ def names():
 def test_figures_of_the_guide_to_paths(names):
     path, small, model = names["path"], names["small"], names["model"]
     assert (path.n_nonzeros[0], path.n_nonzeros[-1]) == (0, 10)
-    assert (small.n_bytes[-1], small.stopped_by) == (64, "max_bytes")
+    assert (small.n_bytes[-1], small.file_bytes[-1], small.stopped_by) == (68, 444, "max_bytes")
+    assert (names["best"].n_nonzero, names["best"].file_bytes) == (4, 436)
     assert round(model.alpha_, 3) == 0.187
     assert model.mse_path_.shape == (100, 5)
 

@@ -146,7 +146,8 @@ def test_where_nothing_correlates_every_weight_is_0():
 def test_a_limit_keeps_what_obeys_it():
     problem = make(4, "squared", n=100, p=60)
     whole = path(problem, n_alphas=20, tol=1e-8)
-    for name, sizes in (("max_nonzeros", whole.n_nonzeros), ("max_bytes", whole.n_bytes)):
+    larger = np.maximum(whole.n_bytes, whole.file_bytes)
+    for name, sizes in (("max_nonzeros", whole.n_nonzeros), ("max_bytes", larger)):
         limit = int(sizes[8])
         n_kept = int(np.flatnonzero(sizes > limit)[0])
         cut = path(problem, n_alphas=20, tol=1e-8, **{name: limit})
@@ -171,7 +172,34 @@ def test_bytes_are_those_of_the_pruned_model():
         model.coef_ = point.coef
         report = sx.memory_report(model)
         assert report.pruned_bytes == point.n_bytes
+        assert report.file_bytes == point.file_bytes
         assert report.n_nonzero == point.n_nonzero
+
+
+def test_the_best_point_within_limits():
+    problem = make(4, "squared", n=100, p=60)
+    found = path(problem, n_alphas=20, tol=1e-8)
+    larger = np.maximum(found.n_bytes, found.file_bytes)
+    for k in (0, 5, 11, 19):
+        for limits, fits in (
+            ({"max_nonzeros": int(found.n_nonzeros[k])}, found.n_nonzeros <= found.n_nonzeros[k]),
+            ({"max_bytes": int(larger[k])}, larger <= larger[k]),
+            (
+                {"max_bytes": int(larger[k]), "max_nonzeros": 3},
+                (larger <= larger[k]) & (found.n_nonzeros <= 3),
+            ),
+        ):
+            best = found.within(**limits)
+            assert best.deviance_explained == found.deviance_explained[fits].max()
+            assert fits[np.flatnonzero(found.alphas == best.alpha)[0]]
+    assert found.within().alpha == found.alphas[np.argmax(found.deviance_explained)]
+    for limits, message in (
+        ({"max_bytes": 10}, "max_bytes must leave room for a point of the path"),
+        ({"max_nonzeros": -1}, "'max_nonzeros' parameter of Path.within must be an int"),
+        ({"max_bytes": 1.5}, "'max_bytes' parameter of Path.within must be an int"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            found.within(**limits)
 
 
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.3])

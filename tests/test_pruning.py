@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 import sparsecross as sx
 from sparsecross import _solvers, _stream
+from sparsecross.storage import least_bytes
 
 RNG = np.random.default_rng(11)
 
@@ -193,7 +194,7 @@ def test_the_report_adds_up(fitted):
     assert report.n_nonzero == np.count_nonzero(coef)
     assert report.dense_bytes == sum(report.dense.values())
     assert report.ratio == report.dense_bytes / report.pruned_bytes
-    assert str(report).count("\n") == 7
+    assert str(report).count("\n") == 8
     assert report._repr_html_().startswith("<table>")
     assert str(sx.memory_report(sx.prune(model))) == str(report)
 
@@ -235,6 +236,14 @@ def test_malformed_rows_are_met_at_the_door(row, message):
         pruned.predict_one(row)
 
 
+def _weights(values, universe, index):
+    return _solvers.SparseWeights(values, 0, universe, *index)
+
+
+def _scorer(values, universe, index):
+    return _stream.RowScorer(universe, 0, np.zeros(1), [(values, *index)])
+
+
 @settings(deadline=None, max_examples=200)
 @given(
     universe=st.sampled_from([1, 2, 63, 64, 65, 1000, 2**32 + 7, 2**62]),
@@ -248,27 +257,30 @@ def test_the_index_is_a_set(universe, clustered, size, seed):
     ids = np.unique(rng.integers(0, high, size, dtype=np.uint64))
     values = rng.standard_normal(len(ids))
     index = _solvers.build_index(ids, universe)
-    assert np.array_equal(_solvers.SparseWeights(values, universe, *index).ids(), ids)
-    scorer = _stream.RowScorer(values, universe, *index)
+    assert np.array_equal(_solvers.SparseWeights(values, 0, universe, *index).ids(), ids)
+    scorer = _scorer(values, universe, index)
     stored = dict(zip(ids.tolist(), values.tolist(), strict=True))
     questions = {0, universe - 1, *ids.tolist(), *rng.integers(0, universe, 50).tolist()}
     for column in questions:
-        assert scorer.margin_of_columns([column]) == stored.get(column, 0.0)
-    # Fano's bound: 2 bits above the floor of log2(u / k), and what finds the buckets.
+        assert scorer.margins_of_columns([column]) == [stored.get(column, 0.0)]
+    # 2.3 bits an id where all are in the set, else 1.2 above the least; and what ends words.
     if len(ids) >= 64:
         n_bits = 8 * sum(words.nbytes for words in index)
-        assert n_bits <= len(ids) * (np.log2(universe / len(ids)) + 2 + 2.5) + 3 * 64
+        least = 8 * least_bytes(universe, len(ids), 0)
+        assert n_bits <= least + (1.2 if universe >= 4 * len(ids) else 2.3) * len(ids) + 3 * 64
 
 
 def test_an_index_is_bound_once():
     index = _solvers.build_index(np.arange(0, 30, 10, dtype=np.uint64), 1000)
-    scorer = _stream.RowScorer(np.ones(3), 1000, *index)
-    scorer.__init__(np.zeros(2), 7, *(np.zeros(1, np.uint64),) * 3)  # has no effect
-    assert scorer.margin_of_columns([0, 10, 20]) == 3.0
+    scorer = _scorer(np.ones(3), 1000, index)
+    scorer.__init__(7, 0, np.zeros(1), [])  # has no effect
+    assert scorer.margins_of_columns([0, 10, 20]) == [3.0]
     misaligned = np.frombuffer(b"x" + np.ones(3).tobytes(), np.uint8)[1:].view(np.float64)
-    for kind in (_solvers.SparseWeights, _stream.RowScorer):
-        with pytest.raises(ValueError, match=r"multiples of 8 bytes|aligned"):
-            kind(misaligned, 1000, *index)
+    for bind in (_weights, _scorer):
+        with pytest.raises(ValueError, match="aligned"):
+            bind(misaligned, 1000, index)
+        with pytest.raises(TypeError, match="values"):
+            bind(np.ones(3, np.int64), 1000, index)
 
 
 @settings(deadline=None, max_examples=300)
@@ -281,16 +293,17 @@ def test_a_malformed_index_is_refused_or_harmless(data):
     part = data.draw(st.integers(0, 2))
     if data.draw(st.booleans()) and len(parts[part]):
         at = data.draw(st.integers(0, len(parts[part]) - 1))
-        parts[part][at] ^= np.uint64(1) << np.uint64(data.draw(st.integers(0, 63)))
+        word = parts[part].dtype.type
+        parts[part][at] ^= word(1) << word(data.draw(st.integers(0, 8 * word().itemsize - 1)))
     else:
         parts[part] = np.resize(parts[part], data.draw(st.integers(0, 9)))
-    for kind in (_solvers.SparseWeights, _stream.RowScorer):
+    for bind in (_weights, _scorer):
         try:
-            weights = kind(values, universe, *parts)
+            weights = bind(values, universe, parts)
         except ValueError:
             continue
-        if kind is _stream.RowScorer:
+        if bind is _scorer:
             for column in range(universe):
-                assert weights.margin_of_columns([column]) in (0.0, 1.0)
+                assert weights.margins_of_columns([column]) in ([0.0], [1.0])
         else:
             assert np.all(np.diff(weights.ids().astype(np.int64)) > 0)

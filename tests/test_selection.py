@@ -253,12 +253,59 @@ def test_a_fold_is_a_fit_to_its_rows_whatever_the_options(kind, weighted, option
 
 def test_choice_of_the_least_and_of_one_standard_error():
     losses = np.array([[[4.0, 6.0], [1.8, 2.6], [1.0, 3.0], [0.5, 3.5], [9.0, 9.0]]])
-    assert choose(losses, one_standard_error=False) == (0, 2)  # of equal ones the largest alpha
+    every = np.full((1, 5), True)
+    # Of equal ones the largest alpha.
+    assert choose(losses, every, one_standard_error=False) == (0, 2)
     # The mean 2 has the standard error 1: 2.2 is within it, 5 is not.
-    assert choose(losses, one_standard_error=True) == (0, 1)
-    several = np.concatenate([losses + 1, losses])
-    assert choose(several, one_standard_error=False) == (1, 2)
-    assert choose(several, one_standard_error=True) == (1, 1)
+    assert choose(losses, every, one_standard_error=True) == (0, 1)
+    several, every = np.concatenate([losses + 1, losses]), np.full((2, 5), True)
+    assert choose(several, every, one_standard_error=False) == (1, 2)
+    assert choose(several, every, one_standard_error=True) == (1, 1)
+    some = np.array([[True] * 5, [True, False, False, False, True]])
+    assert choose(several, some, one_standard_error=False) == (0, 2)
+    assert choose(several, some, one_standard_error=True) == (0, 1)
+
+
+@pytest.mark.parametrize("selection", ["min", "1se"])
+@pytest.mark.parametrize(
+    "kind", ["lasso", "ratios", "one against the rest", "multinomial", "crosses"]
+)
+def test_the_choice_within_limits(kind, selection, tmp_path):
+    classes = 3 if kind in ("one against the rest", "multinomial") else 2
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((200, 10))
+    y = X @ np.linspace(1.0, 0.1, 10) + 2 * X[:, 0] * X[:, 1] + 0.3 * rng.standard_normal(200)
+    if classes > 2:
+        y = np.array(["a", "bc", "d"])[np.digitize(y, np.quantile(y, [0.3, 0.6]))]
+    shared = {"n_alphas": 12, "cv": 3, "selection": selection, "tol": 1e-8}
+    model = {
+        "lasso": sx.LassoCV(**shared),
+        "ratios": sx.ElasticNetCV(l1_ratio=[0.5, 1.0], **shared),
+        "one against the rest": sx.SparseLogisticRegressionCV(**shared),
+        "multinomial": sx.SparseLogisticRegressionCV(multi_class="multinomial", **shared),
+        "crosses": sx.LassoCV(interactions="pairwise", **shared),
+    }[kind].fit(X, y)
+    losses = getattr(model, model._losses_path)
+    largest = sx.prune(model).report
+    for name, size in (
+        ("max_nonzeros", lambda m: sx.prune(m).report.n_nonzero),
+        (
+            "max_bytes",
+            lambda m: max(sx.prune(m).report.file_bytes, sx.prune(m).report.pruned_bytes),
+        ),
+    ):
+        limit = size(model) - 1
+        small = model.set_params(**{name: limit}).fit(X, y)
+        assert getattr(small, small._losses_path).tobytes() == losses.tobytes()
+        assert size(small) <= limit
+        assert sx.prune(small).report.n_nonzero < largest.n_nonzero
+        if kind == "lasso" and selection == "min":
+            sizes = [size(sx.Lasso(alpha=a, tol=1e-8).fit(X, y)) for a in model.alphas_]
+            means = np.where(np.array(sizes) <= limit, losses.mean(axis=1), np.inf)
+            assert small.alpha_ == model.alphas_[np.argmin(means)]
+        model.set_params(**{name: None})
+    with pytest.raises(ValueError, match="max_bytes must leave room for a model of at least one"):
+        model.set_params(max_bytes=5).fit(X, y)
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])

@@ -1,17 +1,21 @@
 // A sorted set of integers near the information-theoretic size, with constant expected look-up.
 //
-// k ids v_0 < v_1 < ... < v_{k-1} below u are split into l = floor(log2(u / k)) low bits, stored
-// one after the other, and high parts, stored in unary: id i sets bit (v_i >> l) + i. Ids of one
-// high part h form a bucket, which ends at the h-th zero bit. Every kSample-th zero's place is
-// kept, so that a bucket is found with a look-up and a scan of a few words.
+// k ids v_0 < v_1 < ... < v_{k-1} below u are split into l low bits, stored one after the other,
+// and high parts, stored in unary: id i sets bit (v_i >> l) + i. Ids of one high part h form a
+// bucket, which ends at the h-th zero bit. Every kSample-th zero's place is kept, so that a bucket
+// is found with a look-up and a scan of a few words. l is floor(log2(u / k)) or one more: what
+// takes fewer bits.
 //
-// Size: k (l + 2) bits, at most 2 bits an id above log2(C(u, k)) / k, and 64 / kSample bits a zero.
+// Size: at most 0.9 bits an id above log2(C(u, k)) where u is large, 1.1 where u = 4 k, of which
+//       the samples are 0.2 to 0.4; 2.3 bits an id where u is k.
 // Sources: Elias 1974, Fano 1971; Vigna 2013, "Quasi-succinct indices".
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace sparsecross {
@@ -48,20 +52,21 @@ inline int select(std::uint64_t word, int r) {
 }  // namespace bits
 
 struct EliasFanoArrays {
-  std::vector<std::uint64_t> low, high, samples;
+  std::vector<std::uint64_t> low, high;
+  std::vector<std::uint32_t> samples;
 };
 
 // Sees arrays that somebody else owns; they may lie in a mapped file.
 class EliasFano {
  public:
-  static constexpr std::uint64_t kSample = 64;
+  static constexpr std::uint64_t kSample = 128;
 
   EliasFano() = default;
 
   // Constant-time checks of the lengths; see validate() for the contents.
   EliasFano(std::uint64_t size, std::uint64_t universe, const std::uint64_t* low,
             std::uint64_t n_low, const std::uint64_t* high, std::uint64_t n_high,
-            const std::uint64_t* samples, std::uint64_t n_samples)
+            const std::uint32_t* samples, std::uint64_t n_samples)
       : size_(size),
         universe_(universe),
         low_bits_(low_bits(size, universe)),
@@ -69,8 +74,7 @@ class EliasFano {
         low_(low),
         high_(high),
         samples_(samples) {
-    if (size > universe || universe >> 63)
-      throw std::invalid_argument("an index must hold at most as many ids as its universe");
+    check(size, universe);
     if (n_low != low_words(size, low_bits_) || n_high != high_words(size, universe) ||
         n_samples != sample_count(size, universe))
       throw std::invalid_argument("the arrays of an index do not have the lengths of its size");
@@ -138,11 +142,17 @@ class EliasFano {
     });
   }
 
+  // The bytes of low, high and samples.
+  static std::array<std::uint64_t, 3> n_bytes(std::uint64_t size, std::uint64_t universe) {
+    check(size, universe);
+    return {8 * low_words(size, low_bits(size, universe)), 8 * high_words(size, universe),
+            4 * sample_count(size, universe)};
+  }
+
   // Given:  `size` increasing ids below `universe`. Result: the arrays. Cost: one pass.
   static EliasFanoArrays build(const std::uint64_t* ids, std::uint64_t size,
                                std::uint64_t universe) {
-    if (size > universe || universe >> 63)
-      throw std::invalid_argument("an index must hold at most as many ids as its universe");
+    check(size, universe);
     const int l = low_bits(size, universe);
     EliasFanoArrays out;
     out.low.assign(low_words(size, l), 0);
@@ -166,19 +176,33 @@ class EliasFano {
     for (std::uint64_t word = 0; out.samples.size() < wanted; ++word)
       for (std::uint64_t left = ~out.high[word]; left != 0; left &= left - 1, ++zeros)
         if (zeros % kSample == 0 && out.samples.size() < wanted)
-          out.samples.push_back(64 * word + static_cast<std::uint64_t>(bits::lowest(left)));
+          out.samples.push_back(
+              static_cast<std::uint32_t>(64 * word + static_cast<unsigned>(bits::lowest(left))));
     return out;
   }
 
  private:
+  static void check(std::uint64_t size, std::uint64_t universe) {
+    if (size > universe || universe >> 63)
+      throw std::invalid_argument("an index must hold at most as many ids as its universe");
+    if (size >> 32 || (size + buckets(size, universe)) >> 32)
+      throw std::invalid_argument("an index must hold at most about 2^31 ids, got " +
+                                  std::to_string(size));
+  }
   static int low_bits(std::uint64_t size, std::uint64_t universe) {
+    if (size == 0) return 0;
     int l = 0;
-    if (size > 0)
-      while ((universe / size) >> (l + 1)) ++l;
-    return l;
+    while ((universe / size) >> (l + 1)) ++l;
+    // Another low bit of each id halves the buckets, of which each takes a zero and its share of a
+    // sample.
+    const std::uint64_t saved = buckets_of(universe, l) - buckets_of(universe, l + 1);
+    return saved + saved * 32 / kSample > size ? l + 1 : l;
+  }
+  static std::uint64_t buckets_of(std::uint64_t universe, int l) {
+    return universe == 0 ? 0 : ((universe - 1) >> l) + 1;
   }
   static std::uint64_t buckets(std::uint64_t size, std::uint64_t universe) {
-    return universe == 0 || size == 0 ? 0 : ((universe - 1) >> low_bits(size, universe)) + 1;
+    return size == 0 ? 0 : buckets_of(universe, low_bits(size, universe));
   }
   static std::uint64_t low_words(std::uint64_t size, int l) {
     return (size * static_cast<std::uint64_t>(l) + 63) / 64;
@@ -217,7 +241,40 @@ class EliasFano {
   std::uint64_t n_high_ = 0;
   const std::uint64_t* low_ = nullptr;
   const std::uint64_t* high_ = nullptr;
-  const std::uint64_t* samples_ = nullptr;
+  const std::uint32_t* samples_ = nullptr;
 };
+
+// The ids of an index as versions 1 to 3 of the model file have it: l is floor(log2(u / k)), and
+// samples, which this needs not, are others. std::invalid_argument where it holds no k increasing
+// ids below the universe.
+inline std::vector<std::uint64_t> ids_of_earlier_index(std::uint64_t size, std::uint64_t universe,
+                                                       const std::uint64_t* low,
+                                                       std::uint64_t n_low,
+                                                       const std::uint64_t* high,
+                                                       std::uint64_t n_high) {
+  if (size > universe || universe >> 63)
+    throw std::invalid_argument("an index must hold at most as many ids as its universe");
+  std::vector<std::uint64_t> ids;
+  if (size == 0) return ids;
+  unsigned l = 0;
+  while ((universe / size) >> (l + 1)) ++l;
+  if (n_low != (size * l + 63) / 64)
+    throw std::invalid_argument("the arrays of an index do not have the lengths of its size");
+  ids.reserve(std::min(size, 64 * n_high));
+  for (std::uint64_t word = 0; word < n_high && ids.size() < size; ++word)
+    for (std::uint64_t left = high[word]; left != 0 && ids.size() < size; left &= left - 1) {
+      const std::uint64_t rank = ids.size(), at = rank * l;
+      const std::uint64_t place = 64 * word + static_cast<std::uint64_t>(bits::lowest(left));
+      std::uint64_t id = (place - rank) << l;
+      for (unsigned bit = 0; bit < l; ++bit)
+        id |= (low[(at + bit) / 64] >> ((at + bit) % 64) & 1) << bit;
+      if (id >= universe || (rank > 0 && id <= ids.back()))
+        throw std::invalid_argument("an index is damaged: its ids do not increase");
+      ids.push_back(id);
+    }
+  if (ids.size() != size)
+    throw std::invalid_argument("an index is damaged: it does not hold as many ids as it says");
+  return ids;
+}
 
 }  // namespace sparsecross

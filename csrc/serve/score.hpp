@@ -4,17 +4,20 @@
 // as product() in matrix/design.hpp does for dense weights: same bits, without the zeros.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
 #include "matrix/design.hpp"
 #include "serve/elias_fano.hpp"
+#include "serve/stored_weights.hpp"
 
 namespace sparsecross {
 
 struct SparseWeights {
   EliasFano index;
-  const double* values;  // one for each id of the index
+  StoredWeights values;  // one for each id of the index
 };
 
 namespace detail {
@@ -56,7 +59,7 @@ struct Scorer {
           const auto id = static_cast<std::uint64_t>(j);
           if (bits && !(bits[id / 64] >> (id % 64) & 1)) return;
           const std::int64_t rank = w.index.find(id);
-          if (rank >= 0) margin += x * w.values[rank];
+          if (rank >= 0) margin += x * w.values[static_cast<std::uint64_t>(rank)];
         });
         out[i] = margin;
       }
@@ -84,20 +87,52 @@ inline void score(const Design& X, const SparseWeights& w, double* out, int n_th
   X.visit(detail::Scorer{w, X.sliced_by(), out, n_threads});
 }
 
-// The margin of one row given as (column, value) entries, which are sorted here.
-// Equal columns are added up first, in the order given, as in a sparse matrix.
-inline double score_row(std::vector<std::pair<std::int64_t, double>>& entries,
-                        const SparseWeights& w) {
-  const auto before = [](const auto& a, const auto& b) { return a.first < b.first; };
-  if (!std::is_sorted(entries.begin(), entries.end(), before))
-    std::stable_sort(entries.begin(), entries.end(), before);
+// One row as (column, value) entries; few need no memory from the heap.
+class RowEntries {
+ public:
+  using Entry = std::pair<std::int64_t, double>;
+
+  void push(std::int64_t column, double x) {
+    if (n_ < few_.size()) {
+      few_[n_] = {column, x};
+    } else {
+      if (many_.empty()) many_.assign(few_.begin(), few_.end());
+      many_.push_back({column, x});
+    }
+    ++n_;
+  }
+
+  // In increasing order of columns; equal ones are added up, in the order given, as in a sparse
+  // matrix.
+  void make_canonical() {
+    const auto before = [](const Entry& a, const Entry& b) { return a.first < b.first; };
+    if (!std::is_sorted(begin(), end(), before)) std::stable_sort(begin(), end(), before);
+    Entry* last = begin();
+    for (const Entry* e = begin(); e < end(); ++e) {
+      if (last > begin() && last[-1].first == e->first) {
+        last[-1].second += e->second;
+      } else {
+        *last++ = *e;
+      }
+    }
+    n_ = static_cast<std::size_t>(last - begin());
+  }
+
+  Entry* begin() { return many_.empty() ? few_.data() : many_.data(); }
+  Entry* end() { return begin() + n_; }
+
+ private:
+  std::array<Entry, 64> few_;
+  std::vector<Entry> many_;
+  std::size_t n_ = 0;
+};
+
+// x·w of a row whose entries are canonical.
+inline double score_row(RowEntries& entries, const SparseWeights& w) {
   double margin = 0.0;
-  for (std::size_t k = 0; k < entries.size();) {
-    const std::int64_t j = entries[k].first;
-    double x = entries[k].second;
-    for (++k; k < entries.size() && entries[k].first == j; ++k) x += entries[k].second;
+  for (const auto& [j, x] : entries) {
     const std::int64_t rank = w.index.find(static_cast<std::uint64_t>(j));
-    if (rank >= 0) margin += x * w.values[rank];
+    if (rank >= 0) margin += x * w.values[static_cast<std::uint64_t>(rank)];
   }
   return margin;
 }

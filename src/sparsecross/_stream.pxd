@@ -1,7 +1,6 @@
 # What the stream border calls in C++.
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
-from libcpp.pair cimport pair
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libcpp.vector cimport vector
 
 
@@ -9,14 +8,27 @@ cdef extern from "serve/elias_fano.hpp" namespace "sparsecross" nogil:
     cdef cppclass EliasFano:
         EliasFano()
         EliasFano(uint64_t, uint64_t, const uint64_t*, uint64_t, const uint64_t*, uint64_t,
-                  const uint64_t*, uint64_t) except +
+                  const uint32_t*, uint64_t) except +
         void validate() except +
+
+cdef extern from "serve/stored_weights.hpp" namespace "sparsecross" nogil:
+    cdef enum class WeightType "sparsecross::StoredWeights::Type":
+        float64
+        float32
+        float16
+        q2_13
+    cdef cppclass StoredWeights:
+        StoredWeights()
+        StoredWeights(const void*, WeightType, int) except +
 
 cdef extern from "serve/score.hpp" namespace "sparsecross" nogil:
     cdef cppclass SparseWeights:
         EliasFano index
-        const double* values
-    double score_row(vector[pair[int64_t, double]]&, const SparseWeights&) except +
+        StoredWeights values
+    cdef cppclass RowEntries:
+        void push(int64_t, double) except +
+        void make_canonical() except +
+    double score_row(RowEntries&, const SparseWeights&)
 
 cdef extern from "interactions/rules.hpp" namespace "sparsecross" nogil:
     cdef cppclass Combination:

@@ -6,18 +6,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# Of one output its weights, and low, high and samples of the index of their columns.
+Output = tuple[NDArray[np.generic], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint32]]
+
 class RowScorer:
     universe: int
     def __init__(
         self,
-        values: NDArray[np.float64],
         universe: int,
-        low: NDArray[np.uint64],
-        high: NDArray[np.uint64],
-        samples: NDArray[np.uint64],
+        exponent: int,
+        intercepts: NDArray[np.float64],
+        outputs: list[Output],
     ) -> None: ...
-    def margin_of_columns(self, columns: Iterable[int]) -> float: ...
-    def margin_of_entries(self, entries: Mapping[int, float]) -> float: ...
+    def margins_of_columns(self, columns: Iterable[int]) -> list[float]: ...
+    def margins_of_entries(self, entries: Mapping[int, float]) -> list[float]: ...
 
 class StreamModel:
     spec: dict[str, Any]

@@ -10,9 +10,8 @@ import numpy as np
 from .locks import Lock
 
 from cpython.exc cimport PyErr_Occurred
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy
-from libcpp.pair cimport pair
 from libcpp.vector cimport vector
 
 # One module, so that what converts rows is inlined into both classes.

@@ -15,7 +15,7 @@ import secrets
 import stat
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,12 +23,13 @@ import numpy as np
 import numpy.typing as npt
 
 MAGIC = b"\x89SXM\r\n\x1a\n"  # as PNG's: text-mode transfers and 7-bit channels damage it visibly
-VERSION = 3
+VERSION = 4
 ALIGNMENT = 8
 META = "meta"
 
 _HEADER = struct.Struct("<8sIIQII")  # magic, version, blocks, file size, checksum, zero
 _ENTRY = struct.Struct("<8sIIQQ")  # name, dtype code, checksum, offset, bytes
+ENTRY_BYTES = _ENTRY.size
 _DTYPES: dict[int, np.dtype[Any]] = {
     1: np.dtype("<u1"),
     2: np.dtype("<i4"),
@@ -37,6 +38,8 @@ _DTYPES: dict[int, np.dtype[Any]] = {
     5: np.dtype("<f4"),
     6: np.dtype("<f8"),
     7: np.dtype("<u4"),
+    8: np.dtype("<f2"),
+    9: np.dtype("<i2"),
 }
 _CODES = {dtype: code for code, dtype in _DTYPES.items()}
 
@@ -54,33 +57,57 @@ def _aligned(offset: int) -> int:
     return -(-offset // ALIGNMENT) * ALIGNMENT
 
 
-def encode(meta: Mapping[str, Any], arrays: Arrays, version: int = VERSION) -> bytes:
-    """The bytes of a file that holds this meta data and these one-dimensional arrays."""
-    blocks = {META: np.frombuffer(json.dumps(meta, allow_nan=False).encode(), dtype="<u1")}
+def as_json(value: Any) -> bytes:
+    """A value as files hold it."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _blocks(meta: Mapping[str, Any], arrays: Arrays) -> dict[str, npt.NDArray[Any]]:
+    blocks = {META: np.frombuffer(as_json(meta), dtype="<u1")}
     for name, array in arrays.items():
         blocks[name] = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    entries, offset = [], _aligned(_HEADER.size + _ENTRY.size * len(blocks))
-    payload = bytearray()
-    start = offset
-    for name, array in blocks.items():
-        payload.extend(bytes(offset - start - len(payload)))
-        content = array.tobytes()
-        entries.append(
-            _ENTRY.pack(
-                name.encode("ascii"), _CODES[array.dtype], zlib.crc32(content), offset, len(content)
-            )
-        )
-        payload += content
-        offset = _aligned(offset + len(content))
-    directory = b"".join(entries)
-    size = start + len(payload)
-    unsigned = _HEADER.pack(MAGIC, version, len(blocks), size, 0, 0)
+    return blocks
+
+
+def _offsets(sizes: Sequence[int]) -> list[int]:
+    """Where each block of these sizes begins, and the end of the last."""
+    offsets, end = [], _HEADER.size + _ENTRY.size * len(sizes)
+    for size in sizes:
+        offsets.append(_aligned(end))
+        end = offsets[-1] + size
+    return [*offsets, end]
+
+
+def file_bytes(sizes: Sequence[int]) -> int:
+    """The bytes of a file with blocks of these sizes, meta data among them."""
+    return _offsets(sizes)[-1]
+
+
+def encoded_bytes(meta: Mapping[str, Any], arrays: Arrays) -> int:
+    """How many bytes `encode` would return."""
+    return file_bytes([len(as_json(meta)), *(array.nbytes for array in arrays.values())])
+
+
+def encode(meta: Mapping[str, Any], arrays: Arrays) -> bytearray:
+    """The bytes of a file that holds this meta data and these one-dimensional arrays."""
+    blocks = _blocks(meta, arrays)
+    offsets = _offsets([array.nbytes for array in blocks.values()])
+    content = bytearray(offsets[-1])
+    directory = b""
+    for (name, array), offset in zip(blocks.items(), offsets, strict=False):
+        end = offset + array.nbytes
+        content[offset:end] = array.data.cast("B") if array.size else b""
+        checksum = zlib.crc32(memoryview(content)[offset:end])
+        entry = (name.encode("ascii"), _CODES[array.dtype], checksum, offset, array.nbytes)
+        directory += _ENTRY.pack(*entry)
+    unsigned = _HEADER.pack(MAGIC, VERSION, len(blocks), len(content), 0, 0)
     checksum = zlib.crc32(directory, zlib.crc32(unsigned))
-    header = _HEADER.pack(MAGIC, version, len(blocks), size, checksum, 0)
-    return (header + directory).ljust(start, b"\0") + bytes(payload)
+    header = _HEADER.pack(MAGIC, VERSION, len(blocks), len(content), checksum, 0)
+    content[: len(header) + len(directory)] = header + directory
+    return content
 
 
-def write(path: str | os.PathLike[str], content: bytes) -> None:
+def write(path: str | os.PathLike[str], content: bytes | bytearray) -> None:
     """Write a file whole or not at all: whatever fails, an old file of that name stays as it was.
 
     A symbolic link is followed: what it points to is replaced.
@@ -130,6 +157,13 @@ class Artefact(Mapping[str, npt.NDArray[Any]]):
         Whether to map the file (blocks stay on disk until touched, and are shared among processes)
         or to read and verify all of it now.
 
+    Attributes
+    ----------
+    version : int
+        Of the format that the file is in.
+    meta : dict
+        Its meta data.
+
     Raises
     ------
     ValueError
@@ -158,6 +192,7 @@ class Artefact(Mapping[str, npt.NDArray[Any]]):
         if size < _HEADER.size:
             raise self._damaged(f"it has {size} bytes, fewer than a header's {_HEADER.size}")
         magic, version, n_blocks, said, checksum, zero = _HEADER.unpack_from(self._buffer)
+        self.version: int = version
         if magic != MAGIC:
             raise self._damaged("it does not begin with the signature of one")
         if version > VERSION:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ._inputs import Floats
 
@@ -25,13 +26,17 @@ def as_ratios(l1_ratio: Any) -> list[float]:
     return list(map(float, ratios))
 
 
-def choose(losses: Floats, *, one_standard_error: bool) -> tuple[int, int]:
-    """Find the best l1_ratio and alpha.
+def choose(
+    losses: Floats, allowed: npt.NDArray[np.bool_], *, one_standard_error: bool
+) -> tuple[int, int]:
+    """Find the best l1_ratio and alpha among those that are allowed.
 
     Parameters
     ----------
     losses : ndarray of shape (n_l1_ratios, n_alphas, n_folds)
         Held-out losses, alphas decreasing.
+    allowed : ndarray of bool of shape (n_l1_ratios, n_alphas)
+        Some of them.
     one_standard_error : bool
         Whether to take the largest alpha, at the best l1_ratio, whose mean loss is at most the
         smallest mean plus its standard error over the folds (Hastie, Tibshirani & Friedman 2009,
@@ -42,7 +47,7 @@ def choose(losses: Floats, *, one_standard_error: bool) -> tuple[int, int]:
     r, a : int
         The places. Of equal means the first is taken, which is the largest alpha.
     """
-    means = losses.mean(axis=-1)
+    means = np.where(allowed, losses.mean(axis=-1), np.inf)
     r, a = map(int, np.unravel_index(np.argmin(means), means.shape))
     if one_standard_error:
         error = losses[r, a].std(ddof=1) / np.sqrt(losses.shape[-1])

@@ -28,7 +28,8 @@ from .multinomial import AnyTask
 from .path import follow
 from .pathrecord import Path
 from .solution import Solution, unsolved
-from .walk import GRID_RULES, Walk, alpha_grid, as_alphas
+from .task import sizes_of
+from .walk import GRID_RULES, LIMIT_RULES, Walk, alpha_grid, as_alphas
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -46,6 +47,8 @@ class CrossValidated(SparseLinearModel):
     cv: Any = None
     selection: str = "min"
     scoring: Any = None
+    max_bytes: int | None = None
+    max_nonzeros: int | None = None
 
     _losses_path: ClassVar[str]  # the attribute that the held-out losses become
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -54,6 +57,7 @@ class CrossValidated(SparseLinearModel):
         "cv": ["cv_object"],
         "selection": [StrOptions({"min", "1se"})],
         "scoring": [str, callable, None],
+        **LIMIT_RULES,
     }
 
     def _row_losses(self, truth: npt.NDArray[Any], margins: Floats) -> Floats:
@@ -148,7 +152,10 @@ class CrossValidated(SparseLinearModel):
         criterion = losses if scores is None else -scores
         if not np.isfinite(criterion).all():
             raise ValueError("scoring must return finite numbers, got NaN or infinity.")
-        r, a = choose(criterion, one_standard_error=self.selection == "1se")
+        allowed = np.stack(
+            [self._small_enough(tasks, *each) for each in zip(grids, ratios, strict=True)]
+        )
+        r, a = choose(criterion, allowed, one_standard_error=self.selection == "1se")
         single = len(ratios) == 1
         self.alphas_ = grids[0] if single or self.alphas is not None else np.array(grids)
         self.l1_ratio_ = ratios[r]
@@ -169,6 +176,42 @@ class CrossValidated(SparseLinearModel):
             which=places.__getitem__,
             stacklevel=4,  # past this method, fit and scikit-learn's wrapper of fit
         )
+
+    def _small_enough(
+        self, tasks: list[AnyTask], alphas: Floats, ratio: float
+    ) -> npt.NDArray[np.bool_]:
+        """At which strengths the model of all rows keeps to max_nonzeros and max_bytes.
+
+        Raises
+        ------
+        ValueError
+            If at none.
+        """
+        if self.max_nonzeros is None and self.max_bytes is None:
+            return np.full(len(alphas), True)
+        walks = [Walk(task, ratio, solver=self.solver) for task in tasks]
+        classes = getattr(self, "classes_", None)
+        found = []
+        for alpha in map(float, alphas):
+            solutions = [self._solved(walk, alpha) for walk in walks]
+            n_bytes = max(sizes_of(tasks, solutions, classes))
+            found.append((sum(s.n_active for s in solutions), n_bytes))
+        sizes = np.array(found)
+        fits = np.full(len(alphas), True)
+        for name, limit, size in zip(
+            ("max_nonzeros", "max_bytes"),
+            (self.max_nonzeros, self.max_bytes),
+            sizes.T,
+            strict=True,
+        ):
+            if limit is not None:
+                fits &= size <= limit
+                if not fits.any():
+                    raise ValueError(
+                        f"{name} must leave room for a model of at least one strength, the "
+                        f"smallest of which takes {size.min()}; got {limit}."
+                    )
+        return fits
 
     def _grid(self, tasks: list[AnyTask], ratio: float) -> Floats:
         if self.alphas is not None:

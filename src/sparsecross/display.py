@@ -309,7 +309,8 @@ class PathDisplay:
         if self.losses.shape[1] > 1:
             rules["one standard error"] = True
         for name, rule in rules.items():
-            _, a = choose(criterion[np.newaxis], one_standard_error=rule)
+            anywhere = np.full((1, len(criterion)), True)
+            _, a = choose(criterion[np.newaxis], anywhere, one_standard_error=rule)
             alpha = float(self.path.alphas[a])
             chosen = alpha == self.alpha
             ax.axvline(

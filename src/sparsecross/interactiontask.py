@@ -13,7 +13,6 @@ import numpy.typing as npt
 from . import _solvers
 from ._inputs import Floats
 from .interactions import InteractionCounts, Interactions, Products, of_keys
-from .memory import weights_bytes
 from .solution import Certificate, Look, OnLook, Round, Solution, SolverName, chosen
 from .task import Task
 
@@ -107,11 +106,17 @@ class InteractionTask(Task):
             alpha * self.products.penalty * np.sum(each)
         )
 
-    def pruned_bytes(self, solution: Solution) -> int:
-        """Bytes of a solution's weights once pruned, with their index and the intercept."""
-        keys, _ = self._as_keyed(solution.coef, solution.interactions)
-        universe = _solvers.ProductKeys(self.products.n_columns, self.products.order).universe
-        return weights_bytes(keys, universe)
+    @property
+    def order(self) -> int:  # type: ignore[override]
+        """How many columns a cross may have."""
+        return self.products.order
+
+    def counts(self, solution: Solution) -> tuple[list[int], list[int], int]:
+        """How many columns and crosses have weights; bytes of what looks these up."""
+        crosses = solution.interactions
+        if crosses is None:
+            return [len(solution.support)], [0], 0
+        return [len(solution.support)], [len(crosses)], int(crosses.terms().nbytes)
 
     def certify(
         self,

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-
-from . import _solvers
+from typing import Any, NamedTuple
 
 PARTS = ("weights", "index", "names", "crosses", "intercept")
 
@@ -30,15 +25,40 @@ def object_bytes(strings: Any) -> int:
     return int(strings.nbytes) + sum(sys.getsizeof(s) for s in strings)
 
 
-def weights_bytes(ids: npt.NDArray[np.uint64], universe: int) -> int:
-    """Bytes of the weights of one output once pruned: values, index of their ids, intercept."""
-    index = _solvers.build_index(ids, universe)
-    return 8 * len(ids) + sum(part.nbytes for part in index) + 8
+class Sizes(NamedTuple):
+    """Bytes of a pruned model without names: in memory, and of its file."""
+
+    memory: int
+    file: int
+
+
+class Tradeoff(NamedTuple):
+    """A model of the largest effects: how many weights, bytes of a file, and mean loss."""
+
+    n_nonzero: int
+    n_bytes: int
+    loss: float
+
+
+class Losses(NamedTuple):
+    """What pruning cost, as measured on rows that it was given.
+
+    Attributes
+    ----------
+    before, after : float
+        Mean loss, as in the objective of the model.
+    tradeoff : tuple of Tradeoff
+        Models of fewer and fewer weights, before any rounding.
+    """
+
+    before: float
+    after: float
+    tradeoff: tuple[Tradeoff, ...]
 
 
 @dataclass(frozen=True)
 class MemoryReport:
-    """What a model holds in RAM, before and after pruning.
+    """What a model holds in RAM, before and after pruning, and in its file.
 
     Attributes
     ----------
@@ -48,12 +68,25 @@ class MemoryReport:
         columns and their look-up), "intercept".
     n_weights, n_nonzero : int
         Weights in all, and those that are not 0.
+    weight_type : {"float64", "float32", "float16", "q2.13"}
+        How weights are stored.
+    file : dict of str to int
+        Bytes of the file: "names", and "rest", all but names.
+    least_bytes : float
+        What these weights, and which they are of all, take at least: [log2 C(p, k) + k bits] / 8,
+        summed over outputs.
+    losses : Losses or None
+        What pruning cost, where it was given rows.
     """
 
     dense: dict[str, int]
     pruned: dict[str, int]
     n_weights: int
     n_nonzero: int
+    weight_type: str = "float64"
+    file: dict[str, int] = field(default_factory=lambda: {"names": 0, "rest": 0})
+    least_bytes: float = 0.0
+    losses: Losses | None = None
 
     @property
     def dense_bytes(self) -> int:
@@ -70,6 +103,16 @@ class MemoryReport:
         """How many times smaller the pruned model is."""
         return self.dense_bytes / max(1, self.pruned_bytes)
 
+    @property
+    def file_bytes(self) -> int:
+        """Bytes of the file."""
+        return sum(self.file.values())
+
+    @property
+    def file_ratio(self) -> float:
+        """How many times `least_bytes` the file is, without names."""
+        return self.file["rest"] / max(1.0, self.least_bytes)
+
     def _rows(self) -> list[tuple[str, str, str]]:
         rows = [
             (part, format_bytes(self.dense[part]), format_bytes(self.pruned[part]))
@@ -77,16 +120,24 @@ class MemoryReport:
         ]
         return [*rows, ("total", format_bytes(self.dense_bytes), format_bytes(self.pruned_bytes))]
 
-    def _headline(self) -> str:
-        return (
+    def _sentences(self) -> list[str]:
+        told = [
             f"{self.n_nonzero:,} of {self.n_weights:,} weights are not 0; "
-            f"the pruned model is {self.ratio:.1f} times smaller"
-        )
+            f"the pruned model is {self.ratio:.1f} times smaller",
+            f"file: {format_bytes(self.file_bytes)}, of which {format_bytes(self.file['names'])} "
+            f"names; the rest is {self.file_ratio:.2f} times the least that {self.weight_type} "
+            f"weights and their places take",
+        ]
+        if self.losses is not None:
+            told.append(
+                f"mean loss: {self.losses.before:.6g} before, {self.losses.after:.6g} after"
+            )
+        return told
 
     def __str__(self) -> str:
         lines = [f"{'part':<10}{'dense':>14}{'pruned':>14}"]
         lines += [f"{part:<10}{dense:>14}{pruned:>14}" for part, dense, pruned in self._rows()]
-        return "\n".join([*lines, self._headline()])
+        return "\n".join([*lines, *self._sentences()])
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -95,5 +146,6 @@ class MemoryReport:
         )
         return (
             "<table><thead><tr><th>part</th><th>dense</th><th>pruned</th></tr></thead>"
-            f"<tbody>{rows}</tbody><caption>{escape(self._headline())}</caption></table>"
+            f"<tbody>{rows}</tbody>"
+            f"<caption>{'<br>'.join(map(escape, self._sentences()))}</caption></table>"
         )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any
 
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+from sklearn.utils._param_validation import validate_parameter_constraints
 
 from ._inputs import Floats, as_start
 from .convergence import warn_if_short
@@ -15,16 +14,15 @@ from .multinomial import AnyTask
 from .pathrecord import Path, PathRecord, StoppedBy
 from .solution import Solution, SolverName
 from .stating import ANY_LOSS, AnyLossName, Statement, as_intercept
-from .task import DEFAULT_DELTA, RULES
-from .walk import GRID_RULES, Walk, alpha_grid, as_alphas
+from .task import DEFAULT_DELTA, RULES, sizes_of
+from .walk import GRID_RULES, LIMIT_RULES, Walk, alpha_grid, as_alphas
 
 _RULES: dict[str, list[Any]] = {
     **RULES,
     **INTERACTION_RULES,
     **GRID_RULES,
+    **LIMIT_RULES,
     "loss": ANY_LOSS,
-    "max_nonzeros": [Interval(Integral, 0, None, closed="left"), None],
-    "max_bytes": [Interval(Integral, 1, None, closed="left"), None],
 }
 
 
@@ -58,10 +56,10 @@ def follow(
             solution = walk.to(alpha, tol=tol, max_iter=max_iter)
             if solution.interruption is not None:
                 return record.path("interrupt"), solution.interruption
-            n_bytes = task.pruned_bytes(solution)
+            sizes = sizes_of([task], [solution])
             limits: list[tuple[StoppedBy, int, int | None]] = [
                 ("max_nonzeros", solution.n_active, max_nonzeros),
-                ("max_bytes", n_bytes, max_bytes),
+                ("max_bytes", max(sizes), max_bytes),
             ]
             for stopped_by, size, limit in limits:
                 if limit is not None and size > limit:
@@ -71,7 +69,7 @@ def follow(
                             f"takes {size} at alpha={alpha:g}; got {limit}."
                         )
                     return record.path(stopped_by), None
-            record.add(alpha, solution, n_bytes)
+            record.add(alpha, solution, sizes)
             on_point(alpha, solution)
     except KeyboardInterrupt as interruption:  # between two solves
         return record.path("interrupt"), interruption
@@ -136,8 +134,8 @@ def path(
     max_nonzeros : int, optional
         The path ends before the first solution with more weights that are not 0.
     max_bytes : int, optional
-        The path ends before the first solution whose pruned weights, with their index and the
-        intercept, take more bytes; names of columns and encoders come on top of that.
+        The path ends before the first solution whose pruned model takes more bytes, in memory or
+        in its file; names of columns and encoders come on top of that.
 
     Returns
     -------

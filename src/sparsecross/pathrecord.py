@@ -10,13 +10,16 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from sklearn.utils._param_validation import validate_parameter_constraints
 
 from ._inputs import Floats
 from ._solvers import Status
 from .convergence import Ending
 from .interactions import Interactions
+from .memory import Sizes
 from .multinomial import AnyTask
 from .solution import Solution, SolverName, chosen
+from .walk import LIMIT_RULES
 
 StoppedBy = Literal["max_nonzeros", "max_bytes", "interrupt"]
 
@@ -36,6 +39,7 @@ class PathPoint(NamedTuple):
     n_iter: int
     n_nonzero: int
     n_bytes: int
+    file_bytes: int
     deviance_explained: float
     status: Status
     interactions: Interactions | None = None
@@ -67,6 +71,8 @@ class Path:
         Weights that are not 0.
     n_bytes : ndarray of shape (n_alphas,), int
         What the pruned model holds in memory: values, index of their columns, and intercepts.
+    file_bytes : ndarray of shape (n_alphas,), int
+        What its file takes, names apart.
     deviance_explained : ndarray of shape (n_alphas,), float64
         The share of the loss at zero penalised weights that the weights take away: R² of squared
         loss, McFadden's of logistic loss, D² of Poisson's (losses less that of perfect margins).
@@ -77,8 +83,8 @@ class Path:
     n_classes : int or None
         Of the multinomial model.
     interactions : list of Interactions, or None
-        The weights of crosses at each strength, where there are any to have; `n_nonzeros` and
-        `n_bytes` count them too.
+        The weights of crosses at each strength, where there are any to have; `n_nonzeros`,
+        `n_bytes` and `file_bytes` count them too.
     """
 
     alphas: Floats
@@ -92,6 +98,7 @@ class Path:
     statuses: list[Status] = field(repr=False)
     n_nonzeros: npt.NDArray[np.int64] = field(repr=False)
     n_bytes: npt.NDArray[np.int64] = field(repr=False)
+    file_bytes: npt.NDArray[np.int64] = field(repr=False)
     deviance_explained: Floats = field(repr=False)
     solver: str = "cd"
     stopped_by: StoppedBy | None = None
@@ -124,6 +131,7 @@ class Path:
             int(self.n_iters[k]),
             int(self.n_nonzeros[k]),
             int(self.n_bytes[k]),
+            int(self.file_bytes[k]),
             float(self.deviance_explained[k]),
             self.statuses[k],
             None if self.interactions is None else self.interactions[k],
@@ -131,6 +139,47 @@ class Path:
 
     def __iter__(self) -> Iterator[PathPoint]:
         return (self[k] for k in range(len(self)))
+
+    def within(self, *, max_bytes: int | None = None, max_nonzeros: int | None = None) -> PathPoint:
+        """Return the best solution that is small enough: the one with the least loss.
+
+        Parameters
+        ----------
+        max_bytes : int, optional
+            Neither the pruned model in memory nor its file (without names of columns and encoders)
+            may take more bytes.
+        max_nonzeros : int, optional
+            There may be no more weights that are not 0.
+
+        Returns
+        -------
+        PathPoint
+            Its `deviance_explained` tells the loss that the limits cost, beside that of the last
+            point of the path.
+
+        Raises
+        ------
+        ValueError
+            If no solution is small enough, or a limit is no positive integer.
+        """
+        limits = {"max_bytes": max_bytes, "max_nonzeros": max_nonzeros}
+        validate_parameter_constraints(LIMIT_RULES, limits, caller_name="Path.within")
+        fits = np.full(len(self), True)
+        for name, limit, sizes in (
+            ("max_bytes", max_bytes, np.maximum(self.n_bytes, self.file_bytes)),
+            ("max_nonzeros", max_nonzeros, self.n_nonzeros),
+        ):
+            if limit is None:
+                continue
+            if len(self) and not (fits & (sizes <= limit)).any():
+                raise ValueError(
+                    f"{name} must leave room for a point of the path, of which the smallest takes "
+                    f"{sizes.min()}; got {limit}."
+                )
+            fits &= sizes <= limit
+        if not fits.any():
+            raise ValueError("no point of the path is within these limits.")
+        return self[int(np.argmax(np.where(fits, self.deviance_explained, -np.inf)))]
 
     def of_class(self, k: int) -> Path:
         """Return the weights that the multinomial model has for one class along the path.
@@ -194,7 +243,7 @@ class PathRecord:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, alpha: float, solution: Solution, n_bytes: int) -> None:
+    def add(self, alpha: float, solution: Solution, sizes: Sizes) -> None:
         """Take down the solution at the next strength."""
         support = solution.support
         penalty = self._task.penalty(solution, alpha, self._l1_ratio)
@@ -214,18 +263,21 @@ class PathRecord:
                 1.0 - loss / self._null_loss,
                 solution.n_iter,
                 solution.n_active,
-                n_bytes,
+                sizes.memory,
+                sizes.file,
             )
         )
 
     def path(self, stopped_by: StoppedBy | None = None) -> Path:
         """Return what was taken down so far."""
         n_columns = len(self._rows)
-        columns = list(zip(*self._rows, strict=True)) or [()] * 8
+        columns = list(zip(*self._rows, strict=True)) or [()] * 9
         alphas, primals, gaps, relative, explained = (
             np.array(c, dtype=np.float64) for c in columns[:5]
         )
-        n_iters, n_nonzeros, n_bytes = (np.array(c, dtype=np.int64) for c in columns[5:])
+        n_iters, n_nonzeros, n_bytes, file_bytes = (
+            np.array(c, dtype=np.int64) for c in columns[5:]
+        )
         indptr = np.cumsum([0, *map(len, self._supports)])
         indices = np.concatenate([np.empty(0, np.intp), *self._supports])
         values = np.concatenate([np.empty(0), *self._values])
@@ -244,6 +296,7 @@ class PathRecord:
             statuses=list(self._statuses),
             n_nonzeros=n_nonzeros,
             n_bytes=n_bytes,
+            file_bytes=file_bytes,
             deviance_explained=explained,
             solver=self._solver,
             stopped_by=stopped_by,

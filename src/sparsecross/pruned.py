@@ -14,16 +14,15 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.utils.metaestimators import available_if
 
-from . import _solvers, _stream, artefact, encoderstate
+from . import _solvers, _stream, artefact, encoderstate, modelfile
 from ._inputs import Floats, as_design
 from .classifier import labels, probabilities
 from .crossing import FeatureCross
 from .interactions import Interactions, of_keys, side_by_side
-from .memory import PARTS, MemoryReport
+from .memory import Losses, MemoryReport
+from .modelfile import CROSS_INDEX, INDEX, unpack_classes
 from .poisson import rates
-
-INDEX = ("low", "high", "samples")  # the arrays of an index of columns, in order
-CROSS_INDEX = ("xlow", "xhigh", "xsampl")  # of an index of keys of crosses
+from .storage import least_bytes, restored, type_of
 
 
 class TopWeight(NamedTuple):
@@ -32,20 +31,6 @@ class TopWeight(NamedTuple):
     name: str
     weight: float
     label: Any  # the class it speaks for; None for regressors and two classes
-
-
-def _unpack_classes(packed: dict[str, Any]) -> npt.NDArray[Any]:
-    dtype, values = packed["dtype"], packed["values"]
-    if (
-        not isinstance(values, list)
-        or not isinstance(dtype, str)
-        or dtype[-1:] not in "O0123456789"
-    ):
-        raise ValueError("the classes are not a list with a dtype")
-    classes = np.array(values, dtype=dtype)
-    if classes.ndim != 1 or classes.dtype.kind not in "biufUO":
-        raise ValueError(f"classes cannot have dtype {dtype}")
-    return classes
 
 
 def _classifies(model: PrunedModel) -> bool:
@@ -79,16 +64,20 @@ class PrunedModel:
         self._meta = meta
         self._arrays = arrays
         self._encoder = encoder
+        self._losses: Losses | None = None
         self._cache: dict[str, Any] = {}
         packed = meta["classes"]
-        self.classes_ = None if packed is None else _unpack_classes(packed)
+        self.classes_ = None if packed is None else unpack_classes(packed)
 
     def __getstate__(self) -> dict[str, Any]:
         arrays = {name: np.array(self._arrays[name]) for name in self._arrays}
-        return {"meta": self._meta, "arrays": arrays, "encoder": self.encoder}
+        parts = {"meta": self._meta, "arrays": arrays, "encoder": self.encoder}
+        return parts | {"losses": self._losses}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        losses = state.pop("losses")
         self.__init__(**state)  # type: ignore[misc]
+        self._losses = losses
 
     def __repr__(self) -> str:
         kind = "regressor" if self.classes_ is None else f"classifier of {len(self.classes_)}"
@@ -114,16 +103,43 @@ class PrunedModel:
     def _universe(self) -> int:
         return int(self._meta["universe"])
 
-    def _cached(self, kind: Any, k: int) -> Any:
-        """Weights of output k, bound to `kind` at their first use, which verifies the index."""
-        key = f"{kind.__name__}{k}"
+    def _output(self, k: int) -> _stream.Output:
+        """Weights of output k, and the index of their columns."""
+        low, high, samples = (self._arrays[f"{part}{k}"] for part in INDEX)
+        return self._arrays[f"w{k}"], low, high, samples
+
+    def _weights(self, k: int) -> _solvers.SparseWeights:
+        """Weights of output k, bound at their first use, which verifies the index."""
+        key = f"weights{k}"
         if key not in self._cache:
-            index = [self._arrays[f"{part}{k}"] for part in INDEX]
             try:
-                self._cache[key] = kind(self._arrays[f"w{k}"], self._universe, *index)
+                values, low, high, samples = self._output(k)
+                self._cache[key] = _solvers.SparseWeights(
+                    values, self._exponent, self._universe, low, high, samples
+                )
             except (TypeError, ValueError) as error:
                 raise ValueError(f"the weights of output {k} are damaged: {error}") from None
-        return self._cache[key]
+        weights: _solvers.SparseWeights = self._cache[key]
+        return weights
+
+    @property
+    def _scorer(self) -> _stream.RowScorer:
+        """What scores single rows, made at its first use, which verifies all weights by column."""
+        if "scorer" not in self._cache:
+            outputs = [self._output(k) for k in range(self._n_outputs)]
+            try:
+                self._cache["scorer"] = _stream.RowScorer(
+                    self._universe, self._exponent, self.intercept_, outputs
+                )
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"the weights of the model are damaged: {error}") from None
+        scorer: _stream.RowScorer = self._cache["scorer"]
+        return scorer
+
+    @property
+    def _exponent(self) -> int:
+        """Of weights of type q2.13; else 0."""
+        return int(self._meta["exponent"])
 
     @property
     def _n_outputs(self) -> int:
@@ -132,19 +148,22 @@ class PrunedModel:
     @property
     def _order(self) -> int:
         """How many columns a cross has at most; 1 where there are no crosses."""
-        return int(self._meta.get("order", 1))
+        return int(self._meta["order"])
 
     def _crosses(self, k: int) -> Interactions:
         """The crosses of output k, found at their first use, which verifies their index."""
         key = f"crosses{k}"
         if key not in self._cache:
-            values, index = self._arrays[f"x{k}"], [self._arrays[f"{p}{k}"] for p in CROSS_INDEX]
+            stored = self._arrays[f"x{k}"]
+            low, high, samples = (self._arrays[f"{part}{k}"] for part in CROSS_INDEX)
             try:
-                numbering = _solvers.ProductKeys(self._universe, self._order)
-                weights = _solvers.SparseWeights(values, numbering.universe, *index)
-                keys = weights.ids()
+                universe = _solvers.ProductKeys(self._universe, self._order).universe
+                keys = _solvers.SparseWeights(
+                    stored, self._exponent, universe, low, high, samples
+                ).ids()
                 if len(keys) and keys[0] < self._universe:
                     raise ValueError(f"key {keys[0]} is that of a column")
+                values = restored(stored, self._exponent)
                 self._cache[key] = of_keys(keys, values, self._universe, self._order, None)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"the crosses of output {k} are damaged: {error}") from None
@@ -184,8 +203,29 @@ class PrunedModel:
             "crosses": kept["crosses"] + looked_up,
             "intercept": self.intercept_.nbytes,
         }
-        n_nonzero = sum(len(self._arrays[name]) for name in weights)
-        return MemoryReport(dict(self._meta["dense"]), pruned, self._meta["n_weights"], n_nonzero)
+        sizes = {name: len(self._arrays[name]) for name in weights}
+        kind, total = type_of(self._arrays["w0"]), modelfile.n_bytes(self._meta, self._arrays)
+        n_bits = 8 * self._arrays["w0"].itemsize
+        least = sum(
+            least_bytes(self._universe if name[0] == "w" else self._n_products, n, n_bits)
+            for name, n in sizes.items()
+        )
+        of_names = modelfile.bytes_of_names(self._meta, self._arrays)
+        return MemoryReport(
+            dict(self._meta["dense"]),
+            pruned,
+            self._meta["n_weights"],
+            sum(sizes.values()),
+            kind,
+            {"names": of_names, "rest": total - of_names},
+            least,
+            self._losses,
+        )
+
+    @property
+    def _n_products(self) -> int:
+        """How many products of columns there are to have weights."""
+        return _solvers.ProductKeys(self._universe, self._order).universe - self._universe
 
     @property
     def notes(self) -> dict[str, Any]:
@@ -199,8 +239,8 @@ class PrunedModel:
     @property
     def sparse_coef_(self) -> sp.csr_matrix:
         """The weights as a CSR matrix of shape (n_outputs, n_columns)."""
-        rows = [self._cached(_solvers.SparseWeights, k).ids() for k in range(self._n_outputs)]
-        values = [self._arrays[f"w{k}"] for k in range(self._n_outputs)]
+        rows = [self._weights(k).ids() for k in range(self._n_outputs)]
+        values = [restored(self._arrays[f"w{k}"], self._exponent) for k in range(self._n_outputs)]
         indptr = np.cumsum([0, *map(len, rows)])
         indices = np.concatenate(rows).astype(np.int64)
         shape = (self._n_outputs, self._universe)
@@ -283,10 +323,7 @@ class PrunedModel:
             margins = [np.full(X.shape[0], 0.0 + b) for b in self.intercept_]
         else:
             design = self._design(X)
-            margins = [
-                self._cached(_solvers.SparseWeights, k).score(design) + b
-                for k, b in enumerate(self.intercept_)
-            ]
+            margins = [self._weights(k).score(design) + b for k, b in enumerate(self.intercept_)]
             if self._order > 1:
                 margins = [m + self._terms(k).margins(design, 0) for k, m in enumerate(margins)]
         return margins[0] if len(margins) == 1 else np.stack(margins, axis=1)
@@ -320,7 +357,7 @@ class PrunedModel:
     @available_if(_classifies)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Floats:
         """Probabilities of the classes, of shape (n_samples, n_classes)."""
-        return probabilities(self._margins(X), self._meta.get("link"))
+        return probabilities(self._margins(X), self._meta["link"])
 
     def predict_one(self, row: Any) -> Any:
         """Predict a single row, at low latency.
@@ -357,38 +394,40 @@ class PrunedModel:
             if not isinstance(row, Mapping):
                 raise ValueError(f"row must map fields to values, got {type(row).__name__}")
             row = encoder._encode_one(row)
-        margins = np.array(
-            [self._margin_one(row, k) + b for k, b in enumerate(self.intercept_)], dtype=np.float64
-        )
-        if self._order > 1 and self._universe:
-            design = as_design(self._as_matrix(row))
-            margins += [self._terms(k).margins(design, 1)[0] for k in range(self._n_outputs)]
+        margins = self._margins_one(row)
         if self.classes_ is None:
-            return float(self._response(margins)[0])
-        return labels(margins if len(margins) == 1 else margins[None, :], self.classes_)[0]
+            return float(self._response(np.array(margins))[0])
+        if len(margins) == 1:
+            return self.classes_[int(margins[0] > 0.0)]
+        return labels(np.array([margins]), self.classes_)[0]
 
     def _response(self, margins: Floats) -> Floats:
-        return rates(margins) if self._meta.get("link") == "log" else margins
+        return rates(margins) if self._meta["link"] == "log" else margins
 
-    def _margin_one(self, row: Any, k: int) -> float:
+    def _margins_one(self, row: Any) -> list[float]:
         if self._universe == 0:
-            return 0.0
-        scorer = self._cached(_stream.RowScorer, k)
-        if isinstance(row, Mapping):
-            return float(scorer.margin_of_entries(row))
-        if isinstance(row, np.ndarray):
+            return [0.0 + b for b in self.intercept_.tolist()]
+        if isinstance(row, list):
+            margins = self._scorer.margins_of_columns(row)
+        elif isinstance(row, Mapping):
+            margins = self._scorer.margins_of_entries(row)
+        elif isinstance(row, np.ndarray):
             if row.shape != (self._universe,) or row.dtype.kind not in "biuf":
                 raise ValueError(
                     f"row must hold numbers and have shape ({self._universe},), got {row.dtype} "
                     f"and {row.shape}; give columns that are 1 as a list"
                 )
             at = np.flatnonzero(row)
-            return float(
-                scorer.margin_of_entries(dict(zip(at.tolist(), row[at].tolist(), strict=True)))
-            )
-        if not isinstance(row, Iterable):
+            entries = dict(zip(at.tolist(), row[at].tolist(), strict=True))
+            margins = self._scorer.margins_of_entries(entries)
+        elif isinstance(row, Iterable):
+            margins = self._scorer.margins_of_columns(row)
+        else:
             raise ValueError(f"row must be a mapping, a list of columns or an ndarray, got {row!r}")
-        return float(scorer.margin_of_columns(row))
+        if self._order > 1:
+            design = as_design(self._as_matrix(row))
+            margins = [m + self._terms(k).margins(design, 1)[0] for k, m in enumerate(margins)]
+        return margins
 
     def _as_matrix(self, row: Any) -> sp.csr_matrix:
         """A row of one of the kinds that `predict_one` takes, and has taken, as a matrix."""
@@ -412,10 +451,7 @@ class PrunedModel:
         OSError
             If it cannot be written; an old file of that name is then as it was.
         """
-        arrays = {name: self._arrays[name] for name in self._arrays}
-        # Programs that know of no crosses must not read a part of the model as all of it.
-        version = 2 if self._order == 1 else 3
-        artefact.write(path, artefact.encode(self._meta, arrays, version))
+        artefact.write(path, modelfile.content(self._meta, self._arrays))
 
 
 def load(path: str | os.PathLike[str], mmap: bool = True) -> PrunedModel:
@@ -447,49 +483,4 @@ def load(path: str | os.PathLike[str], mmap: bool = True) -> PrunedModel:
             f"{os.fspath(path)!r} is the checkpoint of a stream: load_checkpoint reads it, and "
             "save makes a model of what it holds."
         )
-    try:
-        _check_meta(file.meta, set(file))
-        return PrunedModel(file.meta, file, None)
-    except (KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
-        raise ValueError(f"{os.fspath(path)!r} has unusable meta data: {error}") from None
-
-
-def _check_meta(meta: dict[str, Any], blocks: set[str]) -> None:
-    """Raise unless the meta data of a file can be that of a model with these blocks."""
-
-    def count(name: str, value: Any, low: int = 0) -> int:
-        if type(value) is not int or not low <= value < 2**63:
-            raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
-        return value
-
-    count("universe", meta["universe"])
-    count("n_weights", meta["n_weights"])
-    n_outputs = count("n_outputs", meta["n_outputs"], 1)
-    for part in PARTS:
-        count(f"dense bytes of {part}", meta["dense"][part])
-    classes = meta["classes"]
-    if classes is not None:
-        n_classes = len(_unpack_classes(classes))
-        if n_classes < 2 or n_outputs != (1 if n_classes == 2 else n_classes):
-            raise ValueError(f"{n_outputs} outputs do not fit {n_classes} classes")
-    elif n_outputs != 1:
-        raise ValueError(f"a regressor has one output, got {n_outputs}")
-    link = meta.get("link")
-    if link not in ((None, "softmax") if n_outputs > 1 else (None, "log")):
-        raise ValueError(f"a model of {n_outputs} outputs cannot have the link {link!r}")
-    if link == "log" and classes is not None:
-        raise ValueError("a classifier cannot have the link 'log'")
-    needed = {"icpt"} | {f"{part}{k}" for part in ("w", *INDEX) for k in range(n_outputs)}
-    order = meta.get("order", 1)
-    if type(order) is not int or not 1 <= order <= 3:
-        raise ValueError(f"order must be 1, 2 or 3, got {order!r}")
-    if order > 1:
-        _solvers.ProductKeys(meta["universe"], order)
-        needed |= {f"{part}{k}" for part in ("x", *CROSS_INDEX) for k in range(n_outputs)}
-    encoder = meta["encoder"]
-    if encoder is not None:
-        if not isinstance(encoder["meta"], dict) or not isinstance(encoder["arrays"], list):
-            raise ValueError("the encoder is not described by an object and a list of arrays")
-        needed |= encoderstate.blocks_of(encoder)
-    if not needed <= blocks:
-        raise ValueError(f"block {min(needed - blocks)!r} is missing")
+    return PrunedModel(*modelfile.opened(file), None)

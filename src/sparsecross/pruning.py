@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
+from itertools import pairwise
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.pipeline import Pipeline
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.validation import check_is_fitted
 
 from . import _solvers, encoderstate
 from .crossing import FeatureCross
-from .interactions import Interactions
-from .memory import MemoryReport, object_bytes
+from .memory import Losses, MemoryReport, Tradeoff, object_bytes
 from .model import LinearModel
-from .pruned import CROSS_INDEX, INDEX, PrunedModel
+from .modelfile import CROSS_INDEX, INDEX, pack_classes
+from .pruned import PrunedModel
+from .refitting import refitted
+from .storage import TYPES, WeightType, stored
+from .survivors import Survivors
+from .trimming import Evidence, Trimming
 
 
 def memory_report(model: Any) -> MemoryReport:
@@ -43,26 +53,66 @@ def memory_report(model: Any) -> MemoryReport:
     return model.report if isinstance(model, PrunedModel) else prune(model).report
 
 
-def prune(model: Any) -> PrunedModel:
-    """Drop every weight that is 0, and what only such weights need.
+def prune(
+    model: Any,
+    *,
+    max_bytes: int | None = None,
+    max_loss_increase: float | None = None,
+    X: Any = None,
+    y: Any = None,
+    sample_weight: Any = None,
+    refit: bool = False,
+    dtype: WeightType | None = None,
+) -> PrunedModel:
+    """Drop every weight that is 0, and what only such weights need; if asked, the smallest too.
 
     Parameters
     ----------
     model : fitted estimator or Pipeline(FeatureCross, estimator)
         Any linear model of this package, alone or behind a `FeatureCross`, whose dictionaries are
         then cut down to the categories and crosses that are left.
+    max_bytes : int, optional
+        Weights of the smallest effects are dropped until neither the file nor what the model holds
+        in memory takes more bytes. The effect of a weight is the root mean square of what it adds
+        to the margins of X, or, without X, its absolute value.
+    max_loss_increase : float, optional
+        Weights of the smallest effects are dropped for as long as the mean loss over X and y has
+        not grown by more than this, in units of the loss.
+    X, y : optional
+        Rows, as the model takes them, and their targets: those that it was fitted on, or better
+        those held back. `report` then tells the loss before and after, and how it grows as fewer
+        bytes are left.
+    sample_weight : array-like of shape (n_rows,), optional
+        Weights of these rows.
+    refit : bool, default=False
+        Whether to solve again for the weights that are left, on X and y, at a thousandth of the
+        strength, which takes off the bias that the penalty has put on them: the relaxed lasso.
+    dtype : {"float64", "float32", "float16", "q2.13"}, optional
+        How weights are stored; float64 by default, which changes no bit of any prediction.
+        float32 and float16 are rounded to the nearest: to within 2^-24 and 2^-11 of each weight,
+        float16 below 2^-14 to within 2^-25. "q2.13" are 16-bit multiples of 2^-13 (of a larger
+        power of 2 where a weight reaches 4), rounded at random so that sums of many are right on
+        average, each by less than one such step.
 
     Returns
     -------
     PrunedModel
-        Predicts the same to the last bit; `report` tells the bytes saved.
+        Where nothing but zeros was dropped and weights are float64, it predicts the same to the
+        last bit; `report` tells the bytes saved.
 
     Raises
     ------
     TypeError
         If the model is of another kind.
+    ValueError
+        If an argument breaks its rule, not even a model without weights is small enough, no model
+        keeps both limits, or a weight is beyond the range of `dtype`.
     sklearn.exceptions.NotFittedError
-        If it is not fitted.
+        If the model is not fitted.
+
+    References
+    ----------
+    Meinshausen 2007, "Relaxed Lasso"; McMahan et al. 2013, section 4.2 (randomised rounding).
 
     Examples
     --------
@@ -74,47 +124,140 @@ def prune(model: Any) -> PrunedModel:
     """
     encoder, estimator = _parts_of(model)
     check_is_fitted(estimator)
-    n_columns, outputs = estimator._weights_of_outputs()
-    supports, values = map(list, zip(*outputs, strict=True))
-    universe, n_outputs = n_columns, len(outputs)
-    crosses = estimator.interactions_
-    needed = np.unique(np.concatenate([*supports, *_columns_of(crosses)]))
-    kept = encoder
-    if encoder is not None and encoder.n_bits is None:
-        kept = encoder._restricted(needed)
-        supports = [np.searchsorted(needed, support) for support in supports]
-        universe = len(needed)
-        crosses = _over(crosses, needed)
+    _check_arguments(max_bytes, max_loss_increase, X, y, refit, dtype)
+    survivors = Survivors.of(estimator)
+    packing = _Packing(estimator, encoder, dtype or "float64")
+    evidence = None
+    if X is not None:
+        evidence = Evidence.of(estimator, encoder, X, y, sample_weight)
+    tradeoff: list[Tradeoff] = []
+    if max_bytes is not None or evidence is not None:
+        trimming = Trimming(survivors, packing.n_bytes, evidence)
+        n_kept = len(survivors)
+        if evidence is not None:
+            tradeoff = trimming.tradeoff()
+        if max_loss_increase is not None:
+            n_kept = trimming.costing(max_loss_increase, tradeoff)
+        if max_bytes is not None:
+            n_small = trimming.within(max_bytes)
+            if max_loss_increase is not None and n_small < n_kept:
+                raise ValueError(
+                    f"max_bytes={max_bytes} leaves {n_small} weights, but max_loss_increase="
+                    f"{max_loss_increase:g} needs {n_kept}."
+                )
+            n_kept = min(n_kept, n_small) if max_loss_increase is None else n_kept
+        survivors = trimming.largest(n_kept)
+    intercept = estimator.intercept_
+    if refit:
+        assert evidence is not None
+        survivors, intercept = refitted(estimator, survivors, evidence)
+    pruned = packing.model(survivors, intercept)
+    if evidence is not None:
+        before = evidence.loss(estimator._margins(evidence.X))
+        after = evidence.loss(pruned._margins(evidence.given))
+        pruned._losses = Losses(before, after, tuple(tradeoff))
+    return pruned
 
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "icpt": np.atleast_1d(np.asarray(estimator.intercept_, dtype=np.float64))
-    }
-    for k, (support, weights) in enumerate(zip(supports, values, strict=True)):
-        index = _solvers.build_index(support.astype(np.uint64), universe)
-        arrays[f"w{k}"] = np.ascontiguousarray(weights)
-        arrays |= {f"{part}{k}": words for part, words in zip(INDEX, index, strict=True)}
-        if crosses is not None:
-            arrays |= _pack_crosses(crosses if n_outputs == 1 else crosses.of_class(k), k)
-    names = getattr(estimator, "feature_names_in_", None) if encoder is None else None
-    if names is not None:
-        arrays |= _pack_names(names[needed])
-    meta: dict[str, Any] = {
-        "universe": universe,
-        "n_outputs": n_outputs,
-        "classes": _pack_classes(getattr(estimator, "classes_", None)),
-        "link": estimator._link,
-        "encoder": None,
-        "order": 1 if crosses is None else crosses.order,
-    }
-    if kept is not None:
-        meta["encoder"], blocks = encoderstate.packed(kept)
-        arrays |= blocks
-    dense = _dense_bytes(estimator, encoder, names)
-    meta["n_weights"] = n_outputs * n_columns
-    if crosses is not None:
-        meta["n_weights"] += n_outputs * _possible(estimator)
-    meta["dense"] = dense
-    return PrunedModel(meta, arrays, kept)
+
+def _check_arguments(
+    max_bytes: Any, max_loss_increase: Any, X: Any, y: Any, refit: bool, dtype: Any
+) -> None:
+    validate_parameter_constraints(
+        {
+            "max_bytes": [Interval(Integral, 1, None, closed="left"), None],
+            "max_loss_increase": [Interval(Real, 0, None, closed="left"), None],
+            "refit": ["boolean"],
+            "dtype": [StrOptions(set(TYPES)), None],
+        },
+        {
+            "max_bytes": max_bytes,
+            "max_loss_increase": max_loss_increase,
+            "refit": refit,
+            "dtype": dtype,
+        },
+        caller_name="prune",
+    )
+    if (X is None) != (y is None):
+        raise ValueError(f"X and y must be given together, got only {'y' if X is None else 'X'}.")
+    for name, asked in (("refit", refit), ("max_loss_increase", max_loss_increase is not None)):
+        if asked and X is None:
+            raise ValueError(f"{name} needs rows to judge by: X and y must be given.")
+
+
+class _Packing:
+    """Makes the pruned models of an estimator, each of some of its weights."""
+
+    def __init__(self, estimator: Any, encoder: FeatureCross | None, dtype: WeightType) -> None:
+        self.estimator, self.encoder, self.dtype = estimator, encoder, dtype
+        self.names = getattr(estimator, "feature_names_in_", None) if encoder is None else None
+
+    def n_bytes(self, survivors: Survivors) -> int:
+        """The bytes of a model's file, or in memory, whichever are more."""
+        report = self.model(survivors, self.estimator.intercept_).report
+        return max(report.file_bytes, report.pruned_bytes)
+
+    def model(self, survivors: Survivors, intercept: Any) -> PrunedModel:
+        """The model that has these weights."""
+        estimator, kept = self.estimator, self.encoder
+        possible = 0 if survivors.crosses is None else _possible(estimator)
+        n_weights = survivors.n_outputs * (survivors.n_columns + possible)
+        survivors, exponent, stored = self._stored(survivors)
+        needed = survivors.needed
+        if kept is not None and kept.n_bits is None:
+            kept = kept._restricted(needed)
+            survivors = survivors.over(needed)
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "icpt": np.atleast_1d(np.asarray(intercept, dtype=np.float64))
+        }
+        universe = survivors.n_columns
+        for k, (columns, _) in enumerate(survivors.columns):
+            arrays |= {f"w{k}": stored[k][0]} | _index(columns, universe, INDEX, k)
+            if survivors.crosses is not None:
+                crosses = survivors.crosses[k]
+                keys, of_keys = crosses.keys, _solvers.ProductKeys(universe, crosses.order).universe
+                arrays |= {f"x{k}": stored[k][1]} | _index(keys, of_keys, CROSS_INDEX, k)
+        if self.names is not None:
+            arrays |= _pack_names(self.names[needed])
+        meta: dict[str, Any] = {
+            "universe": universe,
+            "n_outputs": survivors.n_outputs,
+            "order": 1 if survivors.crosses is None else survivors.crosses[0].order,
+            "link": estimator._link,
+            "exponent": exponent,
+            "n_weights": n_weights,
+            "dense": _dense_bytes(estimator, self.encoder, self.names),
+            "classes": pack_classes(getattr(estimator, "classes_", None)),
+            "encoder": None,
+        }
+        if kept is not None:
+            meta["encoder"], blocks = encoderstate.packed(kept)
+            arrays |= blocks
+        return PrunedModel(meta, arrays, kept)
+
+    def _stored(
+        self, survivors: Survivors
+    ) -> tuple[Survivors, int, list[list[npt.NDArray[np.generic]]]]:
+        """Survivors of rounding; the exponent; of each output its columns' and crosses' weights."""
+        weights = survivors.weights
+        found, exponent = stored(weights, self.dtype)
+        survivors, found = survivors.kept(found != 0), found[found != 0]
+        parts, first = [], 0
+        for k, (columns, _) in enumerate(survivors.columns):
+            sizes = [len(columns)]
+            if survivors.crosses is not None:
+                sizes.append(len(survivors.crosses[k]))
+            ends = first + np.cumsum([0, *sizes])
+            parts.append([found[a:b] for a, b in pairwise(ends)])
+            first = int(ends[-1])
+        return survivors, exponent, parts
+
+
+def _index(
+    ids: npt.NDArray[Any], universe: int, parts: tuple[str, ...], k: int
+) -> dict[str, npt.NDArray[Any]]:
+    """The blocks of the index of output k."""
+    low, high, samples = _solvers.build_index(ids.astype(np.uint64), universe)
+    return {f"{parts[0]}{k}": low, f"{parts[1]}{k}": high, f"{parts[2]}{k}": samples}
 
 
 def _parts_of(model: Any) -> tuple[FeatureCross | None, Any]:
@@ -133,27 +276,6 @@ def _parts_of(model: Any) -> tuple[FeatureCross | None, Any]:
             f"{type(model).__name__}"
         )
     return encoder or getattr(model, "encoder_", None), model
-
-
-def _columns_of(crosses: Interactions | None) -> list[npt.NDArray[np.int64]]:
-    """The columns that have a part in crosses, in a list that is empty where there are none."""
-    return [] if crosses is None else [crosses.columns[crosses.columns >= 0]]
-
-
-def _over(crosses: Interactions | None, kept: npt.NDArray[np.int64]) -> Interactions | None:
-    """Crosses of all columns as crosses of those kept."""
-    if crosses is None:
-        return None
-    columns = np.where(crosses.columns < 0, -1, np.searchsorted(kept, crosses.columns))
-    return replace(crosses, columns=columns, n_columns=len(kept))
-
-
-def _pack_crosses(crosses: Interactions, k: int) -> dict[str, npt.NDArray[Any]]:
-    """The blocks of the crosses of output k."""
-    universe = _solvers.ProductKeys(crosses.n_columns, crosses.order).universe
-    index = _solvers.build_index(crosses.keys, universe)
-    packed: dict[str, npt.NDArray[Any]] = {f"x{k}": np.ascontiguousarray(crosses.values)}
-    return packed | {f"{part}{k}": words for part, words in zip(CROSS_INDEX, index, strict=True)}
 
 
 def _possible(estimator: Any) -> int:
@@ -181,15 +303,6 @@ def _pack_names(names: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
     encoded = [str(name).encode() for name in names]
     offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
     return {"names": np.frombuffer(b"".join(encoded), np.uint8), "nameoff": offsets}
-
-
-def _pack_classes(classes: npt.NDArray[Any] | None) -> dict[str, Any] | None:
-    if classes is None:
-        return None
-    values = classes.tolist()
-    if not all(isinstance(value, str | int | float) for value in values):
-        raise TypeError(f"classes must be strings or numbers to be saved, got {values[0]!r}")
-    return {"dtype": classes.dtype.str if classes.dtype != object else "O", "values": values}
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> PrunedModel:

@@ -30,7 +30,13 @@ _CV_PARAMETERS = """alphas : array-like of shape (n_alphas,), optional
     scoring : str, callable or None, default=None
         What to choose by instead of {loss}: the name of one of
         scikit-learn's scorers, or a callable (estimator, X, y) whose larger values are better. It
-        needs a copy of the rows held out."""
+        needs a copy of the rows held out.
+    max_bytes : int, optional
+        Only strengths count whose pruned model of all rows takes no more bytes than this, neither
+        in memory nor in its file (names of columns and encoders come on top). To tell, the path on
+        all rows is solved once more.
+    max_nonzeros : int, optional
+        Only strengths count whose model of all rows has no more weights that are not 0."""
 
 
 def _documented(loss: str) -> Any:

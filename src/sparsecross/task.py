@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from . import _solvers
 from ._inputs import Floats
 from .interactions import Interactions
-from .memory import weights_bytes
+from .memory import Sizes
+from .modelfile import sizes
 from .solution import SOLVERS, Certificate, Look, OnLook, Round, Solution, SolverName, chosen
 
 LossName = Literal["squared", "logistic", "huber", "absolute", "poisson"]
@@ -62,6 +64,11 @@ class PenalisedTask:
         raise NotImplementedError
 
     @property
+    def classifies(self) -> bool:
+        """Whether targets are classes."""
+        return True
+
+    @property
     def saturated(self) -> float:
         """Psat, the loss of perfect margins."""
         return 0.0
@@ -96,14 +103,14 @@ class PenalisedTask:
         factor = 1.0 if self.penalty_factor is None else self.penalty_factor[columns]
         return float(alpha * np.sum(factor * each))
 
-    def pruned_bytes(self, solution: Solution) -> int:
-        """Bytes of a solution's weights once pruned, with their index and the intercepts."""
-        n_columns, n_bytes = self.coef_shape[-1], 0
-        for start in range(0, math.prod(self.coef_shape), n_columns):
-            first, last = np.searchsorted(solution.support, [start, start + n_columns])
-            ids = (solution.support[first:last] - start).astype(np.uint64)
-            n_bytes += weights_bytes(ids, n_columns)
-        return n_bytes
+    order = 1  # how many columns a cross may have
+
+    def counts(self, solution: Solution) -> tuple[list[int], list[int], int]:
+        """Of each output, how many columns and crosses have weights; bytes of their look-up."""
+        n_columns = self.coef_shape[-1]
+        ends = np.arange(0, math.prod(self.coef_shape) + 1, n_columns)
+        columns = np.diff(np.searchsorted(solution.support, ends)).tolist()
+        return columns, [0] * len(columns), 0
 
     def alpha_max(self, l1_ratio: float = 1.0) -> float:
         """Return the smallest alpha at which every penalised weight is 0."""
@@ -170,6 +177,11 @@ class Task(PenalisedTask):
     def coef_shape(self) -> tuple[int, ...]:
         """The shape of the weights."""
         return (self.design.shape[1],)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether targets are classes."""
+        return self.loss == "logistic"
 
     @property
     def _of_differences(self) -> bool:
@@ -276,3 +288,27 @@ class Task(PenalisedTask):
             solver=used,
             interruption=found.interruption,
         )
+
+
+def sizes_of(
+    tasks: Sequence[PenalisedTask],
+    solutions: Sequence[Solution],
+    classes: npt.NDArray[Any] | None = None,
+) -> Sizes:
+    """Bytes of the pruned model that has the solutions of these problems as its outputs.
+
+    Where nobody tells the labels of classes, they are taken to be the integers from 0 on.
+    """
+    columns: list[int] = []
+    crosses: list[int] = []
+    n_bytes = 0
+    for task, solution in zip(tasks, solutions, strict=True):
+        more_columns, more_crosses, looked_up = task.counts(solution)
+        columns += more_columns
+        crosses += more_crosses
+        n_bytes += looked_up
+    first = tasks[0]
+    if classes is None and first.classifies:
+        classes = np.arange(max(2, len(columns)))
+    found = sizes(first.design.shape[1], columns, first.order, crosses, classes)
+    return found._replace(memory=found.memory + n_bytes)

@@ -17,6 +17,10 @@ GRID_RULES: dict[str, list[Any]] = {
     "n_alphas": [Interval(Integral, 1, None, closed="left")],
     "eps": [Interval(Real, 0, 1, closed="neither")],
 }
+LIMIT_RULES: dict[str, list[Any]] = {
+    "max_nonzeros": [Interval(Integral, 0, None, closed="left"), None],
+    "max_bytes": [Interval(Integral, 1, None, closed="left"), None],
+}
 
 
 def alpha_grid(alpha_max: float, n_alphas: int, eps: float) -> Floats:

@@ -1,0 +1,203 @@
+"""A pruned model as its file lays it out (docs/file_format.md), and as earlier versions did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _solvers, artefact, encoderstate
+from .memory import PARTS, Sizes
+
+INDEX = ("low", "high", "samples")  # the arrays of an index of columns, in order
+CROSS_INDEX = ("xlow", "xhigh", "xsampl")  # of an index of keys of crosses
+SHAPE = "shape"
+
+_NUMBERS = ("universe", "n_outputs", "order", "link", "n_weights", "exponent")
+_LINKS = (None, "log", "softmax")  # by their number
+
+
+def pack_classes(classes: npt.NDArray[Any] | None) -> dict[str, Any] | None:
+    """Labels as the meta data has them.
+
+    Raises
+    ------
+    TypeError
+        If they are neither strings nor numbers.
+    """
+    if classes is None:
+        return None
+    values = classes.tolist()
+    if not all(isinstance(value, str | int | float) for value in values):
+        raise TypeError(f"classes must be strings or numbers to be saved, got {values[0]!r}")
+    return {"dtype": classes.dtype.str if classes.dtype != object else "O", "values": values}
+
+
+def unpack_classes(packed: dict[str, Any]) -> npt.NDArray[Any]:
+    """Labels as an array, of what the meta data says of them."""
+    dtype, values = packed["dtype"], packed["values"]
+    if (
+        not isinstance(values, list)
+        or not isinstance(dtype, str)
+        or dtype[-1:] not in "O0123456789"
+    ):
+        raise ValueError("the classes are not a list with a dtype")
+    classes = np.array(values, dtype=dtype)
+    if classes.ndim != 1 or classes.dtype.kind not in "biufUO":
+        raise ValueError(f"classes cannot have dtype {dtype}")
+    return classes
+
+
+def content(meta: Mapping[str, Any], arrays: artefact.Arrays) -> bytearray:
+    """The bytes of the file of a model."""
+    return artefact.encode(*_laid_out(meta, arrays))
+
+
+def n_bytes(meta: Mapping[str, Any], arrays: artefact.Arrays) -> int:
+    """How many bytes `content` would have."""
+    return artefact.encoded_bytes(*_laid_out(meta, arrays))
+
+
+def sizes(
+    universe: int,
+    n_weights: list[int],
+    order: int,
+    n_crosses: list[int],
+    classes: npt.NDArray[Any] | None,
+) -> Sizes:
+    """Bytes of a model of so many weights of columns and crosses, of each output, in float64."""
+    blocks = [8 * (len(_NUMBERS) + len(PARTS)), 8 * len(n_weights)]
+    memory = blocks[1]
+    parts = [(universe, n_weights)]
+    if order > 1:
+        parts.append((_solvers.ProductKeys(universe, order).universe, n_crosses))
+    for ids, counts in parts:
+        for n in counts:
+            here = [8 * n, *_solvers.index_bytes(n, ids)]
+            blocks += here
+            memory += sum(here)
+    text = len(artefact.as_json({"classes": pack_classes(classes), "encoder": None}))
+    return Sizes(memory, artefact.file_bytes([text, *blocks]))
+
+
+def bytes_of_names(meta: Mapping[str, Any], arrays: artefact.Arrays) -> int:
+    """How many of them are names: of columns, and the encoder's."""
+    named = [name for name in ("names", "nameoff") if name in arrays]
+    encoder = meta["encoder"]
+    if encoder is not None:
+        named += sorted(encoderstate.blocks_of(encoder))
+    described = 0 if encoder is None else len(artefact.as_json(encoder))
+    return described + sum(artefact.ENTRY_BYTES + arrays[name].nbytes for name in named)
+
+
+def _laid_out(
+    meta: Mapping[str, Any], arrays: artefact.Arrays
+) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    numbers = [meta["universe"], meta["n_outputs"], meta["order"], _LINKS.index(meta["link"])]
+    numbers += [meta["n_weights"], meta["exponent"], *(meta["dense"][part] for part in PARTS)]
+    rest = {name: meta[name] for name in ("classes", "encoder", "notes") if name in meta}
+    return rest, {SHAPE: np.array(numbers, np.uint64)} | {name: arrays[name] for name in arrays}
+
+
+def opened(file: artefact.Artefact) -> tuple[dict[str, Any], artefact.Arrays]:
+    """The meta data of a model's file, and its arrays.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be those of a model.
+    """
+    try:
+        if file.version < 4:
+            meta = file.meta | {"exponent": 0}
+            meta = {"order": 1, "link": None} | meta
+            arrays: artefact.Arrays = _Earlier(file, meta)
+        else:
+            arrays = file
+            meta = dict(file.meta) | _numbers(file[SHAPE])
+        _check(meta, set(file))
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError, MemoryError) as error:
+        raise ValueError(f"{file.path!r} has unusable meta data: {error}") from None
+    return meta, arrays
+
+
+def _numbers(shape: npt.NDArray[Any]) -> dict[str, Any]:
+    if shape.dtype != np.uint64 or len(shape) != len(_NUMBERS) + len(PARTS):
+        raise ValueError(f"block {SHAPE!r} has {len(shape)} numbers of type {shape.dtype}")
+    values = shape.tolist()
+    found = dict(zip(_NUMBERS, values, strict=False))
+    dense = dict(zip(PARTS, values[len(_NUMBERS) :], strict=True))
+    return found | {"link": _LINKS[found["link"]], "dense": dense}
+
+
+def _check(meta: dict[str, Any], blocks: set[str]) -> None:
+    """Raise unless the meta data of a file can be that of a model with these blocks."""
+
+    def count(name: str, value: Any, low: int = 0, high: int = 2**63 - 1) -> int:
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError(f"{name} must be an integer from {low} to {high}, got {value!r}")
+        return value
+
+    count("universe", meta["universe"])
+    count("n_weights", meta["n_weights"])
+    count("exponent", meta["exponent"], 0, 1023)
+    n_outputs = count("n_outputs", meta["n_outputs"], 1)
+    for part in PARTS:
+        count(f"dense bytes of {part}", meta["dense"][part])
+    classes = meta["classes"]
+    if classes is not None:
+        n_classes = len(unpack_classes(classes))
+        if n_classes < 2 or n_outputs != (1 if n_classes == 2 else n_classes):
+            raise ValueError(f"{n_outputs} outputs do not fit {n_classes} classes")
+    elif n_outputs != 1:
+        raise ValueError(f"a regressor has one output, got {n_outputs}")
+    link = meta["link"]
+    if link not in ((None, "softmax") if n_outputs > 1 else (None, "log")):
+        raise ValueError(f"a model of {n_outputs} outputs cannot have the link {link!r}")
+    if link == "log" and classes is not None:
+        raise ValueError("a classifier cannot have the link 'log'")
+    order = count("order", meta["order"], 1, 3)
+    needed = {"icpt"} | {f"{part}{k}" for part in ("w", *INDEX) for k in range(n_outputs)}
+    if order > 1:
+        _solvers.ProductKeys(meta["universe"], order)
+        needed |= {f"{part}{k}" for part in ("x", *CROSS_INDEX) for k in range(n_outputs)}
+    encoder = meta["encoder"]
+    if encoder is not None:
+        if not isinstance(encoder["meta"], dict) or not isinstance(encoder["arrays"], list):
+            raise ValueError("the encoder is not described by an object and a list of arrays")
+        needed |= encoderstate.blocks_of(encoder)
+    if not needed <= blocks:
+        raise ValueError(f"block {min(needed - blocks)!r} is missing")
+
+
+class _Earlier(Mapping[str, npt.NDArray[Any]]):
+    """The blocks of a file of versions 1 to 3, whose indices are laid out anew when asked for."""
+
+    def __init__(self, file: artefact.Artefact, meta: Mapping[str, Any]) -> None:
+        self._file, self._meta = file, meta
+        self._anew: dict[str, npt.NDArray[Any]] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._file)
+
+    def __len__(self) -> int:
+        return len(self._file)
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        part = name.rstrip("0123456789")
+        if part not in INDEX + CROSS_INDEX:
+            return self._file[name]
+        if name not in self._anew:
+            parts, values, universe = INDEX, "w", self._meta["universe"]
+            if part in CROSS_INDEX:
+                parts, values = CROSS_INDEX, "x"
+                universe = _solvers.ProductKeys(universe, self._meta["order"]).universe
+            k = name[len(part) :]
+            low, high = (self._file[f"{each}{k}"] for each in parts[:2])
+            n = len(self._file[f"{values}{k}"])
+            ids = _solvers.ids_of_earlier_index(n, universe, low, high)
+            low, high, samples = _solvers.build_index(ids, universe)
+            self._anew |= {f"{parts[0]}{k}": low, f"{parts[1]}{k}": high, f"{parts[2]}{k}": samples}
+        return self._anew[name]
