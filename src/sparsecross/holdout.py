@@ -232,6 +232,7 @@ def choose_alpha(
     held: Rows,
     alphas: Sequence[float] | Floats,
     on_step: Callable[[Step], None] = lambda step: None,
+    judge: Callable[[Estimator], Errors] | None = None,
 ) -> Choice:
     """Solve at one strength after the other and find the one with the least held-back error.
 
@@ -249,6 +250,9 @@ def choose_alpha(
         The strengths, decreasing.
     on_step : callable, optional
         Called with every `Step`.
+    judge : callable, optional
+        How wrong what is made of a fitted estimator is on the rows held back; by default how wrong
+        it is itself.
 
     Returns
     -------
@@ -261,7 +265,7 @@ def choose_alpha(
     # Only the fit at the chosen strength has to converge.
     points = walk(estimator, train, alphas, lambda: max(estimator.tol, SEARCH_TOL * left))
     for alpha, found in zip(map(float, alphas), points, strict=True):
-        errors = errors_of(estimator, held)
+        errors = errors_of(estimator, held) if judge is None else judge(estimator)
         step = Step(alpha, errors.first, sum(s.n_active for s in found))
         steps.append(step)
         on_step(step)

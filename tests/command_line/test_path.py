@@ -8,6 +8,7 @@ import pytest
 
 import sparsecross as sx
 from command_line_tables import LABELS, REGRESSION, THREE
+from sparsecross.artefact import as_json
 
 CROSSED = ["--cross", "a*b", "--quiet"]
 
@@ -36,16 +37,16 @@ def test_each_line_is_the_model_that_fit_saves(run, parquet, tmp_path, target, e
     code, out, err = run("path", parquet, *target, *CROSSED, "--n-alphas", 6, "-o", file)
     assert (code, err) == (0, "")
     head, *rows = table_of(out)
-    assert head[:5] == ["alpha", "non-zero", "pruned", "gap", error]
+    assert head[:6] == ["alpha", "non-zero", "pruned", "file", "gap", error]
     found = columns(file)
-    assert list(found)[:4] == ["alpha", "nonzero", "pruned_bytes", "relative_gap"]
-    name = list(found)[4]
+    assert list(found)[:5] == ["alpha", "nonzero", "pruned_bytes", "file_bytes", "relative_gap"]
+    name = list(found)[5]
     assert len(rows) == len(found["alpha"]) == 6
     np.testing.assert_allclose(found["alpha"][1:] / found["alpha"][:-1], 1e-3**0.2)
     assert found["nonzero"][0] == 0
     assert (found["relative_gap"] <= 1e-4).all()
     assert [row[1] for row in rows] == [f"{n:,.0f}" for n in found["nonzero"]]
-    np.testing.assert_allclose([float(row[4]) for row in rows], found[name], rtol=1e-3)
+    np.testing.assert_allclose([float(row[5]) for row in rows], found[name], rtol=1e-3)
     for k in (1, 4):
         alpha = repr(float(found["alpha"][k]))
         run("fit", parquet, *target, *CROSSED, "--alpha", alpha, "--tol", 1e-6, "-o", model)
@@ -54,13 +55,15 @@ def test_each_line_is_the_model_that_fit_saves(run, parquet, tmp_path, target, e
         assert next(iter(alone.notes["errors"].values())) == pytest.approx(found[name][k], rel=0.02)
         assert alone.report.n_nonzero == pytest.approx(found["nonzero"][k], rel=0.1)
         assert alone.report.pruned_bytes == pytest.approx(found["pruned_bytes"][k], rel=0.1)
+        noted = len(as_json(alone.notes)) + len(',"notes":')
+        assert alone.report.file_bytes - noted == pytest.approx(found["file_bytes"][k], rel=0.1)
 
 
 def test_the_least_error_is_told(run, parquet, tmp_path):
     file = tmp_path / "p.tsv"
     _, out, _ = run("path", parquet, *REGRESSION, "--n-alphas", 8, "-o", file)
     lines = [line.split("\t") for line in file.read_text().splitlines()[1:]]
-    best = min(lines, key=lambda line: float(line[4]))
+    best = min(lines, key=lambda line: float(line[5]))
     assert f"at alpha {float(best[0]):.6g}, {int(best[1]):,} non-zero weights" in out
     assert f"saved: {file}" in out
     assert ("a smaller --eps may do better" in out) == (best is lines[-1])
@@ -73,9 +76,10 @@ def test_limits_end_the_path(run, parquet, tmp_path):
     whole, cut = tmp_path / "whole.csv", tmp_path / "cut.csv"
     run("path", parquet, *REGRESSION, *CROSSED, "-o", whole)
     found = columns(whole)
-    for option, name in (("--max-nonzeros", "nonzero"), ("--max-bytes", "pruned_bytes")):
-        limit = int(found[name][12])
-        n_kept = int(np.flatnonzero(found[name] > limit)[0])
+    larger = np.maximum(found["pruned_bytes"], found["file_bytes"])
+    for option, sizes in (("--max-nonzeros", found["nonzero"]), ("--max-bytes", larger)):
+        limit = int(sizes[12])
+        n_kept = int(np.flatnonzero(sizes > limit)[0])
         run("path", parquet, *REGRESSION, *CROSSED, option, limit, "-o", cut)
         assert columns(cut)["alpha"].tolist() == found["alpha"][:n_kept].tolist()
 
@@ -86,7 +90,7 @@ def test_without_rows_held_back_errors_are_of_the_fit(run, parquet, tmp_path):
     assert code == 0
     assert "training RMSE" in out
     assert "errors are of the 600 rows of the fit" in out
-    assert pq.read_table(file).column_names[4:] == ["training_rmse", "training_r2"]
+    assert pq.read_table(file).column_names[5:] == ["training_rmse", "training_r2"]
 
 
 def test_strengths_that_stop_short_are_told_once(run, parquet):

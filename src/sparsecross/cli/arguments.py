@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any
 
 from .. import __version__
 from ..files import FORMATS, format_of
+from ..storage import TYPES
 from .console import PROGRAM
 from .fit import fit
 from .path import path
@@ -23,7 +25,8 @@ Rows without a target are left out.
 
 alpha is the strength of the L1 penalty. Without --alpha, strengths from just below the one that
 leaves no weight are tried, each smaller by the factor sqrt(1/2), until the error on the rows held
-back (RMSE or log loss) has clearly risen, or has not fallen for three; the best one wins.
+back (RMSE or log loss) has clearly risen, or has not fallen for three; the best one wins. With
+--max-bytes, models are judged without what has to be left out.
 
 The last output is a table: errors on the rows held back, beside those of the best constant;
 weights; those that are not 0; bytes of the model in memory, before pruning and after. The model
@@ -46,7 +49,7 @@ seen. Fields are treated as by fit, and fit --alpha makes the model of a line.""
 
 _PATH_END = """examples:
   sparsecross path packages.parquet --target log_size --cross 'section*tags' -o path.csv
-  sparsecross path a9a.svmlight --n-alphas 50 --max-bytes 1000"""
+  sparsecross path a9a.svmlight --n-alphas 50 --max-bytes 2KiB"""
 
 _STREAM = """Learn from files of any length, each row once and in order, and save the pruned model.
 
@@ -126,6 +129,12 @@ def _add_fit(command: argparse.ArgumentParser) -> None:
         "errors on the rows of the fit",
     )
     add("--alpha", metavar="A", type=_number(0), help="the strength (default: chosen, see above)")
+    _add_max_bytes(
+        solving,
+        "leave out weights of the smallest effects until the model takes no more bytes, in memory "
+        "or in the file; alpha is chosen by what is left",
+    )
+    _add_dtype(solving)
     _add_solver(solving, "relative duality gap of the final fit (default: 1e-4)")
     add(
         "--compare",
@@ -172,13 +181,21 @@ def _add_path(command: argparse.ArgumentParser) -> None:
         type=_integer(0),
         help="end before the first model with more weights",
     )
-    add(
-        "--max-bytes",
-        metavar="N",
-        type=_integer(1),
-        help="end before the first model of more bytes when pruned",
-    )
+    _add_max_bytes(solving, "end before the first model of more bytes, in memory or in a file")
     _add_solver(solving, "relative duality gap at each strength (default: 1e-4)")
+
+
+def _add_max_bytes(group: argparse._ArgumentGroup, what: str) -> None:
+    group.add_argument("--max-bytes", metavar="SIZE", type=_size, help=f"{what} (as 64KiB)")
+
+
+def _add_dtype(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--dtype",
+        choices=tuple(TYPES),
+        default="float64",
+        help="how weights are stored: q2.13 in 16 bits, rounded at random (default: float64)",
+    )
 
 
 def _add_target(command: argparse.ArgumentParser) -> None:
@@ -325,6 +342,12 @@ def _add_stream(command: argparse.ArgumentParser) -> None:
     add("--passes", metavar="N", type=_integer(1), default=1, help="over all files (default: 1)")
     add("--window", metavar="N", type=_integer(1), help="rows between two lines of progress")
     add("--threads", metavar="N", type=_integer(1), help="for reading; one learns")
+    _add_max_bytes(
+        learning,
+        "leave out weights of the smallest sizes until the saved model takes no more bytes, in "
+        "memory or in the file",
+    )
+    _add_dtype(learning)
     columns = command.add_argument_group("svmlight only")
     columns.add_argument(
         "--interactions", choices=("pairwise", "triples"), help="products of columns too"
@@ -439,6 +462,15 @@ def _split(text: str) -> tuple[str, str | None]:
     if not field or (given and not separator):
         raise argparse.ArgumentTypeError(f"{text!r} is not FIELD or FIELD=SEP")
     return field, separator if given else None
+
+
+def _size(text: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kKMG]i?)?B?", text)
+    units = {None: 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
+    units |= {"ki": 2**10, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+    if not found or (size := int(float(found[1]) * units[found[2]])) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 65536, 64KiB or 1.5MB")
+    return size
 
 
 def _character(text: str) -> str:

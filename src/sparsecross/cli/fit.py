@@ -15,7 +15,6 @@ from ..holdout import (
     Choice,
     Errors,
     Estimator,
-    Rows,
     alphas_for,
     choose_alpha,
     constant_errors,
@@ -23,9 +22,9 @@ from ..holdout import (
 )
 from ..memory import format_bytes
 from ..pruned import PrunedModel
-from ..pruning import prune
+from .budget import packed
 from .console import Console
-from .prepare import Prepared, crosses_of, digits, make_columns, make_estimator, prepare
+from .prepare import Columns, Prepared, crosses_of, digits, make_columns, make_estimator, prepare
 
 
 @dataclass(frozen=True)
@@ -84,27 +83,49 @@ def _fit_one(
     seen = columns.train
     estimator = make_estimator(options, options.alpha, classify=prepared.classify, crossed=crossed)
     choice = None
+    encoder = columns.encoder
+    whole = estimator if encoder is None else make_pipeline(encoder, estimator)
     if options.alpha is None:
-        choice = _choose(name, estimator, seen, columns.judged, console)
+        choice = _choose(name, estimator, whole, columns, prepared, options, console)
     alpha = options.alpha if choice is None else choice.alpha
     start = time.perf_counter()
     with console.working(f"{name}: fitting at alpha {alpha:.3g}"):
         estimator.fit(seen.X, seen.y, seen.weight)
     console.line(_chosen(name, estimator, choice, time.perf_counter() - start))
-    encoder = columns.encoder
-    model = prune(estimator if encoder is None else make_pipeline(encoder, estimator))
+    model = _packed(whole, prepared, options)
     return Fitted(model, errors_of(model, prepared.judged), alpha)
 
 
-def _choose(name: str, estimator: Estimator, seen: Rows, judged: Rows, console: Console) -> Choice:
-    alphas = alphas_for(estimator, seen)
+def _packed(whole: Any, prepared: Prepared, options: Namespace) -> PrunedModel:
+    train = prepared.train
+    rows = {"X": train.X, "y": train.y, "sample_weight": train.weight}
+    return packed(whole, prepared.material.notes, options, rows)
+
+
+def _choose(
+    name: str,
+    estimator: Estimator,
+    whole: Any,
+    columns: Columns,
+    prepared: Prepared,
+    options: Namespace,
+    console: Console,
+) -> Choice:
+    alphas = alphas_for(estimator, columns.train)
+    judge = None
+    if options.max_bytes is not None:  # what is to be good is the model that is small enough
+
+        def judge(_: Estimator) -> Errors:
+            return errors_of(_packed(whole, prepared, options), prepared.judged)
+
     with console.working(f"{name}: choosing alpha", total=len(alphas)) as step:
         return choose_alpha(
             estimator,
-            seen,
-            judged,
+            columns.train,
+            columns.judged,
             alphas,
             lambda s: step(f"alpha {s.alpha:.3g}, error {s.error:.5g}, {s.n_nonzero:,} weights"),
+            judge,
         )
 
 

@@ -25,6 +25,7 @@ class Point:
     alpha: float
     n_nonzero: int
     pruned_bytes: int
+    file_bytes: int
     relative_gap: float
     errors: dict[str, float]
 
@@ -45,12 +46,20 @@ def path(options: Namespace, console: Console) -> None:
     names = list(points[0].errors)
     best = min(points, key=lambda point: point.errors[names[0]])
     console.table(
-        ["alpha", "non-zero", "pruned", "gap", *(f"{prepared.where} {name}" for name in names)],
+        [
+            "alpha",
+            "non-zero",
+            "pruned",
+            "file",
+            "gap",
+            *(f"{prepared.where} {name}" for name in names),
+        ],
         [
             [
                 f"{point.alpha:.6g}",
                 f"{point.n_nonzero:,}",
                 format_bytes(point.pruned_bytes),
+                format_bytes(point.file_bytes),
                 f"{point.relative_gap:.1e}",
                 *(digits(name, value) for name, value in point.errors.items()),
             ]
@@ -78,11 +87,13 @@ def _points(prepared: Prepared, options: Namespace, console: Console) -> list[Po
         for alpha, found in zip(map(float, alphas), solved, strict=True):
             encoder = columns.encoder
             model = prune(estimator if encoder is None else make_pipeline(encoder, estimator))
+            report = model.report
             worst = max(found, key=lambda s: s.relative_gap)
             point = Point(
                 alpha,
-                model.report.n_nonzero,
-                model.report.pruned_bytes,
+                report.n_nonzero,
+                report.pruned_bytes,
+                report.file_bytes,
                 worst.relative_gap,
                 errors_of(estimator, columns.judged).named,
             )
@@ -104,7 +115,8 @@ def _points(prepared: Prepared, options: Namespace, console: Console) -> list[Po
 
 def _beyond(point: Point, options: Namespace) -> bool:
     return (options.max_nonzeros is not None and point.n_nonzero > options.max_nonzeros) or (
-        options.max_bytes is not None and point.pruned_bytes > options.max_bytes
+        options.max_bytes is not None
+        and max(point.pruned_bytes, point.file_bytes) > options.max_bytes
     )
 
 
@@ -114,6 +126,7 @@ def _columns(points: list[Point], where: str) -> dict[str, list[float]]:
         "alpha": [p.alpha for p in points],
         "nonzero": [p.n_nonzero for p in points],
         "pruned_bytes": [p.pruned_bytes for p in points],
+        "file_bytes": [p.file_bytes for p in points],
         "relative_gap": [p.relative_gap for p in points],
         **{
             f"{where}_{name}".lower().replace(" ", "_").replace("²", "2"): [

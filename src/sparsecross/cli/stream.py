@@ -20,10 +20,10 @@ from ..files import format_of, require_pyarrow
 from ..memory import format_bytes
 from ..online import OnlineModel, ReadAhead
 from ..pruned import PrunedModel
-from ..pruning import prune
 from ..stream import FTRLClassifier, FTRLRegressor
 from ..streamparameters import StreamLoss
 from ..tables import check_columns
+from .budget import packed
 from .console import Console
 from .prepare import crosses_of
 from .read import fields_among, split_fields
@@ -93,7 +93,7 @@ def stream(options: Namespace, console: Console) -> None:
         f"learnt: {learner.n_rows - n_before:,} rows in {seconds:.1f} s "
         f"({(learner.n_rows - n_before) / max(seconds, 1e-9):,.0f} a second)"
     )
-    model = prune(learner.model)
+    model = packed(learner.model, learner.notes, options, {})
     model.notes = learner.notes
     model.save(options.output)
     if options.checkpoint:
