@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -24,29 +25,35 @@ namespace bits {
 
 constexpr std::uint64_t kBytes = 0x0101010101010101;  // 1 in every byte
 
-// The number of set bits in each byte, and those of all bytes up to it, side by side in a word.
-inline std::uint64_t byte_counts(std::uint64_t word) {
-  word -= (word >> 1) & 0x5555555555555555;
-  word = (word & 0x3333333333333333) + ((word >> 2) & 0x3333333333333333);
-  return (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0f;
-}
-inline std::uint64_t running_counts(std::uint64_t word) { return byte_counts(word) * kBytes; }
-
-inline int count(std::uint64_t word) { return static_cast<int>(running_counts(word) >> 56); }
+// A single instruction where the processor has it and the code is compiled for it (wide.hpp).
+inline int count(std::uint64_t word) { return __builtin_popcountll(word); }
 inline int lowest(std::uint64_t word) { return __builtin_ctzll(word); }
 
-// The place of the r-th (from 0) set bit of a word that has more than r: first its byte, the number
-// of bytes whose running count is at most r, then at most seven bits dropped there.
+// The place of the r-th set bit of each byte: 8 bytes + r.
+struct ByteSelect {
+  std::uint8_t place[256][8] = {};
+  constexpr ByteSelect() {
+    for (int byte = 0; byte < 256; ++byte)
+      for (int bit = 0, r = 0; bit < 8; ++bit)
+        if (byte >> bit & 1) place[byte][r++] = static_cast<std::uint8_t>(bit);
+  }
+};
+inline constexpr ByteSelect kByteSelect;
+
+// The place of the r-th (from 0) set bit of a word that has more than r. First its byte: the number
+// of bytes up to which at most r bits are set; then a look into a table.
 // Source: Vigna 2008, "Broadword implementation of rank/select queries", algorithm 2.
 inline int select(std::uint64_t word, int r) {
-  const std::uint64_t running = running_counts(word), high = kBytes << 7;
+  std::uint64_t counts = word - ((word >> 1) & 0x5555555555555555);
+  counts = (counts & 0x3333333333333333) + ((counts >> 2) & 0x3333333333333333);
+  counts = (counts + (counts >> 4)) & 0x0f0f0f0f0f0f0f0f;
+  const std::uint64_t running = counts * kBytes, high = kBytes << 7;
   const auto rank = static_cast<std::uint64_t>(r);
   const std::uint64_t at_most = ((rank * kBytes | high) - running) & high;
   const int byte = static_cast<int>(((at_most >> 7) * kBytes) >> 56);
-  const int before = byte == 0 ? 0 : static_cast<int>((running >> (8 * (byte - 1))) & 0xff);
-  std::uint64_t rest = word >> (8 * byte);
-  for (int k = before; k < r; ++k) rest &= rest - 1;
-  return 8 * byte + lowest(rest);
+  const auto before = static_cast<std::size_t>((running << 8) >> (8 * byte) & 0xff);
+  const auto here = static_cast<std::size_t>(word >> (8 * byte) & 0xff);
+  return 8 * byte + kByteSelect.place[here][static_cast<std::size_t>(r) - before];
 }
 
 }  // namespace bits
@@ -70,6 +77,8 @@ class EliasFano {
       : size_(size),
         universe_(universe),
         low_bits_(low_bits(size, universe)),
+        low_mask_((std::uint64_t{1} << low_bits_) - 1),
+        last_low_(n_low == 0 ? 0 : 8 * n_low - 8),
         n_high_(n_high),
         low_(low),
         high_(high),
@@ -83,28 +92,21 @@ class EliasFano {
   std::uint64_t size() const { return size_; }
   std::uint64_t universe() const { return universe_; }
 
-  // The rank of `id`, or -1 where it is not in the set. Cost: constant on average.
+  // The rank of `id`, or -1 where it is not in the set. Cost: constant on average. Of most buckets
+  // few ids are looked at, and that without a branch that could be foreseen wrongly.
   std::int64_t find(std::uint64_t id) const {
     if (id >= universe_ || size_ == 0) return -1;
     const std::uint64_t bucket = id >> low_bits_;
-    const std::uint64_t wanted = id & ((std::uint64_t{1} << low_bits_) - 1);
+    const std::uint64_t wanted = id & low_mask_;
     const std::uint64_t start = bucket == 0 ? 0 : zero(bucket - 1) + 1;
-    // The run of ones from `start` is the bucket; most are empty or end in this word.
-    const std::uint64_t run = ~(high_[start / 64] >> (start % 64));
-    if (run & 1) return -1;
-    std::uint64_t begin = start - bucket;
-    const auto ones = static_cast<std::uint64_t>(run == 0 ? 64 : bits::lowest(run));
-    std::uint64_t end = start % 64 + ones < 64 ? begin + ones : zero(bucket) - bucket;
-    while (end - begin > 8) {  // only where ids crowd
-      const std::uint64_t middle = begin + (end - begin) / 2;
-      if (low(middle) <= wanted)
-        begin = middle;
-      else
-        end = middle;
-    }
-    for (; begin < end; ++begin)
-      if (low(begin) == wanted) return static_cast<std::int64_t>(begin);
-    return -1;
+    const std::uint64_t begin = start - bucket;
+    const std::uint64_t after = ~(high_[start / 64] >> (start % 64));  // 0 for each of its ids
+    const auto n = static_cast<std::uint64_t>(after == 0 ? 64 : bits::lowest(after));
+    if (n > kFew || start % 64 + n >= 64) return search(bucket, begin, n, start, wanted);
+    const bool first = n > 0 && low(std::min(begin, size_ - 1)) == wanted;
+    const bool second = n > 1 && low(std::min(begin + 1, size_ - 1)) == wanted;
+    const auto rank = static_cast<std::int64_t>(begin);
+    return first ? rank : second ? rank + 1 : -1;
   }
 
   // f(rank, id) in increasing order.
@@ -214,12 +216,43 @@ class EliasFano {
     return (buckets(size, universe) + kSample - 1) / kSample;
   }
 
+  static constexpr std::uint64_t kFew = 2;
+  static constexpr std::uint64_t kWindow = 5;  // words in which most often kSample zeros are
+
+  // The same where ids crowd, or where the bucket may go on in the next word.
+  std::int64_t search(std::uint64_t bucket, std::uint64_t begin, std::uint64_t n,
+                      std::uint64_t start, std::uint64_t wanted) const {
+    std::uint64_t end = start % 64 + n < 64 ? begin + n : zero(bucket) - bucket;
+    while (end - begin > 8) {
+      const std::uint64_t middle = begin + (end - begin) / 2;
+      if (low(middle) <= wanted)
+        begin = middle;
+      else
+        end = middle;
+    }
+    for (; begin < end; ++begin)
+      if (low(begin) == wanted) return static_cast<std::int64_t>(begin);
+    return -1;
+  }
+
   // The place of the h-th zero bit, h below the number of buckets.
   std::uint64_t zero(std::uint64_t h) const {
     const std::uint64_t start = samples_[h / kSample];
     int left = static_cast<int>(h % kSample);
     std::uint64_t word = start / 64;
     std::uint64_t zeros = ~high_[word] & (~std::uint64_t{0} << (start % 64));
+    if (word + kWindow <= n_high_) {  // at once, without a branch for each word
+      int before = bits::count(zeros), passed = 0, skipped = 0;
+      for (std::uint64_t k = 1; k < kWindow; ++k) {
+        const bool beyond = before <= left;
+        passed += beyond;
+        skipped = beyond ? before : skipped;
+        before += bits::count(~high_[word + k]);
+      }
+      left -= skipped;
+      zeros = passed == 0 ? zeros : ~high_[word + static_cast<std::uint64_t>(passed)];
+      word += static_cast<std::uint64_t>(passed);
+    }
     for (int here = bits::count(zeros); here <= left; here = bits::count(zeros)) {
       left -= here;
       zeros = ~high_[++word];
@@ -227,17 +260,27 @@ class EliasFano {
     return 64 * word + static_cast<std::uint64_t>(bits::select(zeros, left));
   }
 
+  // The low bits of id i. Up to 57 lie within 8 bytes, wherever they begin.
   std::uint64_t low(std::uint64_t i) const {
+    const std::uint64_t at = i * static_cast<std::uint64_t>(low_bits_);
     if (low_bits_ == 0) return 0;
-    const std::uint64_t at = i * static_cast<std::uint64_t>(low_bits_), shift = at % 64;
+    if (low_bits_ <= 57) {
+      const std::uint64_t byte = std::min(at / 8, last_low_);
+      std::uint64_t word;
+      std::memcpy(&word, reinterpret_cast<const unsigned char*>(low_) + byte, sizeof word);
+      return word >> (at - 8 * byte) & low_mask_;
+    }
+    const std::uint64_t shift = at % 64;
     std::uint64_t value = low_[at / 64] >> shift;
     if (shift + static_cast<std::uint64_t>(low_bits_) > 64)
       value |= low_[at / 64 + 1] << (64 - shift);
-    return value & ((std::uint64_t{1} << low_bits_) - 1);
+    return value & low_mask_;
   }
 
   std::uint64_t size_ = 0, universe_ = 0;
   int low_bits_ = 0;
+  std::uint64_t low_mask_ = 0;
+  std::uint64_t last_low_ = 0;  // where the last 8 bytes of low begin
   std::uint64_t n_high_ = 0;
   const std::uint64_t* low_ = nullptr;
   const std::uint64_t* high_ = nullptr;

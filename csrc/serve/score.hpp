@@ -12,6 +12,7 @@
 #include "matrix/design.hpp"
 #include "serve/elias_fano.hpp"
 #include "serve/stored_weights.hpp"
+#include "support/wide.hpp"
 
 namespace sparsecross {
 
@@ -53,16 +54,18 @@ struct Scorer {
     }
     const std::uint64_t* bits = present.empty() ? nullptr : present.data();
     parallel_chunks(slices.n_slices(), 256, n_threads, [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) {
-        double margin = 0.0;
-        slices.each(i, [&](Index j, double x) {
-          const auto id = static_cast<std::uint64_t>(j);
-          if (bits && !(bits[id / 64] >> (id % 64) & 1)) return;
-          const std::int64_t rank = w.index.find(id);
-          if (rank >= 0) margin += x * w.values[static_cast<std::uint64_t>(rank)];
-        });
-        out[i] = margin;
-      }
+      widely([&] {
+        for (Index i = begin; i < end; ++i) {
+          double margin = 0.0;
+          slices.each(i, [&](Index j, double x) {
+            const auto id = static_cast<std::uint64_t>(j);
+            if (bits && !(bits[id / 64] >> (id % 64) & 1)) return;
+            const std::int64_t rank = w.index.find(id);
+            if (rank >= 0) margin += x * w.values[static_cast<std::uint64_t>(rank)];
+          });
+          out[i] = margin;
+        }
+      });
     });
   }
 
@@ -129,12 +132,14 @@ class RowEntries {
 
 // x·w of a row whose entries are canonical.
 inline double score_row(RowEntries& entries, const SparseWeights& w) {
-  double margin = 0.0;
-  for (const auto& [j, x] : entries) {
-    const std::int64_t rank = w.index.find(static_cast<std::uint64_t>(j));
-    if (rank >= 0) margin += x * w.values[static_cast<std::uint64_t>(rank)];
-  }
-  return margin;
+  return widely([&] {
+    double margin = 0.0;
+    for (const auto& [j, x] : entries) {
+      const std::int64_t rank = w.index.find(static_cast<std::uint64_t>(j));
+      if (rank >= 0) margin += x * w.values[static_cast<std::uint64_t>(rank)];
+    }
+    return margin;
+  });
 }
 
 }  // namespace sparsecross

@@ -76,8 +76,12 @@ cdef class RowScorer:
     def margins_of_columns(self, columns):
         """Margins of a row that is 1 in `columns` (an iterable of int) and 0 elsewhere."""
         cdef RowEntries row
-        for key in columns:
-            row.push(_column(key, self.universe), 1.0)
+        if type(columns) is list:
+            for key in <list> columns:
+                row.push(_column(key, self.universe), 1.0)
+        else:
+            for key in columns:
+                row.push(_column(key, self.universe), 1.0)
         return self._margins(row)
 
     def margins_of_entries(self, entries):

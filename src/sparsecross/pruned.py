@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -121,20 +122,6 @@ class PrunedModel:
                 raise ValueError(f"the weights of output {k} are damaged: {error}") from None
         weights: _solvers.SparseWeights = self._cache[key]
         return weights
-
-    @property
-    def _scorer(self) -> _stream.RowScorer:
-        """What scores single rows, made at its first use, which verifies all weights by column."""
-        if "scorer" not in self._cache:
-            outputs = [self._output(k) for k in range(self._n_outputs)]
-            try:
-                self._cache["scorer"] = _stream.RowScorer(
-                    self._universe, self._exponent, self.intercept_, outputs
-                )
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"the weights of the model are damaged: {error}") from None
-        scorer: _stream.RowScorer = self._cache["scorer"]
-        return scorer
 
     @property
     def _exponent(self) -> int:
@@ -387,6 +374,34 @@ class PrunedModel:
         >>> small.predict_one([3]) == small.predict_one({3: 1.0}) == small.predict(X)[3]
         True
         """
+        if type(row) is list and self._plain:
+            margins = self._scorer.margins_of_columns(row)
+        else:
+            margins = self._margins_one(row)
+        if self.classes_ is not None:
+            if len(margins) > 1:
+                return self.classes_[int(np.argmax(margins))]
+            return self.classes_[int(margins[0] > 0.0)]
+        return margins[0] if self._meta["link"] is None else float(rates(np.array(margins))[0])
+
+    def _response(self, margins: Floats) -> Floats:
+        return rates(margins) if self._meta["link"] == "log" else margins
+
+    @cached_property
+    def _plain(self) -> bool:
+        """Whether rows are of columns, and nothing but their weights is added up."""
+        return self._meta["encoder"] is None and self._order == 1 and self._universe > 0
+
+    @cached_property
+    def _scorer(self) -> _stream.RowScorer:
+        """What scores single rows, made at its first use, which verifies all weights by column."""
+        outputs = [self._output(k) for k in range(self._n_outputs)]
+        try:
+            return _stream.RowScorer(self._universe, self._exponent, self.intercept_, outputs)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"the weights of the model are damaged: {error}") from None
+
+    def _margins_one(self, row: Any) -> list[float]:
         encoder = self.encoder
         if isinstance(row, Iterator):
             row = list(row)
@@ -394,17 +409,6 @@ class PrunedModel:
             if not isinstance(row, Mapping):
                 raise ValueError(f"row must map fields to values, got {type(row).__name__}")
             row = encoder._encode_one(row)
-        margins = self._margins_one(row)
-        if self.classes_ is None:
-            return float(self._response(np.array(margins))[0])
-        if len(margins) == 1:
-            return self.classes_[int(margins[0] > 0.0)]
-        return labels(np.array([margins]), self.classes_)[0]
-
-    def _response(self, margins: Floats) -> Floats:
-        return rates(margins) if self._meta["link"] == "log" else margins
-
-    def _margins_one(self, row: Any) -> list[float]:
         if self._universe == 0:
             return [0.0 + b for b in self.intercept_.tolist()]
         if isinstance(row, list):
