@@ -12,7 +12,7 @@ from .online import StreamRecord
 from .path import path
 from .pathrecord import Path, PathPoint
 from .poisson import PoissonRegressor
-from .pruned import PrunedModel, load
+from .pruned import PrunedModel, load, load_all
 from .pruning import memory_report, prune, save
 from .robust import HuberRegressor
 from .selection import ElasticNetCV, LassoCV, SparseLogisticRegressionCV
@@ -48,6 +48,7 @@ __all__ = [
     "alpha_max",
     "certify",
     "load",
+    "load_all",
     "load_checkpoint",
     "memory_report",
     "path",

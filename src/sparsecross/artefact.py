@@ -30,6 +30,7 @@ META = "meta"
 _HEADER = struct.Struct("<8sIIQII")  # magic, version, blocks, file size, checksum, zero
 _ENTRY = struct.Struct("<8sIIQQ")  # name, dtype code, checksum, offset, bytes
 ENTRY_BYTES = _ENTRY.size
+_NAME_BYTES = 8
 _DTYPES: dict[int, np.dtype[Any]] = {
     1: np.dtype("<u1"),
     2: np.dtype("<i4"),
@@ -65,6 +66,8 @@ def as_json(value: Any) -> bytes:
 def _blocks(meta: Mapping[str, Any], arrays: Arrays) -> dict[str, npt.NDArray[Any]]:
     blocks = {META: np.frombuffer(as_json(meta), dtype="<u1")}
     for name, array in arrays.items():
+        if len(name) > _NAME_BYTES:
+            raise ValueError(f"a block's name has at most {_NAME_BYTES} bytes, got {name!r}")
         blocks[name] = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     return blocks
 

@@ -82,22 +82,23 @@ def _rebuilt(meta: Mapping[str, Any], arrays: Arrays) -> FeatureCross:
 def packed(encoder: FeatureCross) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return an encoder as a file carries it: a description, and the blocks that go with it."""
     meta, arrays = state_of_encoder(encoder)
-    blocks = {_block(k): array for k, array in enumerate(arrays.values())}
+    blocks = {block(k): array for k, array in enumerate(arrays.values())}
     return {"meta": meta, "arrays": list(arrays)}, blocks
 
 
-def blocks_of(description: Mapping[str, Any]) -> set[str]:
+def blocks_of(description: Mapping[str, Any]) -> list[str]:
     """Return the names of the blocks that a description asks for."""
-    return {_block(k) for k in range(len(description["arrays"]))}
+    return [block(k) for k in range(len(description["arrays"]))]
 
 
 def unpacked(description: Mapping[str, Any], blocks: Arrays) -> FeatureCross:
     """Rebuild an encoder from what a file carries; ValueError where it is none."""
-    arrays = {name: blocks[_block(k)] for k, name in enumerate(description["arrays"])}
+    arrays = {name: blocks[block(k)] for k, name in enumerate(description["arrays"])}
     return encoder_of_state(description["meta"], arrays)
 
 
-def _block(k: int) -> str:
+def block(k: int) -> str:
+    """Return the name of the block of array k."""
     return f"e{k}"
 
 

@@ -1,8 +1,8 @@
-"""A pruned model as its file lays it out (docs/file_format.md), and as earlier versions did."""
+"""Pruned models as their file lays them out (docs/file_format.md), and as earlier versions did."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,21 @@ import numpy.typing as npt
 from . import _solvers, artefact, encoderstate
 from .memory import PARTS, Sizes
 
-INDEX = ("low", "high", "samples")  # the arrays of an index of columns, in order
-CROSS_INDEX = ("xlow", "xhigh", "xsampl")  # of an index of keys of crosses
+# Blocks of a model: of output K the weights w and x of columns and crosses with the index of these,
+# of model M the names of columns, of an encoder its arrays.
+INDEX = ("lo", "hi", "sa")
+CROSS_INDEX = ("xl", "xh", "xs")
+NAMES = ("na0", "of0")  # texts, and where each begins
 SHAPE = "shape"
 
 _NUMBERS = ("universe", "n_outputs", "order", "link", "n_weights", "exponent")
 _LINKS = (None, "log", "softmax")  # by their number
+_OF_OUTPUTS = ("w", *INDEX, "x", *CROSS_INDEX)
+# What blocks were called in versions 1 to 3.
+_EARLIER = {"low": "lo", "high": "hi", "samples": "sa", "xlow": "xl", "xhigh": "xh", "xsampl": "xs"}
+_EARLIER |= dict(zip(("names", "nameoff"), NAMES, strict=True))
+
+Model = tuple[Mapping[str, Any], artefact.Arrays]  # meta data and arrays
 
 
 def pack_classes(classes: npt.NDArray[Any] | None) -> dict[str, Any] | None:
@@ -50,14 +59,14 @@ def unpack_classes(packed: dict[str, Any]) -> npt.NDArray[Any]:
     return classes
 
 
-def content(meta: Mapping[str, Any], arrays: artefact.Arrays) -> bytearray:
-    """The bytes of the file of a model."""
-    return artefact.encode(*_laid_out(meta, arrays))
+def content(models: Sequence[Model]) -> bytearray:
+    """The bytes of the file of one model or several."""
+    return artefact.encode(*_laid_out(models))
 
 
 def n_bytes(meta: Mapping[str, Any], arrays: artefact.Arrays) -> int:
-    """How many bytes `content` would have."""
-    return artefact.encoded_bytes(*_laid_out(meta, arrays))
+    """How many bytes the file of a model has."""
+    return artefact.encoded_bytes(*_laid_out([(meta, arrays)]))
 
 
 def sizes(
@@ -84,43 +93,140 @@ def sizes(
 
 def bytes_of_names(meta: Mapping[str, Any], arrays: artefact.Arrays) -> int:
     """How many of them are names: of columns, and the encoder's."""
-    named = [name for name in ("names", "nameoff") if name in arrays]
+    named = [name for name in NAMES if name in arrays]
     encoder = meta["encoder"]
     if encoder is not None:
-        named += sorted(encoderstate.blocks_of(encoder))
+        named += encoderstate.blocks_of(encoder)
     described = 0 if encoder is None else len(artefact.as_json(encoder))
     return described + sum(artefact.ENTRY_BYTES + arrays[name].nbytes for name in named)
 
 
-def _laid_out(
-    meta: Mapping[str, Any], arrays: artefact.Arrays
-) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    numbers = [meta["universe"], meta["n_outputs"], meta["order"], _LINKS.index(meta["link"])]
-    numbers += [meta["n_weights"], meta["exponent"], *(meta["dense"][part] for part in PARTS)]
-    rest = {name: meta[name] for name in ("classes", "encoder", "notes") if name in meta}
-    return rest, {SHAPE: np.array(numbers, np.uint64)} | {name: arrays[name] for name in arrays}
+def _laid_out(models: Sequence[Model]) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    numbers: list[int] = []
+    blocks: dict[str, npt.NDArray[Any]] = {}
+    told: list[dict[str, Any]] = []
+    encoders = _Encoders()
+    first = 0
+    for m, (meta, arrays) in enumerate(models):
+        numbers += [meta["universe"], meta["n_outputs"], meta["order"], _LINKS.index(meta["link"])]
+        numbers += [meta["n_weights"], meta["exponent"], *(meta["dense"][part] for part in PARTS)]
+        for k in range(meta["n_outputs"]):
+            for part in _OF_OUTPUTS:
+                if f"{part}{k}" in arrays:
+                    blocks[f"{part}{first + k}"] = arrays[f"{part}{k}"]
+        first += meta["n_outputs"]
+        blocks |= {f"{name[:-1]}{m}": arrays[name] for name in NAMES if name in arrays}
+        here = {name: meta[name] for name in ("classes", "encoder", "notes") if name in meta}
+        encoder = meta["encoder"]
+        if len(models) > 1:
+            here["encoder"] = encoders.told(m, encoder, arrays)
+        elif encoder is not None:
+            blocks |= {name: arrays[name] for name in encoderstate.blocks_of(encoder)}
+        told.append(here)
+    shape = np.array(numbers, np.uint64)
+    intercepts = np.concatenate([arrays["icpt"] for _, arrays in models])
+    blocks = {SHAPE: shape, "icpt": intercepts} | blocks | encoders.blocks
+    return told[0] if len(models) == 1 else {"models": told}, blocks
 
 
-def opened(file: artefact.Artefact) -> tuple[dict[str, Any], artefact.Arrays]:
-    """The meta data of a model's file, and its arrays.
+class _Encoders:
+    """Encoders of several models: each, and each of their arrays, once."""
+
+    def __init__(self) -> None:
+        self.blocks: dict[str, npt.NDArray[Any]] = {}
+        self._places: dict[tuple[str, bytes], int] = {}
+        self._told: list[tuple[int, dict[str, Any]]] = []
+
+    def told(self, m: int, encoder: dict[str, Any] | None, arrays: artefact.Arrays) -> Any:
+        """What the meta data of model m says: nothing, an earlier model, or all about it."""
+        if encoder is None:
+            return None
+        places = []
+        for k in range(len(encoder["arrays"])):
+            array = arrays[encoderstate.block(k)]
+            key = (array.dtype.str, array.tobytes())
+            places.append(self._places.setdefault(key, len(self._places)))
+            self.blocks[encoderstate.block(places[-1])] = array
+        here = encoder | {"blocks": places}
+        for earlier, other in self._told:
+            if other == here:
+                return earlier
+        self._told.append((m, here))
+        return here
+
+
+def opened(file: artefact.Artefact) -> list[Model]:
+    """The models in a file.
 
     Raises
     ------
     ValueError
-        If they cannot be those of a model.
+        If the meta data and blocks cannot be those of models.
     """
     try:
         if file.version < 4:
-            meta = file.meta | {"exponent": 0}
-            meta = {"order": 1, "link": None} | meta
-            arrays: artefact.Arrays = _Earlier(file, meta)
+            before = {"order": 1, "link": None, "exponent": 0} | file.meta
+            found: list[Model] = [(before, _Earlier(file, before))]
+        elif "models" in file.meta:
+            found = list(_several(file))
         else:
-            arrays = file
-            meta = dict(file.meta) | _numbers(file[SHAPE])
-        _check(meta, set(file))
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError, MemoryError) as error:
+            found = [(file.meta | _numbers(file[SHAPE]), file)]
+        for meta, arrays in found:
+            _check(meta, set(arrays))
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        IndexError,
+        AttributeError,
+        OverflowError,
+        MemoryError,
+    ) as error:
         raise ValueError(f"{file.path!r} has unusable meta data: {error}") from None
-    return meta, arrays
+    return found
+
+
+def _several(file: artefact.Artefact) -> Iterator[Model]:
+    told = file.meta["models"]
+    shape, first = file[SHAPE], 0
+    each = len(_NUMBERS) + len(PARTS)
+    if len(shape) != each * len(told):
+        raise ValueError(f"{len(told)} models cannot have {len(shape)} numbers")
+    for m, here in enumerate(told):
+        meta = here | _numbers(shape[m * each : (m + 1) * each])
+        encoder = meta["encoder"]
+        if type(encoder) is int:
+            meta["encoder"] = encoder = told[encoder]["encoder"]
+        n_outputs = min(meta["n_outputs"], len(file))
+        names = {
+            f"{part}{k}": f"{part}{first + k}" for part in _OF_OUTPUTS for k in range(n_outputs)
+        }
+        names |= {name: f"{name[:-1]}{m}" for name in NAMES}
+        if encoder is not None:
+            places = enumerate(encoder["blocks"])
+            names |= {encoderstate.block(k): encoderstate.block(int(at)) for k, at in places}
+            meta["encoder"] = {part: encoder[part] for part in ("meta", "arrays")}
+        yield meta, _Part(file, names, slice(first, first + n_outputs))
+        first += n_outputs
+
+
+class _Part(Mapping[str, npt.NDArray[Any]]):
+    """The blocks of one model among several in a file."""
+
+    def __init__(self, file: artefact.Artefact, names: Mapping[str, str], outputs: slice) -> None:
+        self._file, self._outputs = file, outputs
+        self._names = {name: there for name, there in names.items() if there in file}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("icpt", *self._names))
+
+    def __len__(self) -> int:
+        return len(self._names) + 1
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        if name == "icpt":
+            return self._file[name][self._outputs]
+        return self._file[self._names[name]]
 
 
 def _numbers(shape: npt.NDArray[Any]) -> dict[str, Any]:
@@ -132,7 +238,7 @@ def _numbers(shape: npt.NDArray[Any]) -> dict[str, Any]:
     return found | {"link": _LINKS[found["link"]], "dense": dense}
 
 
-def _check(meta: dict[str, Any], blocks: set[str]) -> None:
+def _check(meta: Mapping[str, Any], blocks: set[str]) -> None:
     """Raise unless the meta data of a file can be that of a model with these blocks."""
 
     def count(name: str, value: Any, low: int = 0, high: int = 2**63 - 1) -> int:
@@ -167,7 +273,7 @@ def _check(meta: dict[str, Any], blocks: set[str]) -> None:
     if encoder is not None:
         if not isinstance(encoder["meta"], dict) or not isinstance(encoder["arrays"], list):
             raise ValueError("the encoder is not described by an object and a list of arrays")
-        needed |= encoderstate.blocks_of(encoder)
+        needed |= set(encoderstate.blocks_of(encoder))
     if not needed <= blocks:
         raise ValueError(f"block {min(needed - blocks)!r} is missing")
 
@@ -178,24 +284,28 @@ class _Earlier(Mapping[str, npt.NDArray[Any]]):
     def __init__(self, file: artefact.Artefact, meta: Mapping[str, Any]) -> None:
         self._file, self._meta = file, meta
         self._anew: dict[str, npt.NDArray[Any]] = {}
+        self._names: dict[str, str] = {}
+        for name in file:
+            part = name.rstrip("0123456789")
+            self._names[_EARLIER.get(part, part) + name[len(part) :]] = name
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._file)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._file)
+        return len(self._names)
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         part = name.rstrip("0123456789")
         if part not in INDEX + CROSS_INDEX:
-            return self._file[name]
+            return self._file[self._names[name]]
         if name not in self._anew:
             parts, values, universe = INDEX, "w", self._meta["universe"]
             if part in CROSS_INDEX:
                 parts, values = CROSS_INDEX, "x"
                 universe = _solvers.ProductKeys(universe, self._meta["order"]).universe
             k = name[len(part) :]
-            low, high = (self._file[f"{each}{k}"] for each in parts[:2])
+            low, high = (self._file[self._names[f"{each}{k}"]] for each in parts[:2])
             n = len(self._file[f"{values}{k}"])
             ids = _solvers.ids_of_earlier_index(n, universe, low, high)
             low, high, samples = _solvers.build_index(ids, universe)

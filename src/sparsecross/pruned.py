@@ -21,7 +21,7 @@ from .classifier import labels, probabilities
 from .crossing import FeatureCross
 from .interactions import Interactions, of_keys, side_by_side
 from .memory import Losses, MemoryReport
-from .modelfile import CROSS_INDEX, INDEX, unpack_classes
+from .modelfile import CROSS_INDEX, INDEX, NAMES, unpack_classes
 from .poisson import rates
 from .storage import least_bytes, restored, type_of
 
@@ -178,7 +178,7 @@ class PrunedModel:
         """Bytes before and after pruning, part by part."""
         each = range(self._n_outputs)
         kept = self.encoder._memory() if self.encoder is not None else {"names": 0, "crosses": 0}
-        names = [name for name in ("names", "nameoff") if name in self._arrays]
+        names = [name for name in NAMES if name in self._arrays]
         crossed = self._order > 1
         weights = [f"{block}{k}" for block in ("w", "x")[: 1 + crossed] for k in each]
         index = [f"{part}{k}" for part in INDEX + CROSS_INDEX * crossed for k in each]
@@ -269,7 +269,7 @@ class PrunedModel:
     def _column_names(self, columns: npt.NDArray[Any]) -> list[str]:
         if self.encoder is not None:
             return self.encoder._names_of(columns)
-        if "names" not in self._arrays:
+        if NAMES[0] not in self._arrays:
             return [f"x{j}" for j in columns]
         known, names = self._names()
         return [names[at] for at in np.searchsorted(known, columns)]
@@ -280,7 +280,8 @@ class PrunedModel:
             crosses = [self._crosses(k) for k in range(self._n_outputs)] if self._order > 1 else []
             parts = [part.columns[part.columns >= 0] for part in crosses]
             columns = np.unique(np.concatenate([self.sparse_coef_.indices, *parts]))
-            blob, ends = self._arrays["names"].tobytes(), self._arrays["nameoff"]
+            texts, ends = (self._arrays[name] for name in NAMES)
+            blob = texts.tobytes()
             if len(ends) != len(columns) + 1 or ends[0] != 0 or ends[-1] != len(blob):
                 raise ValueError("the names of the model's columns are damaged")
             self._cache["names"] = columns, [blob[a:b].decode() for a, b in pairwise(ends)]
@@ -293,7 +294,7 @@ class PrunedModel:
             raise ValueError(
                 f"X has {design.shape[1]} features, but this model expects {self._universe}."
             )
-        if "names" in self._arrays and hasattr(X, "columns"):
+        if NAMES[0] in self._arrays and hasattr(X, "columns"):
             for column, name in zip(*self._names(), strict=True):
                 if str(X.columns[column]) != name:
                     raise ValueError(
@@ -455,7 +456,7 @@ class PrunedModel:
         OSError
             If it cannot be written; an old file of that name is then as it was.
         """
-        artefact.write(path, modelfile.content(self._meta, self._arrays))
+        artefact.write(path, modelfile.content([(self._meta, self._arrays)]))
 
 
 def load(path: str | os.PathLike[str], mmap: bool = True) -> PrunedModel:
@@ -476,10 +477,34 @@ def load(path: str | os.PathLike[str], mmap: bool = True) -> PrunedModel:
     Raises
     ------
     ValueError
-        If the file is damaged, not a model, or of a newer version. With `mmap` a damaged part is
-        found at its first use.
+        If the file is damaged, not a model, of a newer version, or has several models, which
+        :func:`load_all` returns. With `mmap` a damaged part is found at its first use.
     OSError
         If the file cannot be read.
+    """
+    found = load_all(path, mmap)
+    if len(found) != 1:
+        raise ValueError(f"{os.fspath(path)!r} has {len(found)} models: load_all returns them.")
+    return found[0]
+
+
+def load_all(path: str | os.PathLike[str], mmap: bool = True) -> list[PrunedModel]:
+    """Load all models that :func:`save` wrote to one file.
+
+    Parameters
+    ----------
+    path, mmap
+        As of :func:`load`.
+
+    Returns
+    -------
+    list of PrunedModel
+        In the order in which they were saved; they share the arrays of the file.
+
+    Raises
+    ------
+    ValueError, OSError
+        As :func:`load`.
     """
     file = artefact.Artefact(path, mmap)
     if file.meta.get("kind") == "stream":
@@ -487,4 +512,4 @@ def load(path: str | os.PathLike[str], mmap: bool = True) -> PrunedModel:
             f"{os.fspath(path)!r} is the checkpoint of a stream: load_checkpoint reads it, and "
             "save makes a model of what it holds."
         )
-    return PrunedModel(*modelfile.opened(file), None)
+    return [PrunedModel(dict(meta), arrays, None) for meta, arrays in modelfile.opened(file)]

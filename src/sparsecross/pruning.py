@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
@@ -18,11 +18,11 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from . import _solvers, encoderstate
+from . import _solvers, artefact, encoderstate, modelfile
 from .crossing import FeatureCross
 from .memory import Losses, MemoryReport, Tradeoff, object_bytes
 from .model import LinearModel
-from .modelfile import CROSS_INDEX, INDEX, pack_classes
+from .modelfile import CROSS_INDEX, INDEX, NAMES, pack_classes
 from .pruned import PrunedModel
 from .refitting import refitted
 from .storage import TYPES, WeightType, stored
@@ -196,13 +196,16 @@ class _Packing:
         report = self.model(survivors, self.estimator.intercept_).report
         return max(report.file_bytes, report.pruned_bytes)
 
-    def model(self, survivors: Survivors, intercept: Any) -> PrunedModel:
-        """The model that has these weights."""
+    def model(
+        self, survivors: Survivors, intercept: Any, needed: npt.NDArray[np.intp] | None = None
+    ) -> PrunedModel:
+        """The model that has these weights, and names of the columns it needs, or of more."""
         estimator, kept = self.estimator, self.encoder
         possible = 0 if survivors.crosses is None else _possible(estimator)
         n_weights = survivors.n_outputs * (survivors.n_columns + possible)
         survivors, exponent, stored = self._stored(survivors)
-        needed = survivors.needed
+        if needed is None:
+            needed = survivors.needed
         if kept is not None and kept.n_bits is None:
             kept = kept._restricted(needed)
             survivors = survivors.over(needed)
@@ -302,31 +305,69 @@ def _dense_bytes(
 def _pack_names(names: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
     encoded = [str(name).encode() for name in names]
     offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-    return {"names": np.frombuffer(b"".join(encoded), np.uint8), "nameoff": offsets}
+    return dict(zip(NAMES, (np.frombuffer(b"".join(encoded), np.uint8), offsets), strict=True))
 
 
-def save(model: Any, path: str | os.PathLike[str]) -> PrunedModel:
-    """Prune a model where that is not done yet, and save it to one file.
+def save(model: Any, path: str | os.PathLike[str]) -> Any:
+    """Prune a model, or several, where that is not done yet, and save to one file.
 
     Parameters
     ----------
-    model : fitted estimator, Pipeline(FeatureCross, estimator) or PrunedModel
-        What to save.
+    model : fitted estimator, Pipeline(FeatureCross, estimator) or PrunedModel; or a list of such
+        What to save. Models behind the same fitted `FeatureCross` share one dictionary: of the
+        categories and crosses that any of them needs.
     path : str or path-like
-        The file.
+        The file, which :func:`load` reads, or, with a list, :func:`load_all`.
 
     Returns
     -------
-    PrunedModel
+    PrunedModel, or list of PrunedModel
         What was saved.
 
     Raises
     ------
     TypeError
-        If the model is of another kind.
+        If a model is of another kind.
+    ValueError
+        If the list is empty.
     OSError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx, tempfile, os
+    >>> X = np.random.default_rng(0).standard_normal((50, 1000))
+    >>> models = [sx.Lasso(alpha=0.5).fit(X, X[:, j]) for j in range(3)]
+    >>> path = os.path.join(tempfile.mkdtemp(), "three.sxm")
+    >>> sx.save(models, path)[2].predict(X)[0] == sx.load_all(path)[2].predict(X)[0]
+    True
     """
-    pruned = model if isinstance(model, PrunedModel) else prune(model)
-    pruned.save(path)
-    return pruned
+    if not isinstance(model, list | tuple):
+        pruned = model if isinstance(model, PrunedModel) else prune(model)
+        pruned.save(path)
+        return pruned
+    if not model:
+        raise ValueError("model must be a model or a list of at least one, got an empty list.")
+    several = _pruned_together(model)
+    artefact.write(path, modelfile.content([(each._meta, each._arrays) for each in several]))
+    return several
+
+
+def _pruned_together(models: Sequence[Any]) -> list[PrunedModel]:
+    """Each pruned; those that have an encoder in common keep what any of them needs of it."""
+    parts = {k: _parts_of(m) for k, m in enumerate(models) if not isinstance(m, PrunedModel)}
+    survivors = {}
+    for k, (_, estimator) in parts.items():
+        check_is_fitted(estimator)
+        survivors[k] = Survivors.of(estimator)
+    found = []
+    for k, model in enumerate(models):
+        if k not in parts:
+            found.append(model)
+            continue
+        encoder, estimator = parts[k]
+        sharing = [j for j, (other, _) in parts.items() if other is encoder is not None] or [k]
+        needed = np.unique(np.concatenate([survivors[j].needed for j in sharing]))
+        packing = _Packing(estimator, encoder, "float64")
+        found.append(packing.model(survivors[k], estimator.intercept_, needed))
+    return found
