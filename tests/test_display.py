@@ -147,3 +147,47 @@ def test_what_cannot_be_drawn_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"needs matplotlib: pip install 'sparsecross\[plot\]'"):
         sx.PathDisplay.from_path(path)
+
+
+def test_bytes_against_the_losses_of_folds():
+    X, y = data()
+    for model in (
+        sx.LassoCV(n_alphas=15, cv=3),
+        sx.ElasticNetCV(l1_ratio=[0.5, 1.0], n_alphas=15, cv=3, max_nonzeros=4),
+    ):
+        model.fit(X, y)
+        display = sx.SparsityDisplay.from_estimator(model)
+        losses = model.mse_path_
+        if losses.ndim == 3:
+            losses = losses[[0.5, 1.0].index(model.l1_ratio_)]
+        sizes = np.maximum(model.path_.n_bytes, model.path_.file_bytes)
+        order = np.argsort(sizes, kind="stable")
+        np.testing.assert_array_equal(display.line_.get_xdata(), sizes[order])
+        np.testing.assert_array_equal(display.line_.get_ydata(), losses.mean(axis=1)[order])
+        at = np.flatnonzero(model.path_.alphas == model.alpha_)[0]
+        assert display.chosen == (sizes[at], losses[at].mean(), model.path_.n_nonzeros[at])
+        assert f"{model.path_.n_nonzeros[at]:,} weights" in display.ax_.texts[0].get_text()
+    X, labels = data([0.3, 0.6])
+    for multi_class in ("ovr", "multinomial"):
+        model = sx.SparseLogisticRegressionCV(n_alphas=6, cv=2, multi_class=multi_class)
+        display = sx.SparsityDisplay.from_estimator(model.fit(X, labels))
+        assert display.ax_.get_ylabel() == "held-out log loss"
+    with pytest.raises(TypeError, match="LassoCV"):
+        sx.SparsityDisplay.from_estimator(sx.Lasso())
+
+
+def test_bytes_against_what_pruning_has_measured():
+    X, y = data()
+    model = sx.Lasso(alpha=0.02).fit(X, y)
+    report = sx.prune(model, X=X, y=y, max_bytes=460).report
+    ax = plt.subplots()[1]
+    display = report.plot(ax=ax)
+    assert display.ax_ is ax
+    told = sorted((t.n_bytes, t.loss) for t in report.losses.tradeoff)
+    assert sorted(zip(*display.line_.get_data(), strict=True)) == told
+    assert display.chosen[1] == report.losses.after
+    with pytest.raises(ValueError, match="pruned with X and y"):
+        sx.memory_report(model).plot()
+    path = sx.path(X, y, n_alphas=6)
+    display = sx.SparsityDisplay.from_path(path)
+    np.testing.assert_array_equal(display.losses, 1 - path.deviance_explained)

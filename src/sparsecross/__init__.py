@@ -18,6 +18,7 @@ from .robust import HuberRegressor
 from .selection import ElasticNetCV, LassoCV, SparseLogisticRegressionCV
 from .solution import Certificate, Solution
 from .solving import alpha_max, certify, soft_threshold, solve
+from .sparsitydisplay import SparsityDisplay
 from .stream import FTRLClassifier, FTRLRegressor
 
 __version__ = "0.1.0"
@@ -43,6 +44,7 @@ __all__ = [
     "Solution",
     "SparseLogisticRegression",
     "SparseLogisticRegressionCV",
+    "SparsityDisplay",
     "Status",
     "StreamRecord",
     "alpha_max",

@@ -75,6 +75,9 @@ class MemoryReport:
     least_bytes : float
         What these weights, and which they are of all, take at least: [log2 C(p, k) + k bits] / 8,
         summed over outputs.
+    scratch_bytes : int
+        What predicting a large sparse batch takes besides, for as long as it lasts: a bit for each
+        column.
     losses : Losses or None
         What pruning cost, where it was given rows.
     """
@@ -86,6 +89,7 @@ class MemoryReport:
     weight_type: str = "float64"
     file: dict[str, int] = field(default_factory=lambda: {"names": 0, "rest": 0})
     least_bytes: float = 0.0
+    scratch_bytes: int = 0
     losses: Losses | None = None
 
     @property
@@ -112,6 +116,29 @@ class MemoryReport:
     def file_ratio(self) -> float:
         """How many times `least_bytes` the file is, without names."""
         return self.file["rest"] / max(1.0, self.least_bytes)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw mean loss against bytes, as pruning has measured it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; by default a new figure.
+
+        Returns
+        -------
+        SparsityDisplay
+
+        Raises
+        ------
+        ValueError
+            If the model was pruned without rows.
+        ImportError
+            If matplotlib is not installed.
+        """
+        from .sparsitydisplay import SparsityDisplay  # stands above this module
+
+        return SparsityDisplay.from_report(self, ax=ax)
 
     def _rows(self) -> list[tuple[str, str, str]]:
         rows = [

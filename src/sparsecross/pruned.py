@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
+from html import escape
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,9 @@ from .memory import Losses, MemoryReport
 from .modelfile import CROSS_INDEX, INDEX, NAMES, unpack_classes
 from .poisson import rates
 from .storage import least_bytes, restored, type_of
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 
 class TopWeight(NamedTuple):
@@ -83,6 +87,9 @@ class PrunedModel:
     def __repr__(self) -> str:
         kind = "regressor" if self.classes_ is None else f"classifier of {len(self.classes_)}"
         return f"PrunedModel({kind}, {self.report.n_nonzero:,} weights)"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.report._repr_html_()}"
 
     @property
     def encoder(self) -> FeatureCross | None:
@@ -206,6 +213,7 @@ class PrunedModel:
             kind,
             {"names": of_names, "rest": total - of_names},
             least,
+            self._universe // 64 * 8 + 8,
             self._losses,
         )
 
@@ -442,6 +450,46 @@ class PrunedModel:
         columns, values = list(entries.keys()), np.array(list(entries.values()), np.float64)
         shape = (1, self._universe)
         return sp.csr_matrix((values, (np.zeros(len(columns), np.int64), columns)), shape=shape)
+
+    def to_sklearn(self) -> Pipeline:
+        """Return scikit-learn's counterpart, fitted, over the surviving columns.
+
+        Returns
+        -------
+        Pipeline
+            Takes the same X: a `FunctionTransformer` that keeps the surviving columns, or the
+            encoder, and a `LinearRegression`, `PoissonRegressor`, `LogisticRegression` or
+            `OneVsRestClassifier` of its, whose weights are dense. It adds up in another order, so
+            predictions agree to rounding.
+
+        Raises
+        ------
+        ValueError
+            If the model has crosses of columns.
+        """
+        from .exporting import sklearn_model  # models that only predict need not load all that
+
+        return sklearn_model(self)
+
+    def write_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write names and weights, the largest first, to a table.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Ends in .csv, .tsv or .parquet (which needs pyarrow). Columns: `name`, `label` with more
+            than two classes, and `weight` with all digits; intercepts come first, as "(intercept)".
+
+        Raises
+        ------
+        ValueError
+            If the name ends in something else.
+        OSError
+            If it cannot be written; an old file of that name is then as it was.
+        """
+        from .exporting import write_weights
+
+        write_weights(self, path)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save to one file, whole or not at all.

@@ -398,6 +398,12 @@ def _add_inspect(command: argparse.ArgumentParser) -> None:
         default=20,
         help="how many weights to show (default: 20)",
     )
+    add(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write all weights by name to .csv, .tsv or .parquet, the largest first",
+    )
     add("--verify", action="store_true", help="verify the checksum of every block of the file")
     add("--json", action="store_true", help="print JSON")
     command.set_defaults(quiet=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sklearn.pipeline import make_pipeline
 
+from ..columnfiles import check_suffix, write_columns
 from ..convergence import Ending, warn_if_short
 from ..holdout import errors_of, largest_alpha, walk
 from ..memory import format_bytes
@@ -15,7 +16,6 @@ from ..pruning import prune
 from ..walk import alpha_grid
 from .console import Console
 from .prepare import Prepared, crosses_of, digits, make_columns, make_estimator, prepare
-from .use import check_suffix, write_columns
 
 
 @dataclass(frozen=True)

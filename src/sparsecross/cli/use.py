@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from argparse import Namespace
@@ -12,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..artefact import Artefact, write
-from ..files import format_of, require_pyarrow
+from ..artefact import Artefact
+from ..columnfiles import as_text, check_suffix, write_columns
+from ..files import format_of
 from ..pruned import PrunedModel, TopWeight, load
 from ..svmlight import read_svmlight
 from ..tables import check_columns, column_names, read_table
@@ -33,22 +32,7 @@ def predict(options: Namespace, console: Console) -> None:
     if options.output:
         write_columns(options.output, columns)
     else:
-        sys.stdout.write(_text(columns, ",", head=options.proba))
-
-
-def check_suffix(path: str) -> None:
-    """Raise a ValueError unless columns can be written to a file of this name."""
-    if Path(path).suffix.lower() not in (".csv", ".tsv", ".parquet", ".pq"):
-        raise ValueError(f"columns are written to .csv, .tsv or .parquet, not {path!r}")
-
-
-def write_columns(path: str, columns: dict[str, list[Any]]) -> None:
-    """Write named columns to a file, whole or not at all."""
-    suffix = Path(path).suffix.lower()
-    if suffix in (".parquet", ".pq"):
-        write(path, _parquet(columns))
-    else:
-        write(path, _text(columns, "\t" if suffix == ".tsv" else ",", head=True).encode())
+        sys.stdout.write(as_text(columns, ",", head=options.proba))
 
 
 def _rows(model: PrunedModel, options: Namespace) -> Any:
@@ -93,28 +77,10 @@ def _predictions(model: PrunedModel, rows: Any, proba: bool) -> dict[str, list[A
     return columns
 
 
-def _text(columns: dict[str, list[Any]], delimiter: str, *, head: bool) -> str:
-    """Lines of cells; numbers have all digits that tell them apart."""
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
-    if head:
-        writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    return out.getvalue()
-
-
-def _parquet(columns: dict[str, list[Any]]) -> bytes:
-    pa = require_pyarrow()
-    from pyarrow import parquet
-
-    sink = pa.BufferOutputStream()
-    parquet.write_table(pa.table(columns), sink)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
-
-
 def inspect(options: Namespace, console: Console) -> None:
-    """Print what a model holds."""
+    """Print what a model holds, and write its weights where that is asked for."""
+    if options.output:
+        check_suffix(options.output)
     n_blocks = None
     if options.verify:
         file = Artefact(options.model, mmap=True)
@@ -122,6 +88,8 @@ def inspect(options: Namespace, console: Console) -> None:
         n_blocks = len(file) + 1
     model = load(options.model)
     found = _summary(model, options)
+    if options.output:
+        model.write_weights(options.output)
     if n_blocks is not None:
         found["verified_blocks"] = n_blocks
     if options.json:
