@@ -192,7 +192,7 @@ class EliasFano {
                                   std::to_string(size));
   }
   static int low_bits(std::uint64_t size, std::uint64_t universe) {
-    if (size == 0) return 0;
+    if (size == 0 || universe >> 63) return 0;  // check() refuses the latter
     int l = 0;
     while ((universe / size) >> (l + 1)) ++l;
     // Another low bit of each id halves the buckets, of which each takes a zero and its share of a

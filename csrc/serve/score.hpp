@@ -23,6 +23,32 @@ struct SparseWeights {
 
 namespace detail {
 
+// A set of integers laid out for many look-ups: a bit for each, and for each 64 how many are set
+// before them. 12 bytes for 64 integers, whatever the set.
+class RankedBits {
+ public:
+  explicit RankedBits(const EliasFano& index)
+      : bits_(index.universe() / 64 + 1, 0), before_(index.universe() / 64 + 1) {
+    index.each(
+        [&](std::uint64_t, std::uint64_t id) { bits_[id / 64] |= std::uint64_t{1} << (id % 64); });
+    std::uint32_t total = 0;
+    for (std::size_t word = 0; word < bits_.size(); ++word) {
+      before_[word] = total;
+      total += static_cast<std::uint32_t>(bits::count(bits_[word]));
+    }
+  }
+  // The rank of an integer below the universe, or -1 where it is not in the set.
+  std::int64_t find(std::uint64_t id) const {
+    const std::uint64_t word = bits_[id / 64], bit = std::uint64_t{1} << (id % 64);
+    if (!(word & bit)) return -1;
+    return std::int64_t{before_[id / 64]} + bits::count(word & (bit - 1));
+  }
+
+ private:
+  std::vector<std::uint64_t> bits_;
+  std::vector<std::uint32_t> before_;
+};
+
 // One overload for each kind of layout; score() below says what they do.
 struct Scorer {
   const SparseWeights& w;
@@ -45,22 +71,22 @@ struct Scorer {
   template <class V, class I>
   void operator()(const SparseSlices<V, I>& slices) const {
     if (sliced_by == Axis::columns) return walk_columns(slices);
-    // Most entries meet a weight of 0: where the batch is worth it, a bit for each column says so.
-    std::vector<std::uint64_t> present;
     if (slices.length() / 64 < slices.n_stored()) {
-      present.assign(static_cast<std::size_t>(slices.length() / 64 + 1), 0);
-      w.index.each(
-          [&](std::uint64_t, std::uint64_t j) { present[j / 64] |= std::uint64_t{1} << (j % 64); });
+      const RankedBits bits(w.index);
+      walk_rows(slices, [&](std::uint64_t id) { return bits.find(id); });
+    } else {
+      walk_rows(slices, [&](std::uint64_t id) { return w.index.find(id); });
     }
-    const std::uint64_t* bits = present.empty() ? nullptr : present.data();
-    parallel_chunks(slices.n_slices(), 256, n_threads, [&](Index begin, Index end) {
+  }
+
+  template <class Slices, class Find>
+  void walk_rows(const Slices& rows, const Find& find) const {
+    parallel_chunks(rows.n_slices(), 256, n_threads, [&](Index begin, Index end) {
       widely([&] {
         for (Index i = begin; i < end; ++i) {
           double margin = 0.0;
-          slices.each(i, [&](Index j, double x) {
-            const auto id = static_cast<std::uint64_t>(j);
-            if (bits && !(bits[id / 64] >> (id % 64) & 1)) return;
-            const std::int64_t rank = w.index.find(id);
+          rows.each(i, [&](Index j, double x) {
+            const std::int64_t rank = find(static_cast<std::uint64_t>(j));
             if (rank >= 0) margin += x * w.values[static_cast<std::uint64_t>(rank)];
           });
           out[i] = margin;
@@ -83,8 +109,8 @@ struct Scorer {
 
 // Problem: out (n) = X w.
 // Given:   a canonical Design of as many columns as the index's universe, in any layout.
-// Cost:    sparse rows: a look-up for each stored entry, and p bits of scratch memory where that is
-//          less than 64 bits an entry; columns: one pass over those of the
+// Cost:    sparse rows: a look-up for each stored entry, and 1.5 p bits of scratch memory where
+//          there is an entry for 64 columns or more; columns: one pass over those of the
 //          support; dense rows: one pass over the support for each block of rows.
 inline void score(const Design& X, const SparseWeights& w, double* out, int n_threads) {
   X.visit(detail::Scorer{w, X.sliced_by(), out, n_threads});

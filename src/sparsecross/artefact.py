@@ -224,6 +224,8 @@ class Artefact(Mapping[str, npt.NDArray[Any]]):
             if n_bytes % dtype.itemsize:
                 raise self._damaged(f"entry {k} of its directory has a broken length")
             label = name.rstrip(b"\0").decode("ascii", "replace")
+            if label in blocks:
+                raise self._damaged(f"its directory has block {label!r} twice")
             blocks[label] = _Block(dtype, block_checksum, offset, n_bytes)
         return blocks
 

@@ -76,8 +76,8 @@ class MemoryReport:
         What these weights, and which they are of all, take at least: [log2 C(p, k) + k bits] / 8,
         summed over outputs.
     scratch_bytes : int
-        What predicting a large sparse batch takes besides, for as long as it lasts: a bit for each
-        column.
+        What predicting a large sparse batch takes besides, for as long as it lasts: one and a half
+        bits for each column.
     losses : Losses or None
         What pruning cost, where it was given rows.
     """

@@ -213,7 +213,7 @@ class PrunedModel:
             kind,
             {"names": of_names, "rest": total - of_names},
             least,
-            self._universe // 64 * 8 + 8,
+            12 * (self._universe // 64 + 1),
             self._losses,
         )
 
