@@ -69,3 +69,22 @@ def test_the_guide_to_streams(capsys):
     online, exact = found["certificate"], found["exact"]
     assert exact.relative_gap_ <= 1e-4
     assert online.dual <= exact.history_[-1].primal < online.primal
+
+
+def test_the_guide_to_memory(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    found = {}
+    text = (GUIDE.parent / "memory.md").read_text()
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, "memory.md", "exec"), found)
+        for name in ("small", "cheap", "half"):
+            if name in found:
+                found.setdefault(f"first {name}", found[name])
+    small, cheap, half = (found[f"first {name}"].report for name in ("small", "cheap", "half"))
+    assert max(small.file_bytes, small.pruned_bytes) <= 4_096
+    assert cheap.losses.after <= cheap.losses.before + 0.05
+    assert 0 < cheap.n_nonzero < half.n_nonzero
+    assert half.weight_type == "q2.13"
+    assert (tmp_path / "weights.csv").read_text().startswith("name,weight\n(intercept),")
+    assert "True" in capsys.readouterr().out
