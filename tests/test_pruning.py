@@ -307,3 +307,27 @@ def test_a_malformed_index_is_refused_or_harmless(data):
                 assert weights.margins_of_columns([column]) in ([0.0], [1.0])
         else:
             assert np.all(np.diff(weights.ids().astype(np.int64)) > 0)
+
+
+def test_rows_may_be_lists_of_mappings_or_tokens():
+    rng = np.random.default_rng(0)
+    tokens = [rng.choice(list("abcdefgh"), 3, replace=False).tolist() for _ in range(300)]
+    label = np.array(["a" in row for row in tokens])
+    stream = sx.FTRLClassifier(l1=0.1, interactions="pairwise", n_bits=12).fit(tokens, label)
+    small = sx.prune(stream)
+    expected = stream.predict(tokens).tolist()
+    assert small.predict(tokens).tolist() == expected
+    assert small.predict([{"tokens": row} for row in tokens]).tolist() == expected
+    assert [small.predict_one(row) for row in tokens[:50]] == expected[:50]
+
+    table = pd.DataFrame({"town": rng.choice(list("xyz"), 300), "hour": rng.integers(0, 5, 300)})
+    target = (table["town"] == "x") * 1.0 + table["hour"] * 0.0
+    for n_bits in (None, 10):
+        model = make_pipeline(sx.FeatureCross([], n_bits=n_bits), sx.Lasso(alpha=0.01))
+        small = sx.prune(model.fit(table, target))
+        rows = table.to_dict("records")
+        assert same_bits(small.predict(rows), small.predict(table))
+    with pytest.raises(ValueError, match="must have the fields"):
+        small.predict([{"town": "x"}])
+    with pytest.raises(ValueError, match="must be a mapping of the fields"):
+        small.predict_one(["x", 3])

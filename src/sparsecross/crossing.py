@@ -16,7 +16,14 @@ from sklearn.utils.validation import (
 )
 
 from sparsecross.dictionaries import Dictionary
-from sparsecross.fields import Column, is_table, read_array, read_table, table_names
+from sparsecross.fields import (
+    Column,
+    is_table,
+    read_array,
+    read_table,
+    read_values,
+    table_names,
+)
 from sparsecross.hashing import HashedColumns, kinds_of, learn_hashed
 from sparsecross.keyed import KeyedColumns, learn_keyed
 from sparsecross.learnt import LearntColumns
@@ -27,6 +34,7 @@ from sparsecross.parameters import (
     check_integer,
     resolved_crosses,
 )
+from sparsecross.rowlists import Fields
 
 # Beyond this many columns or entries, indices are 64-bit.
 _INDEX_LIMIT = int(np.iinfo(np.int32).max)
@@ -260,6 +268,8 @@ class FeatureCross(TransformerMixin, BaseEstimator):
 
     def _read(self, X: Any, positions: Sequence[int]) -> tuple[list[Column], int]:
         """Read the fields at these positions of fit's table."""
+        if isinstance(X, Fields):
+            return self._read_lists(X, [self._names[p] for p in positions])
         if not is_table(X):
             X = validate_data(
                 self, X, reset=False, dtype=None, ensure_all_finite=False, ensure_min_samples=0
@@ -276,6 +286,14 @@ class FeatureCross(TransformerMixin, BaseEstimator):
             _check_n_features(self, X, reset=False)
             chosen = [names[p] for p in positions]
         return list(read_table(X, chosen)), X.shape[0]
+
+    def _read_lists(self, X: Fields, needed: list[str]) -> tuple[list[Column], int]:
+        """Read the fields of these names, of which a table has all, or those that are needed."""
+        missing = sorted(set(needed if self._selected else self._names) - X.keys())
+        extra = [] if self._selected else sorted(X.keys() - set(self._names))
+        if missing or extra:
+            raise ValueError(f"rows must have the fields {self._names}, got {list(X)}")
+        return [read_values(X[name], name) for name in needed], len(next(iter(X.values())))
 
     def _read_for_fit(self, X: Any) -> tuple[list[Column], int]:
         self._selected = False

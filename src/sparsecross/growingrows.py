@@ -17,8 +17,9 @@ from .crossing import FeatureCross
 from .dictionaries import Dictionary, one_row
 from .hashing import categories_of
 from .interactions import Interactions, combinations_of, order_of
+from .rowlists import mapping_of_row
 from .streamrows import StreamRows, Weights, weights_of_columns, weights_of_crosses
-from .streamtables import check_fields_of_row, mapping_of_row, read_rows
+from .streamtables import check_fields_of_row, read_rows
 
 
 class GrowingRows(StreamRows):

@@ -12,9 +12,9 @@ from sklearn.base import _fit_context
 from sklearn.utils.validation import validate_data
 
 from ._inputs import Floats, as_unscaled_weight
+from .rowlists import Fields, rows_of
 from .streamparameters import StreamParameters
 from .streamrows import StreamRows
-from .streamtables import Fields, rows_of
 from .streamweights import StreamWeights
 
 

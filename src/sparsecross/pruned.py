@@ -24,6 +24,7 @@ from .interactions import Interactions, of_keys, side_by_side
 from .memory import Losses, MemoryReport
 from .modelfile import CROSS_INDEX, INDEX, NAMES, unpack_classes
 from .poisson import rates
+from .rowlists import mapping_of_row, rows_of
 from .storage import least_bytes, restored, type_of
 
 if TYPE_CHECKING:
@@ -314,7 +315,7 @@ class PrunedModel:
     def _margins(self, X: Any) -> Floats:
         encoder = self.encoder
         if encoder is not None:
-            X = encoder.transform(X)
+            X = encoder.transform(rows_of(X, encoder._names))
         if self._universe == 0:  # nothing survived: every row gets the intercept
             margins = [np.full(X.shape[0], 0.0 + b) for b in self.intercept_]
         else:
@@ -329,8 +330,9 @@ class PrunedModel:
 
         Parameters
         ----------
-        X : DataFrame or integer codes, as the encoder was fitted on; without an encoder,
-            array-like or sparse of shape (n_samples, n_features)
+        X : DataFrame or integer codes, as the encoder was fitted on, or a list of mappings from
+            field to value, or of lists of tokens where these are all that a row has; without an
+            encoder, array-like or sparse of shape (n_samples, n_features)
 
         Returns
         -------
@@ -361,7 +363,8 @@ class PrunedModel:
         Parameters
         ----------
         row : mapping, list of int, or ndarray
-            With an encoder, a mapping from field to value (a list of values for multi-hot fields).
+            With an encoder, a mapping from field to value (a list of values for multi-hot fields),
+            or a list of tokens where these are all that a row has.
             Without: a mapping from column to value, or a list of the columns that are 1, or an
             ndarray of shape (n_features,), the row itself.
 
@@ -415,9 +418,7 @@ class PrunedModel:
         if isinstance(row, Iterator):
             row = list(row)
         if encoder is not None:
-            if not isinstance(row, Mapping):
-                raise ValueError(f"row must map fields to values, got {type(row).__name__}")
-            row = encoder._encode_one(row)
+            row = encoder._encode_one(mapping_of_row(row, encoder._names))
         if self._universe == 0:
             return [0.0 + b for b in self.intercept_.tolist()]
         if isinstance(row, list):

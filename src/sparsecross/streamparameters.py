@@ -18,8 +18,9 @@ from .fields import has_categories, is_table
 from .growingrows import GrowingRows
 from .interactions import INTERACTION_RULES
 from .matrixrows import MatrixRows
+from .rowlists import Fields
 from .streamrows import StreamRows
-from .streamtables import Fields, read_first, table_encoder
+from .streamtables import read_first, table_encoder
 from .tablerows import TableRows
 from .task import DEFAULT_DELTA, RULES
 

@@ -17,8 +17,8 @@ from .crossing import FeatureCross
 from .interactions import Interactions
 from .locks import Lock
 from .model import LinearModel
+from .rowlists import Fields, rows_of
 from .streamrows import StreamRows
-from .streamtables import Fields, rows_of
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

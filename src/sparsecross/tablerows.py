@@ -12,8 +12,9 @@ from .crossing import FeatureCross
 from .dictionaries import Dictionary, one_row
 from .fields import is_null
 from .hashing import HashedColumns, hashed_field
+from .rowlists import mapping_of_row
 from .streamrows import StreamRows, Weights
-from .streamtables import check_fields_of_row, mapping_of_row, read_rows
+from .streamtables import check_fields_of_row, read_rows
 
 _REMEMBERED = 1 << 20  # hashes of values that a field has had
 
