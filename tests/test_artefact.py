@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from sklearn.pipeline import make_pipeline
 
 import sparsecross as sx
-from sparsecross import artefact
+from sparsecross import artefact, modelfile
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +152,50 @@ def test_forged_contents_with_right_checksums_never_crash(model, saved):
         except ValueError:
             refused += 1
     assert refused > 100
+
+
+def _retyped(whole, name, code):
+    """The file with another type in the directory's entry of a block."""
+    content = bytearray(whole)
+    for k in range(artefact._HEADER.unpack_from(content)[2]):
+        at = artefact._HEADER.size + k * artefact._ENTRY.size
+        label, _, checksum, offset, n_bytes = artefact._ENTRY.unpack_from(content, at)
+        if label.rstrip(b"\0").decode() == name:
+            artefact._ENTRY.pack_into(content, at, label, code, checksum, offset, n_bytes)
+    return forged(content, name, lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("w0", 3), ("w0", 1), ("lo0", 3), ("sa0", 2), ("icpt", 3)]
+)
+def test_blocks_of_another_type_are_refused(saved, name, code):
+    saved.write_bytes(_retyped(saved.read_bytes(), name, code))
+    with pytest.raises(ValueError, match=r"must hold|cannot be"):
+        sx.load(saved)
+
+
+def test_numbers_that_are_not_finite_are_refused(model, saved):
+    def infinite(content, offset, n_bytes):
+        content[offset : offset + 8] = np.array([np.inf]).tobytes()
+
+    whole = saved.read_bytes()
+    for name in ("w0", "icpt"):
+        saved.write_bytes(forged(whole, name, infinite))
+        with pytest.raises(ValueError, match="finite"):
+            sx.load(saved).predict(model[1])
+
+
+def test_an_encoder_of_other_columns_is_refused(model, saved):
+    _, frame = model
+    pipeline = make_pipeline(sx.FeatureCross([]), sx.Lasso(alpha=0.01)).fit(frame, frame["age"])
+    other = sx.prune(pipeline)
+    meta = sx.prune(model[0])._meta | {"encoder": other._meta["encoder"]}
+    arrays = dict(sx.prune(model[0])._arrays)
+    arrays |= {name: array for name, array in other._arrays.items() if name[0] == "e"}
+    artefact.write(saved, modelfile.content([(meta, arrays)]))
+    for ask in (lambda m: m.predict(frame), lambda m: m.predict_one(frame.iloc[0].to_dict())):
+        with pytest.raises(ValueError, match="the encoder makes"):
+            ask(sx.load(saved))
 
 
 def test_a_newer_version_is_named(saved):

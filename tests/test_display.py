@@ -172,6 +172,8 @@ def test_bytes_against_the_losses_of_folds():
         model = sx.SparseLogisticRegressionCV(n_alphas=6, cv=2, multi_class=multi_class)
         display = sx.SparsityDisplay.from_estimator(model.fit(X, labels))
         assert display.ax_.get_ylabel() == "held-out log loss"
+        report = sx.prune(model).report
+        assert display.chosen[0] == max(report.file_bytes, report.pruned_bytes)
     with pytest.raises(TypeError, match="LassoCV"):
         sx.SparsityDisplay.from_estimator(sx.Lasso())
 

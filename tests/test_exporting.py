@@ -72,6 +72,13 @@ def test_crosses_of_columns_have_no_counterpart():
         sx.prune(model).to_sklearn()
 
 
+def test_a_model_without_columns_has_no_counterpart():
+    table = pd.DataFrame({"a": list("xyzx") * 20})
+    model = make_pipeline(sx.FeatureCross([]), sx.Lasso(alpha=50.0)).fit(table, np.arange(80.0))
+    with pytest.raises(ValueError, match="no column is left"):
+        sx.prune(model).to_sklearn()
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
 @pytest.mark.parametrize("kind", ["regressor", "one against the rest"])
 def test_weights_are_written_by_name(tmp_path, suffix, kind):

@@ -304,6 +304,9 @@ def test_the_choice_within_limits(kind, selection, tmp_path):
             means = np.where(np.array(sizes) <= limit, losses.mean(axis=1), np.inf)
             assert small.alpha_ == model.alphas_[np.argmin(means)]
         model.set_params(**{name: None})
+    if kind == "ratios":  # what one share has no room for, another may have
+        ridge = sx.ElasticNetCV(l1_ratio=[0.01, 1.0], alphas=[0.5, 0.3], max_nonzeros=4, cv=3)
+        assert ridge.fit(X, y).l1_ratio_ == 1.0
     with pytest.raises(ValueError, match="max_bytes must leave room for a model of at least one"):
         model.set_params(max_bytes=5).fit(X, y)
 

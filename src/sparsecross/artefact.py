@@ -252,6 +252,10 @@ class Artefact(Mapping[str, npt.NDArray[Any]]):
             self._verified[name] = array
         return self._verified[name]
 
+    def dtype_of(self, name: str) -> np.dtype[Any]:
+        """The type of a block's elements, which the directory tells."""
+        return self._blocks[name].dtype
+
     def __iter__(self) -> Iterator[str]:
         return (name for name in self._blocks if name != META)
 

@@ -152,9 +152,7 @@ class CrossValidated(SparseLinearModel):
         criterion = losses if scores is None else -scores
         if not np.isfinite(criterion).all():
             raise ValueError("scoring must return finite numbers, got NaN or infinity.")
-        allowed = np.stack(
-            [self._small_enough(tasks, *each) for each in zip(grids, ratios, strict=True)]
-        )
+        allowed = self._small_enough(tasks, grids, ratios)
         r, a = choose(criterion, allowed, one_standard_error=self.selection == "1se")
         single = len(ratios) == 1
         self.alphas_ = grids[0] if single or self.alphas is not None else np.array(grids)
@@ -178,40 +176,37 @@ class CrossValidated(SparseLinearModel):
         )
 
     def _small_enough(
-        self, tasks: list[AnyTask], alphas: Floats, ratio: float
+        self, tasks: list[AnyTask], grids: list[Floats], ratios: list[float]
     ) -> npt.NDArray[np.bool_]:
-        """At which strengths the model of all rows keeps to max_nonzeros and max_bytes.
+        """At which shares and strengths the model of all rows keeps to the limits.
 
         Raises
         ------
         ValueError
             If at none.
         """
-        if self.max_nonzeros is None and self.max_bytes is None:
-            return np.full(len(alphas), True)
-        walks = [Walk(task, ratio, solver=self.solver) for task in tasks]
+        shape = (len(ratios), len(grids[0]))
+        limits = {"max_nonzeros": self.max_nonzeros, "max_bytes": self.max_bytes}
+        if all(limit is None for limit in limits.values()):
+            return np.full(shape, True)
         classes = getattr(self, "classes_", None)
         found = []
-        for alpha in map(float, alphas):
-            solutions = [self._solved(walk, alpha) for walk in walks]
-            n_bytes = max(sizes_of(tasks, solutions, classes))
-            found.append((sum(s.n_active for s in solutions), n_bytes))
-        sizes = np.array(found)
-        fits = np.full(len(alphas), True)
-        for name, limit, size in zip(
-            ("max_nonzeros", "max_bytes"),
-            (self.max_nonzeros, self.max_bytes),
-            sizes.T,
-            strict=True,
-        ):
+        for ratio, alphas in zip(ratios, grids, strict=True):
+            walks = [Walk(task, ratio, solver=self.solver) for task in tasks]
+            for alpha in map(float, alphas):
+                solutions = [self._solved(walk, alpha) for walk in walks]
+                n_bytes = max(sizes_of(tasks, solutions, classes))
+                found.append((sum(s.n_active for s in solutions), n_bytes))
+        fits = np.full(len(found), True)
+        for (name, limit), sizes in zip(limits.items(), np.array(found).T, strict=True):
             if limit is not None:
-                fits &= size <= limit
+                fits &= sizes <= limit
                 if not fits.any():
                     raise ValueError(
                         f"{name} must leave room for a model of at least one strength, the "
-                        f"smallest of which takes {size.min()}; got {limit}."
+                        f"smallest of which takes {sizes.min()}; got {limit}."
                     )
-        return fits
+        return fits.reshape(shape)
 
     def _grid(self, tasks: list[AnyTask], ratio: float) -> Floats:
         if self.alphas is not None:

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from .pruned import PrunedModel
 
 
+INTERCEPT = "(intercept)"  # its name among those of weights
+
+
 def weights_of(model: PrunedModel) -> dict[str, list[Any]]:
     """Names, weights and, of several classes, labels, largest first; intercepts come first."""
     labelled = model.classes_ is not None and len(model.intercept_) > 1
     rows: list[tuple[str, float, Any]] = [
-        ("(intercept)", float(b), model.classes_[k] if labelled else None)  # type: ignore[index]
+        (INTERCEPT, float(b), model.classes_[k] if labelled else None)  # type: ignore[index]
         for k, b in enumerate(model.intercept_)
     ]
     rows += model.top_weights(None)
@@ -47,6 +50,8 @@ def sklearn_model(model: PrunedModel) -> Pipeline:
             "FeatureCross, before the fit"
         )
     coef = model.sparse_coef_
+    if coef.shape[1] == 0:
+        raise ValueError("no column is left, and scikit-learn has no model of none")
     columns = np.unique(coef.indices) if coef.nnz else np.zeros(1, np.intp)  # none would be refused
     weights = coef[:, columns].toarray()
     if model.encoder is not None:

@@ -46,7 +46,8 @@ class Losses(NamedTuple):
     Attributes
     ----------
     before, after : float
-        Mean loss, as in the objective of the model.
+        Mean loss as in the objective of the model, its penalty left out; of classifiers the mean of
+        -log of the probability of the label.
     tradeoff : tuple of Tradeoff
         Models of fewer and fewer weights, before any rounding.
     """

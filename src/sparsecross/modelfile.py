@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from . import _solvers, artefact, encoderstate
 from .memory import PARTS, Sizes
+from .storage import TYPES
 
 # Blocks of a model: of output K the weights w and x of columns and crosses with the index of these,
 # of model M the names of columns, of an encoder its arrays.
@@ -56,6 +57,8 @@ def unpack_classes(packed: dict[str, Any]) -> npt.NDArray[Any]:
     classes = np.array(values, dtype=dtype)
     if classes.ndim != 1 or classes.dtype.kind not in "biufUO":
         raise ValueError(f"classes cannot have dtype {dtype}")
+    if classes.tolist() != values or len(set(values)) != len(values):
+        raise ValueError("the classes are not distinct values of their dtype")
     return classes
 
 
@@ -155,7 +158,7 @@ class _Encoders:
         return here
 
 
-def opened(file: artefact.Artefact) -> list[Model]:
+def opened(file: artefact.Artefact) -> list[Stored]:
     """The models in a file.
 
     Raises
@@ -166,13 +169,14 @@ def opened(file: artefact.Artefact) -> list[Model]:
     try:
         if file.version < 4:
             before = {"order": 1, "link": None, "exponent": 0} | file.meta
-            found: list[Model] = [(before, _Earlier(file, before))]
+            found: list[Stored] = [(before, _Earlier(file, before))]
         elif "models" in file.meta:
             found = list(_several(file))
         else:
             found = [(file.meta | _numbers(file[SHAPE]), file)]
         for meta, arrays in found:
             _check(meta, set(arrays))
+            _check_types(arrays)
     except (
         KeyError,
         TypeError,
@@ -186,7 +190,7 @@ def opened(file: artefact.Artefact) -> list[Model]:
     return found
 
 
-def _several(file: artefact.Artefact) -> Iterator[Model]:
+def _several(file: artefact.Artefact) -> Iterator[Stored]:
     told = file.meta["models"]
     shape, first = file[SHAPE], 0
     each = len(_NUMBERS) + len(PARTS)
@@ -210,6 +214,21 @@ def _several(file: artefact.Artefact) -> Iterator[Model]:
         first += n_outputs
 
 
+def _check_types(arrays: artefact.Artefact | _Part | _Earlier) -> None:
+    """Raise unless blocks have the types that they must have; nothing of them is read."""
+    weights = arrays.dtype_of("w0")
+    if not any(weights == each for each in TYPES.values()):
+        raise ValueError(f"weights cannot be {weights}")
+    kinds = {"icpt": np.dtype(np.float64), "w": weights, "x": weights}
+    kinds |= dict.fromkeys(("lo", "hi", "xl", "xh"), np.dtype(np.uint64))
+    kinds |= dict.fromkeys(("sa", "xs"), np.dtype(np.uint32))
+    kinds |= {"na": np.dtype(np.uint8), "of": np.dtype(np.int64)}
+    for name in arrays:
+        expected, found = kinds.get(name.rstrip("0123456789")), arrays.dtype_of(name)
+        if expected is not None and found != expected:
+            raise ValueError(f"block {name!r} must hold {expected}, got {found}")
+
+
 class _Part(Mapping[str, npt.NDArray[Any]]):
     """The blocks of one model among several in a file."""
 
@@ -222,6 +241,10 @@ class _Part(Mapping[str, npt.NDArray[Any]]):
 
     def __len__(self) -> int:
         return len(self._names) + 1
+
+    def dtype_of(self, name: str) -> np.dtype[Any]:
+        """The type of a block's elements."""
+        return self._file.dtype_of(self._names.get(name, name))
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         if name == "icpt":
@@ -274,6 +297,10 @@ def _check(meta: Mapping[str, Any], blocks: set[str]) -> None:
         if not isinstance(encoder["meta"], dict) or not isinstance(encoder["arrays"], list):
             raise ValueError("the encoder is not described by an object and a list of arrays")
         needed |= set(encoderstate.blocks_of(encoder))
+        if not all(isinstance(name, str) for name in encoder["arrays"]):
+            raise ValueError("the arrays of the encoder are not named by strings")
+    if blocks & set(NAMES):
+        needed |= set(NAMES)
     if not needed <= blocks:
         raise ValueError(f"block {min(needed - blocks)!r} is missing")
 
@@ -295,6 +322,11 @@ class _Earlier(Mapping[str, npt.NDArray[Any]]):
     def __len__(self) -> int:
         return len(self._names)
 
+    def dtype_of(self, name: str) -> np.dtype[Any]:
+        """The type of a block's elements, of samples that which they will have."""
+        found = self._file.dtype_of(self._names[name])
+        return np.dtype(np.uint32) if name[:2] in ("sa", "xs") else found
+
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         part = name.rstrip("0123456789")
         if part not in INDEX + CROSS_INDEX:
@@ -311,3 +343,7 @@ class _Earlier(Mapping[str, npt.NDArray[Any]]):
             low, high, samples = _solvers.build_index(ids, universe)
             self._anew |= {f"{parts[0]}{k}": low, f"{parts[1]}{k}": high, f"{parts[2]}{k}": samples}
         return self._anew[name]
+
+
+# A model in a file: meta data and blocks.
+Stored = tuple[Mapping[str, Any], artefact.Artefact | _Part | _Earlier]

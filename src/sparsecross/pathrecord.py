@@ -72,7 +72,7 @@ class Path:
     n_bytes : ndarray of shape (n_alphas,), int
         What the pruned model holds in memory: values, index of their columns, and intercepts.
     file_bytes : ndarray of shape (n_alphas,), int
-        What its file takes, names apart.
+        What its file takes, names of columns apart; labels of classes are taken to be integers.
     deviance_explained : ndarray of shape (n_alphas,), float64
         The share of the loss at zero penalised weights that the weights take away: R² of squared
         loss, McFadden's of logistic loss, D² of Poisson's (losses less that of perfect margins).

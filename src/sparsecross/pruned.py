@@ -25,7 +25,7 @@ from .memory import Losses, MemoryReport
 from .modelfile import CROSS_INDEX, INDEX, NAMES, unpack_classes
 from .poisson import rates
 from .rowlists import mapping_of_row, rows_of
-from .storage import least_bytes, restored, type_of
+from .storage import finite, least_bytes, restored, type_of
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -77,7 +77,7 @@ class PrunedModel:
 
     def __getstate__(self) -> dict[str, Any]:
         arrays = {name: np.array(self._arrays[name]) for name in self._arrays}
-        parts = {"meta": self._meta, "arrays": arrays, "encoder": self.encoder}
+        parts = {"meta": dict(self._meta), "arrays": arrays, "encoder": self.encoder}
         return parts | {"losses": self._losses}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -97,7 +97,13 @@ class PrunedModel:
         """The encoder, rebuilt from the file at its first use."""
         description = self._meta["encoder"]
         if self._encoder is None and description is not None:
-            self._encoder = encoderstate.unpacked(description, self._arrays)
+            encoder = encoderstate.unpacked(description, self._arrays)
+            n_columns = encoder._learnt.n_columns
+            if n_columns != self._universe:
+                raise ValueError(
+                    f"the encoder makes {n_columns} columns, but the model has {self._universe}."
+                )
+            self._encoder = encoder
         return self._encoder
 
     @property
@@ -106,6 +112,8 @@ class PrunedModel:
         intercepts = self._arrays["icpt"]
         if intercepts.dtype != np.float64 or len(intercepts) != self._n_outputs:
             raise ValueError(f"a model of {self._n_outputs} outputs has as many intercepts")
+        if not np.isfinite(intercepts).all():
+            raise ValueError(f"intercepts must be finite, got {intercepts}")
         return intercepts
 
     @property
@@ -115,7 +123,7 @@ class PrunedModel:
     def _output(self, k: int) -> _stream.Output:
         """Weights of output k, and the index of their columns."""
         low, high, samples = (self._arrays[f"{part}{k}"] for part in INDEX)
-        return self._arrays[f"w{k}"], low, high, samples
+        return finite(self._arrays[f"w{k}"], f"w{k}"), low, high, samples
 
     def _weights(self, k: int) -> _solvers.SparseWeights:
         """Weights of output k, bound at their first use, which verifies the index."""
@@ -149,7 +157,7 @@ class PrunedModel:
         """The crosses of output k, found at their first use, which verifies their index."""
         key = f"crosses{k}"
         if key not in self._cache:
-            stored = self._arrays[f"x{k}"]
+            stored = finite(self._arrays[f"x{k}"], f"x{k}")
             low, high, samples = (self._arrays[f"{part}{k}"] for part in CROSS_INDEX)
             try:
                 universe = _solvers.ProductKeys(self._universe, self._order).universe
@@ -230,6 +238,7 @@ class PrunedModel:
 
     @notes.setter
     def notes(self, notes: Mapping[str, Any]) -> None:
+        artefact.as_json(dict(notes))  # a TypeError or ValueError where JSON has no such value
         self._meta["notes"] = dict(notes)
 
     @property
@@ -434,7 +443,7 @@ class PrunedModel:
             at = np.flatnonzero(row)
             entries = dict(zip(at.tolist(), row[at].tolist(), strict=True))
             margins = self._scorer.margins_of_entries(entries)
-        elif isinstance(row, Iterable):
+        elif isinstance(row, Iterable) and not hasattr(row, "dtype"):
             margins = self._scorer.margins_of_columns(row)
         else:
             raise ValueError(f"row must be a mapping, a list of columns or an ndarray, got {row!r}")

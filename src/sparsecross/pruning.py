@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _solvers, artefact, encoderstate, modelfile
 from .crossing import FeatureCross
-from .memory import Losses, MemoryReport, Tradeoff, object_bytes
+from .memory import Losses, MemoryReport, object_bytes
 from .model import LinearModel
 from .modelfile import CROSS_INDEX, INDEX, NAMES, pack_classes
 from .pruned import PrunedModel
@@ -61,6 +61,7 @@ def prune(
     X: Any = None,
     y: Any = None,
     sample_weight: Any = None,
+    offset: Any = None,
     refit: bool = False,
     dtype: WeightType | None = None,
 ) -> PrunedModel:
@@ -77,13 +78,13 @@ def prune(
         to the margins of X, or, without X, its absolute value.
     max_loss_increase : float, optional
         Weights of the smallest effects are dropped for as long as the mean loss over X and y has
-        not grown by more than this, in units of the loss.
+        not grown by more than this, in units of the loss; before weights are rounded to `dtype`.
     X, y : optional
         Rows, as the model takes them, and their targets: those that it was fitted on, or better
         those held back. `report` then tells the loss before and after, and how it grows as fewer
         bytes are left.
-    sample_weight : array-like of shape (n_rows,), optional
-        Weights of these rows.
+    sample_weight, offset : array-like of shape (n_rows,), optional
+        Weights of these rows, and what is added to their margins, as at fit.
     refit : bool, default=False
         Whether to solve again for the weights that are left, on X and y, at a thousandth of the
         strength, which takes off the bias that the penalty has put on them: the relaxed lasso.
@@ -124,44 +125,51 @@ def prune(
     """
     encoder, estimator = _parts_of(model)
     check_is_fitted(estimator)
-    _check_arguments(max_bytes, max_loss_increase, X, y, refit, dtype)
+    _check_arguments(max_bytes, max_loss_increase, refit, dtype)
+    _check_rows(X, y, {"sample_weight": sample_weight, "offset": offset}, refit, max_loss_increase)
     survivors = Survivors.of(estimator)
     packing = _Packing(estimator, encoder, dtype or "float64")
     evidence = None
     if X is not None:
-        evidence = Evidence.of(estimator, encoder, X, y, sample_weight)
-    tradeoff: list[Tradeoff] = []
-    if max_bytes is not None or evidence is not None:
-        trimming = Trimming(survivors, packing.n_bytes, evidence)
-        n_kept = len(survivors)
-        if evidence is not None:
-            tradeoff = trimming.tradeoff()
-        if max_loss_increase is not None:
-            n_kept = trimming.costing(max_loss_increase, tradeoff)
-        if max_bytes is not None:
-            n_small = trimming.within(max_bytes)
-            if max_loss_increase is not None and n_small < n_kept:
-                raise ValueError(
-                    f"max_bytes={max_bytes} leaves {n_small} weights, but max_loss_increase="
-                    f"{max_loss_increase:g} needs {n_kept}."
-                )
-            n_kept = min(n_kept, n_small) if max_loss_increase is None else n_kept
-        survivors = trimming.largest(n_kept)
-    intercept = estimator.intercept_
-    if refit:
-        assert evidence is not None
-        survivors, intercept = refitted(estimator, survivors, evidence)
-    pruned = packing.model(survivors, intercept)
+        evidence = Evidence.of(estimator, encoder, X, y, sample_weight, offset)
+    if max_bytes is None and evidence is None:
+        return packing.model(survivors, estimator.intercept_)
+    trimming = Trimming(survivors, packing.n_bytes, evidence)
+    tradeoff = trimming.tradeoff() if evidence is not None else []
+    n_kept = len(survivors)
+    if max_loss_increase is not None:
+        n_kept = trimming.costing(max_loss_increase, tradeoff)
+    if max_bytes is not None:
+        n_small = trimming.within(max_bytes)
+        if max_loss_increase is not None and n_small < n_kept:
+            raise ValueError(
+                f"max_bytes={max_bytes} leaves {n_small} weights, but max_loss_increase="
+                f"{max_loss_increase:g} needs {n_kept}."
+            )
+        n_kept = min(n_kept, n_small)
+    while True:
+        kept, intercept = trimming.largest(n_kept), estimator.intercept_
+        if refit:
+            assert evidence is not None
+            kept, intercept = refitted(estimator, kept, evidence)
+        pruned = packing.model(kept, intercept)
+        # Weights that were fitted again may round to 0 less often.
+        if max_bytes is None or n_kept == 0 or _size(pruned) <= max_bytes:
+            break
+        n_kept -= 1 + n_kept // 50
     if evidence is not None:
-        before = evidence.loss(estimator._margins(evidence.X))
         after = evidence.loss(pruned._margins(evidence.given))
-        pruned._losses = Losses(before, after, tuple(tradeoff))
+        pruned._losses = Losses(tradeoff[0].loss, after, tuple(tradeoff))
     return pruned
 
 
-def _check_arguments(
-    max_bytes: Any, max_loss_increase: Any, X: Any, y: Any, refit: bool, dtype: Any
-) -> None:
+def _size(model: PrunedModel) -> int:
+    """The bytes that `max_bytes` limits."""
+    report = model.report
+    return max(report.file_bytes, report.pruned_bytes)
+
+
+def _check_arguments(max_bytes: Any, max_loss_increase: Any, refit: Any, dtype: Any) -> None:
     validate_parameter_constraints(
         {
             "max_bytes": [Interval(Integral, 1, None, closed="left"), None],
@@ -177,11 +185,17 @@ def _check_arguments(
         },
         caller_name="prune",
     )
+
+
+def _check_rows(
+    X: Any, y: Any, of_rows: Mapping[str, Any], refit: bool, max_loss_increase: float | None
+) -> None:
     if (X is None) != (y is None):
         raise ValueError(f"X and y must be given together, got only {'y' if X is None else 'X'}.")
-    for name, asked in (("refit", refit), ("max_loss_increase", max_loss_increase is not None)):
-        if asked and X is None:
-            raise ValueError(f"{name} needs rows to judge by: X and y must be given.")
+    asked = [name for name, value in of_rows.items() if value is not None]
+    asked += ["refit"] * refit + ["max_loss_increase"] * (max_loss_increase is not None)
+    if asked and X is None:
+        raise ValueError(f"{asked[0]} needs rows to judge by: X and y must be given.")
 
 
 class _Packing:
@@ -193,8 +207,7 @@ class _Packing:
 
     def n_bytes(self, survivors: Survivors) -> int:
         """The bytes of a model's file, or in memory, whichever are more."""
-        report = self.model(survivors, self.estimator.intercept_).report
-        return max(report.file_bytes, report.pruned_bytes)
+        return _size(self.model(survivors, self.estimator.intercept_))
 
     def model(
         self, survivors: Survivors, intercept: Any, needed: npt.NDArray[np.intp] | None = None

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from ._inputs import Floats
 from .linear import ElasticNet
 from .logistic import SparseLogisticRegression
 from .poisson import PoissonRegressor
@@ -22,6 +24,7 @@ _KINDS: dict[str, Any] = {
 _SHARE = 1e-3  # of the strength: weights that would run away (separable classes) are held
 _KEPT = {"fit_intercept", "positive", "solver", "tol", "max_iter", "n_threads"} | {
     "delta",
+    "standardize",
     "multi_class",
     "class_weight",
 }
@@ -40,7 +43,8 @@ def refitted(model: Any, survivors: Survivors, evidence: Evidence) -> tuple[Surv
     Raises
     ------
     ValueError
-        If the model is one of a stream, which has no strength to take less of.
+        If the model is one of a stream, which has no strength to take less of, or the rows lack a
+        class.
 
     Notes
     -----
@@ -59,6 +63,20 @@ def refitted(model: Any, survivors: Survivors, evidence: Evidence) -> tuple[Surv
     features, place = survivors.features()
     X = values_of(evidence.X, features)
     alpha = _SHARE * float(np.min(model.alpha_))
-    again = kind(alpha=alpha, **parameters).fit(X, evidence.y, evidence.weight)
+    again = kind(alpha=alpha, penalty_factor=_factors(model, features), **parameters)
+    again.fit(X, evidence.y, evidence.weight, evidence.offset)
+    classes = getattr(model, "classes_", None)
+    if classes is not None and not np.array_equal(again.classes_, classes):
+        raise ValueError(f"refit needs rows of every class, of which {len(classes)} were fitted.")
     weights = np.atleast_2d(again.coef_)[survivors.outputs(), place]
     return survivors.with_weights(weights), again.intercept_
+
+
+def _factors(model: Any, features: npt.NDArray[np.int64]) -> Floats | None:
+    """The penalty factors that the model's columns and crosses have."""
+    alone = features[:, 1] < 0
+    factors = np.where(alone, 1.0, getattr(model, "interaction_penalty", 1.0))
+    if model.penalty_factor is not None:
+        given = np.asarray(model.penalty_factor, dtype=np.float64)
+        factors[alone] = given[features[alone, 0]]
+    return None if (factors == 1.0).all() else factors

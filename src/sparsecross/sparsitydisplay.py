@@ -14,6 +14,7 @@ from .choice import as_ratios
 from .crossvalidation import CrossValidated
 from .display import _pyplot
 from .memory import MemoryReport, format_bytes
+from .modelfile import sizes
 from .pathrecord import Path
 
 _UNITS = tuple(2**k for k in range(0, 41, 2))
@@ -97,9 +98,14 @@ class SparsityDisplay:
         check_is_fitted(estimator)
         paths = estimator.path_ if isinstance(estimator.path_, list) else [estimator.path_]
         losses = getattr(estimator, estimator._losses_path)
+        name = "held-out log loss" if is_classifier(estimator) else "held-out squared error"
+        if hasattr(estimator, "score_path_"):
+            losses, name = estimator.score_path_, "held-out score"
         if losses.ndim == 3:
             losses = losses[as_ratios(estimator.l1_ratio).index(estimator.l1_ratio_)]
-        n_bytes = np.sum([_bytes_of(path) for path in paths], axis=0)
+        n_bytes = _bytes_of(paths[0])
+        if len(paths) > 1:
+            n_bytes = _bytes_together(paths, estimator.classes_)
         n_nonzeros = np.sum([path.n_nonzeros for path in paths], axis=0)
         means, n_folds = losses.mean(axis=1), losses.shape[1]
         at = int(np.flatnonzero(paths[0].alphas == estimator.alpha_)[0])
@@ -109,7 +115,7 @@ class SparsityDisplay:
             n_nonzeros,
             spread=losses.std(axis=1, ddof=1) / np.sqrt(n_folds) if n_folds > 1 else None,
             chosen=(int(n_bytes[at]), float(means[at]), int(n_nonzeros[at])),
-            loss_name="held-out log loss" if is_classifier(estimator) else "held-out squared error",
+            loss_name=name,
         )
         return display.plot(**options)
 
@@ -220,3 +226,15 @@ class SparsityDisplay:
 
 def _bytes_of(path: Path) -> npt.NDArray[np.int64]:
     return np.maximum(path.n_bytes, path.file_bytes)
+
+
+def _bytes_together(paths: list[Path], classes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Of models of several classes, each against the rest, in one file."""
+    columns = np.array([np.diff(path.coefs.indptr) for path in paths]).T.tolist()
+    crosses, order = [[0] * len(paths)] * len(columns), 1
+    if paths[0].interactions is not None:
+        order = paths[0].interactions[0].order
+        crosses = np.array([[len(c) for c in path.interactions or []] for path in paths]).T.tolist()
+    n = paths[0].coefs.shape[0]
+    found = [sizes(n, a, order, b, classes) for a, b in zip(columns, crosses, strict=True)]
+    return np.array([max(each) for each in found])

@@ -70,6 +70,15 @@ def restored(stored: npt.NDArray[np.generic], exponent: int) -> Floats:
     return np.ldexp(values, exponent - _POINT) if stored.dtype == np.int16 else values
 
 
+def finite(stored: npt.NDArray[np.generic], name: str) -> npt.NDArray[np.generic]:
+    """The stored weights, or a ValueError where one is NaN or infinite."""
+    # A sum is finite where all are; where it is not, it may have overflowed.
+    doubtful = stored.dtype != np.int16 and not np.isfinite(np.sum(stored, dtype=np.float64))
+    if doubtful and not np.isfinite(stored).all():
+        raise ValueError(f"the weights in block {name!r} must be finite")
+    return stored
+
+
 def least_bytes(universe: int, n_weights: int, n_bits: int) -> float:
     """What n weights of so many bits take at least, and which of `universe` ids they belong to.
 

@@ -10,22 +10,27 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.special import xlogy
-from sklearn.utils.validation import check_array
+from sklearn.utils.validation import check_array, validate_data
 
-from ._inputs import Floats, as_sample_weight
+from ._inputs import Floats, as_offset, as_sample_weight
 from .crossing import FeatureCross
 from .folds import logarithmic_losses
 from .memory import Tradeoff
+from .rowlists import rows_of
 from .survivors import Survivors, values_of
 from .task import DEFAULT_DELTA
 
 _STEP = 0.8  # of the weights are left, from one size to the next
 
 
+def _loss_of(model: Any) -> str:
+    """The name of a model's loss, which is a parameter of those of streams."""
+    return str(getattr(model, "loss", None) or model._loss)
+
+
 def mean_loss(model: Any, margins: Floats, y: npt.NDArray[Any], weight: Floats | None) -> float:
-    """The mean loss of margins, as in the objective of this model; the label's -log probability."""
-    loss = getattr(model, "loss", None) or model._loss
-    classes = getattr(model, "classes_", None)
+    """The mean loss of margins as in this model's objective; -log of a label's probability."""
+    loss, classes = _loss_of(model), getattr(model, "classes_", None)
     if loss == "logistic":
         truth = np.searchsorted(model.classes_, y)
         together = model._link == "softmax"
@@ -64,6 +69,8 @@ class Evidence:
         Targets, or labels.
     weight : ndarray of shape (n_rows,) or None
         Of rows.
+    offset : ndarray of shape (n_rows,) or None
+        What is added to their margins.
     """
 
     model: Any
@@ -71,10 +78,17 @@ class Evidence:
     X: sp.csc_matrix
     y: npt.NDArray[Any]
     weight: Floats | None
+    offset: Floats | None = None
 
     @classmethod
     def of(
-        cls, model: Any, encoder: FeatureCross | None, X: Any, y: Any, sample_weight: Any
+        cls,
+        model: Any,
+        encoder: FeatureCross | None,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        offset: Any = None,
     ) -> Evidence:
         """Check rows and targets.
 
@@ -83,29 +97,33 @@ class Evidence:
         ValueError
             If they do not fit the model or one another.
         """
-        encoded = X if encoder is None else encoder.transform(X)
+        if encoder is None:
+            validate_data(model, X, reset=False, skip_check_array=True)
+            encoded = X
+        else:
+            encoded = encoder.transform(rows_of(X, encoder._names))
         matrix = check_array(encoded, accept_sparse="csc", dtype=np.float64, input_name="X")
-        if matrix.shape[1] != model.n_features_in_ and encoder is None:
-            raise ValueError(
-                f"X has {matrix.shape[1]} features, but the model expects {model.n_features_in_}."
-            )
         targets = np.asarray(y)
-        classes = getattr(model, "classes_", None)
         if targets.shape != (matrix.shape[0],):
             raise ValueError(
                 f"y must have shape ({matrix.shape[0]},), a target for each row of X, got "
                 f"{targets.shape}."
             )
+        classes = getattr(model, "classes_", None)
         if classes is None:
             targets = check_array(targets, ensure_2d=False, dtype=np.float64, input_name="y")
-        elif len(unknown := np.setdiff1d(targets, classes)):
-            raise ValueError(f"y must hold labels of the model, got {unknown.tolist()[0]!r}.")
-        return cls(
-            model, X, sp.csc_matrix(matrix), targets, as_sample_weight(sample_weight, targets)
-        )
+            if _loss_of(model) == "poisson" and (targets < 0).any():
+                raise ValueError(f"y must not be negative, got {targets.min()}.")
+        elif unknown := set(targets.tolist()) - set(classes.tolist()):
+            raise ValueError(f"y must hold labels of the model, got {unknown.pop()!r}.")
+        weight = as_sample_weight(sample_weight, targets)
+        shifts = as_offset(offset, len(targets))
+        return cls(model, X, sp.csc_matrix(matrix), targets, weight, shifts)
 
     def loss(self, margins: Floats) -> float:
-        """The mean loss of these margins."""
+        """The mean loss of these margins, offsets still to be added."""
+        if self.offset is not None:
+            margins = margins + (self.offset if margins.ndim == 1 else self.offset[:, None])
         return mean_loss(self.model, margins, self.y, self.weight)
 
 

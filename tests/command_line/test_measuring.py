@@ -38,6 +38,13 @@ def test_fit_predict_inspect(run, table, parquet, tmp_path):
     top = sx.load(model).top_weights(3)
     assert [line.split("  ")[-1] for line in out.splitlines()[-3:]] == [t.name for t in top]
 
+    written = tmp_path / "weights.csv"
+    assert run("inspect", model, "-o", written)[0] == 0
+    rows = [line.rsplit(",", 1) for line in written.read_text().splitlines()]
+    assert rows[0] == ["name", "weight"]
+    assert rows[1] == ["(intercept)", repr(float(sx.load(model).intercept_[0]))]
+    assert [float(weight) for _, weight in rows[2:5]] == [t.weight for t in top]
+
     code, out, _ = run("inspect", model, "--json", "--top", 1)
     found = json.loads(out)
     assert found["nonzero"] == sx.load(model).report.n_nonzero

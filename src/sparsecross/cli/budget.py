@@ -10,8 +10,8 @@ from ..artefact import as_json
 from ..pruned import PrunedModel
 from ..pruning import prune
 
-# Bytes of a file that hold what is only noted once a model was measured, at most.
-_MEASURED = 320
+# In the place of a number that is only known once the model was measured: none has more digits.
+MEASURED = -1.2345678901234567e-100
 
 
 def packed(
@@ -24,17 +24,33 @@ def packed(
     model : fitted estimator or Pipeline
         What to prune.
     notes : dict
-        What will be noted beside it, but for alpha, errors and numbers of rows.
+        What will be noted beside it in the file, `MEASURED` where that is not known yet.
     options : Namespace
         `max_bytes` and `dtype`.
     rows : dict
         `X`, `y` and `sample_weight`, to judge effects by; or nothing.
+
+    Raises
+    ------
+    ValueError
+        If not even a model without weights is that small.
     """
+    limit = options.max_bytes
     small = prune(model, dtype=options.dtype)
-    if options.max_bytes is None:
+    noted = len(as_json(notes)) + len(',"notes":')
+    if limit is None or _size(small, noted) <= limit:
         return small
-    limit = max(1, options.max_bytes - _MEASURED - len(as_json(notes)))
-    report = small.report
-    if max(report.file_bytes, report.pruned_bytes) <= limit:
-        return small
-    return prune(model, dtype=options.dtype, max_bytes=limit, **rows)
+    try:
+        small = prune(model, dtype=options.dtype, max_bytes=limit, **rows)
+        if _size(small, noted) > limit:
+            small = prune(model, dtype=options.dtype, max_bytes=max(1, limit - noted), **rows)
+    except ValueError as error:
+        raise ValueError(
+            f"--max-bytes {limit} is too small, {noted} bytes of the file being notes: {error}"
+        ) from None
+    return small
+
+
+def _size(model: PrunedModel, noted: int) -> int:
+    report = model.report
+    return max(report.file_bytes + noted, report.pruned_bytes)

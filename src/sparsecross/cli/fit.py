@@ -22,7 +22,7 @@ from ..holdout import (
 )
 from ..memory import format_bytes
 from ..pruned import PrunedModel
-from .budget import packed
+from .budget import MEASURED, packed
 from .console import Console
 from .prepare import Columns, Prepared, crosses_of, digits, make_columns, make_estimator, prepare
 
@@ -39,7 +39,7 @@ class Fitted:
 def fit(options: Namespace, console: Console) -> None:
     """Read, hold rows back, fit, measure, save, and print the table."""
     prepared = prepare(options, console)
-    train, held, material = prepared.train, prepared.held, prepared.material
+    train, held = prepared.train, prepared.held
     rows: list[tuple[str, Errors, PrunedModel | None]] = [
         ("constant", constant_errors(train, prepared.judged, prepared.classify), None)
     ]
@@ -54,15 +54,7 @@ def fit(options: Namespace, console: Console) -> None:
         fitted = _fit_one(name, wanted, with_any, prepared, options, console)
         rows.append((name, fitted.errors, fitted.model))
     model = fitted.model
-    model.notes = {
-        **material.notes,
-        "task": material.target.task,
-        "alpha": fitted.alpha,
-        "l1_ratio": options.l1_ratio,
-        "rows": len(train.y),
-        "held_back": 0 if held is None else len(held.y),
-        "errors": fitted.errors.named,
-    }
+    model.notes = _notes(prepared, options, fitted.alpha, fitted.errors.named)
     model.save(options.output)
     size = Path(options.output).stat().st_size
     which = "" if held is None else ", the model measured below, which saw no row held back"
@@ -99,7 +91,24 @@ def _fit_one(
 def _packed(whole: Any, prepared: Prepared, options: Namespace) -> PrunedModel:
     train = prepared.train
     rows = {"X": train.X, "y": train.y, "sample_weight": train.weight}
-    return packed(whole, prepared.material.notes, options, rows)
+    names = constant_errors(train, prepared.judged, prepared.classify).named
+    notes = _notes(prepared, options, MEASURED, dict.fromkeys(names, MEASURED))
+    return packed(whole, notes, options, rows)
+
+
+def _notes(
+    prepared: Prepared, options: Namespace, alpha: float, errors: dict[str, float]
+) -> dict[str, Any]:
+    """What is noted beside the model."""
+    return {
+        **prepared.material.notes,
+        "task": prepared.material.target.task,
+        "alpha": alpha,
+        "l1_ratio": options.l1_ratio,
+        "rows": len(prepared.train.y),
+        "held_back": 0 if prepared.held is None else len(prepared.held.y),
+        "errors": errors,
+    }
 
 
 def _choose(

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..artefact import Artefact
 from ..columnfiles import as_text, check_suffix, write_columns
+from ..exporting import INTERCEPT, weights_of
 from ..files import format_of
 from ..pruned import PrunedModel, TopWeight, load
 from ..svmlight import read_svmlight
@@ -89,7 +90,9 @@ def inspect(options: Namespace, console: Console) -> None:
     model = load(options.model)
     found = _summary(model, options)
     if options.output:
-        model.write_weights(options.output)
+        weights = weights_of(model)
+        names = [_name(model, name) for name in weights["name"]]
+        write_columns(options.output, weights | {"name": names})
     if n_blocks is not None:
         found["verified_blocks"] = n_blocks
     if options.json:
@@ -139,18 +142,20 @@ def _summary(model: PrunedModel, options: Namespace) -> dict[str, Any]:
     }
 
 
+def _name(model: PrunedModel, name: str) -> str:
+    """What people call a weight: of svmlight data they know indices, and no columns x0, x1, ..."""
+    if "svmlight" not in model.notes or name == INTERCEPT:
+        return name
+    shift = 0 if _noted(model, "svmlight").get("zero_based") else 1
+    indices = [str(int(part[1:]) + shift) for part in name.split()]
+    return f"{'index' if len(indices) == 1 else 'indices'} {' * '.join(indices)}"
+
+
 def _largest(model: PrunedModel, n_top: int) -> dict[str, list[tuple[str, float]]]:
     """Find the largest weights of each class, or of the one output under an empty name."""
-    shift = None
-    if "svmlight" in model.notes:
-        shift = 0 if _noted(model, "svmlight").get("zero_based") else 1
 
     def named(top: TopWeight) -> tuple[str, float]:
-        # The names x0, x1, ... are of columns; people know the indices in their file.
-        if shift is None:
-            return top.name, top.weight
-        indices = [str(int(part[1:]) + shift) for part in top.name.split()]
-        return f"{'index' if len(indices) == 1 else 'indices'} {' * '.join(indices)}", top.weight
+        return _name(model, top.name), top.weight
 
     if len(model.intercept_) == 1:
         return {"": [named(top) for top in model.top_weights(n_top)]}
