@@ -17,6 +17,28 @@ from .pathrecord import Path
 _N_COUNTS = 7  # ticks of the axis that counts weights
 
 
+def check_cross_validated(estimator: Any) -> None:
+    """Raise unless an estimator is one that cross-validates, and fitted."""
+    if not isinstance(estimator, CrossValidated):
+        raise TypeError(
+            "estimator must be a LassoCV, ElasticNetCV or SparseLogisticRegressionCV, got "
+            f"{type(estimator).__name__}; from_path draws any path"
+        )
+    check_is_fitted(estimator)
+
+
+def held_out(estimator: CrossValidated) -> tuple[Floats, str]:
+    """Losses or scores of the chosen share of L1, (n_alphas, n_folds), and what they are."""
+    name = "log loss" if is_classifier(estimator) else "mean squared error"
+    losses: Floats = getattr(estimator, estimator._losses_path)
+    if hasattr(estimator, "score_path_"):
+        name, losses = "score", estimator.score_path_
+    if losses.ndim == 3:
+        ratios = as_ratios(estimator.l1_ratio)
+        losses = losses[ratios.index(estimator.l1_ratio_)]
+    return losses, name
+
+
 class PathDisplay:
     """Weights against the strength of the penalty, in scikit-learn's Display style.
 
@@ -132,12 +154,7 @@ class PathDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        if not isinstance(estimator, CrossValidated):
-            raise TypeError(
-                "estimator must be a LassoCV, ElasticNetCV or SparseLogisticRegressionCV, got "
-                f"{type(estimator).__name__}; PathDisplay.from_path draws any path"
-            )
-        check_is_fitted(estimator)
+        check_cross_validated(estimator)
         found = estimator.path_
         if isinstance(found, list) or found.n_classes is not None:
             classes = estimator.classes_.tolist()
@@ -145,13 +162,7 @@ class PathDisplay:
                 raise ValueError(f"target must be one of the classes {classes}, got {target!r}")
             k = classes.index(target)
             found = found[k] if isinstance(found, list) else found.of_class(k)
-        name = "log loss" if is_classifier(estimator) else "mean squared error"
-        losses = getattr(estimator, estimator._losses_path)
-        if hasattr(estimator, "score_path_"):
-            name, losses = "score", estimator.score_path_
-        if losses.ndim == 3:
-            ratios = as_ratios(estimator.l1_ratio)
-            losses = losses[ratios.index(estimator.l1_ratio_)]
+        losses, name = held_out(estimator)
         if feature_names is None:
             feature_names = getattr(estimator, "feature_names_in_", None)
         display = cls(
@@ -184,7 +195,7 @@ class PathDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = _pyplot()
+        plt = pyplot()
         with_errors = self.losses is not None
         if ax is None:
             rows, ratios = (2, [3, 2]) if with_errors else (1, [1])
@@ -219,7 +230,7 @@ class PathDisplay:
         order = np.argsort(-np.abs(weights[:, -1]) if len(alphas) else [], kind="stable")
         named = order[:n_names]
         thin = 0.6 if len(ever) > 50 else 1.0
-        colours = _pyplot().get_cmap("tab10").colors
+        colours = pyplot().get_cmap("tab10").colors
         self.lines_: list[Any] = []
         for k in order[::-1]:
             place = np.flatnonzero(named == k)
@@ -344,7 +355,7 @@ def _apart(heights: Floats, distance: float, highest: float) -> Floats:
     return moved
 
 
-def _pyplot() -> Any:
+def pyplot() -> Any:
     """Return matplotlib.pyplot, or say how to install it."""
     try:
         from matplotlib import pyplot

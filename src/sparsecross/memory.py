@@ -114,6 +114,11 @@ class MemoryReport:
         return sum(self.file.values())
 
     @property
+    def size(self) -> int:
+        """What `max_bytes` limits: bytes of the file or in memory, whichever are more."""
+        return max(self.file_bytes, self.pruned_bytes)
+
+    @property
     def file_ratio(self) -> float:
         """How many times `least_bytes` the file is, without names."""
         return self.file["rest"] / max(1.0, self.least_bytes)

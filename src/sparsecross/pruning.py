@@ -154,19 +154,13 @@ def prune(
             kept, intercept = refitted(estimator, kept, evidence)
         pruned = packing.model(kept, intercept)
         # Weights that were fitted again may round to 0 less often.
-        if max_bytes is None or n_kept == 0 or _size(pruned) <= max_bytes:
+        if max_bytes is None or n_kept == 0 or pruned.report.size <= max_bytes:
             break
         n_kept -= 1 + n_kept // 50
     if evidence is not None:
         after = evidence.loss(pruned._margins(evidence.given))
         pruned._losses = Losses(tradeoff[0].loss, after, tuple(tradeoff))
     return pruned
-
-
-def _size(model: PrunedModel) -> int:
-    """The bytes that `max_bytes` limits."""
-    report = model.report
-    return max(report.file_bytes, report.pruned_bytes)
 
 
 def _check_arguments(max_bytes: Any, max_loss_increase: Any, refit: Any, dtype: Any) -> None:
@@ -207,7 +201,7 @@ class _Packing:
 
     def n_bytes(self, survivors: Survivors) -> int:
         """The bytes of a model's file, or in memory, whichever are more."""
-        return _size(self.model(survivors, self.estimator.intercept_))
+        return self.model(survivors, self.estimator.intercept_).report.size
 
     def model(
         self, survivors: Survivors, intercept: Any, needed: npt.NDArray[np.intp] | None = None

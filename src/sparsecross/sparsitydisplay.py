@@ -6,13 +6,10 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import is_classifier
-from sklearn.utils.validation import check_is_fitted
 
 from ._inputs import Floats
-from .choice import as_ratios
 from .crossvalidation import CrossValidated
-from .display import _pyplot
+from .display import check_cross_validated, held_out, pyplot
 from .memory import MemoryReport, format_bytes
 from .modelfile import sizes
 from .pathrecord import Path
@@ -90,19 +87,9 @@ class SparsityDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        if not isinstance(estimator, CrossValidated):
-            raise TypeError(
-                "estimator must be a LassoCV, ElasticNetCV or SparseLogisticRegressionCV, got "
-                f"{type(estimator).__name__}"
-            )
-        check_is_fitted(estimator)
+        check_cross_validated(estimator)
         paths = estimator.path_ if isinstance(estimator.path_, list) else [estimator.path_]
-        losses = getattr(estimator, estimator._losses_path)
-        name = "held-out log loss" if is_classifier(estimator) else "held-out squared error"
-        if hasattr(estimator, "score_path_"):
-            losses, name = estimator.score_path_, "held-out score"
-        if losses.ndim == 3:
-            losses = losses[as_ratios(estimator.l1_ratio).index(estimator.l1_ratio_)]
+        losses, name = held_out(estimator)
         n_bytes = _bytes_of(paths[0])
         if len(paths) > 1:
             n_bytes = _bytes_together(paths, estimator.classes_)
@@ -115,7 +102,7 @@ class SparsityDisplay:
             n_nonzeros,
             spread=losses.std(axis=1, ddof=1) / np.sqrt(n_folds) if n_folds > 1 else None,
             chosen=(int(n_bytes[at]), float(means[at]), int(n_nonzeros[at])),
-            loss_name=name,
+            loss_name=f"held-out {name}",
         )
         return display.plot(**options)
 
@@ -144,8 +131,7 @@ class SparsityDisplay:
         if report.losses is None:
             raise ValueError("report must be of a model that was pruned with X and y")
         n_nonzeros, n_bytes, losses = map(np.array, zip(*report.losses.tradeoff, strict=True))
-        size = max(report.file_bytes, report.pruned_bytes)
-        chosen = (size, report.losses.after, report.n_nonzero)
+        chosen = (report.size, report.losses.after, report.n_nonzero)
         display = cls(n_bytes, losses, n_nonzeros, chosen=chosen, loss_name="mean loss")
         return display.plot(**options)
 
@@ -190,7 +176,7 @@ class SparsityDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = _pyplot()
+        plt = pyplot()
         if ax is None:
             ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")[1]
         self.ax_, self.figure_ = ax, ax.figure

@@ -150,7 +150,8 @@ class Trimming:
         evidence: Evidence | None = None,
     ) -> None:
         self._survivors, self._n_bytes, self._evidence = survivors, n_bytes, evidence
-        effects = np.abs(survivors.weights)
+        self._weights, self._output = survivors.weights, survivors.outputs()
+        effects = np.abs(self._weights)
         if evidence is not None:
             features, self._place = survivors.features()
             self._values = values_of(evidence.X, features)
@@ -193,10 +194,10 @@ class Trimming:
     def _added(self, margins: Floats, first: int, last: int) -> Floats:
         """Margins with what the weights of ranks first .. last add."""
         some = self._order[first:last]
-        place, output = self._place[some], self._survivors.outputs()[some]
+        place, output = self._place[some], self._output[some]
         used, at = np.unique(place, return_inverse=True)
         shape = (len(used), self._survivors.n_outputs)
-        weights = sp.csc_matrix((self._survivors.weights[some], (at, output)), shape=shape)
+        weights = sp.csc_matrix((self._weights[some], (at, output)), shape=shape)
         more: Floats = (self._values[:, used] @ weights).toarray()
         return margins + more
 
