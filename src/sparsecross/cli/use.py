@@ -14,7 +14,8 @@ from ..artefact import Artefact
 from ..columnfiles import as_text, check_suffix, write_columns
 from ..exporting import INTERCEPT, weights_of
 from ..files import format_of
-from ..pruned import PrunedModel, TopWeight, load
+from ..pruned import PrunedModel, load
+from ..storedmodel import TopWeight
 from ..svmlight import read_svmlight
 from ..tables import check_columns, column_names, read_table
 from .console import Console
