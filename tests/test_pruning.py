@@ -194,7 +194,7 @@ def test_the_report_adds_up(fitted):
     assert report.n_nonzero == np.count_nonzero(coef)
     assert report.dense_bytes == sum(report.dense.values())
     assert report.ratio == report.dense_bytes / report.pruned_bytes
-    assert str(report).count("\n") == 8
+    assert str(report).count("\n") == 9
     assert report._repr_html_().startswith("<table>")
     assert str(sx.memory_report(sx.prune(model))) == str(report)
 

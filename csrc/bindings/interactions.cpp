@@ -262,7 +262,8 @@ void register_interactions(py::module_& module) {
             const py::gil_scoped_release released;
             return count_cooccurring(bound.space, n_threads);
           },
-          py::arg("n_threads"));
+          py::arg("n_threads"))
+      .def_property_readonly("nbytes", [](const BoundSpace& bound) { return bound.space.bytes(); });
 
   py::class_<ProductTerms>(module, "ProductTerms")
       .def(py::init(&terms_of), py::arg("columns").noconvert(), py::arg("values").noconvert())
@@ -288,6 +289,7 @@ void register_interactions(py::module_& module) {
       .def_property_readonly("scale", of(&Solution::scale))
       .def_property_readonly("n_iter", of(&Solution::n_iter))
       .def_property_readonly("status", of(&Solution::status))
+      .def_property_readonly("peak", [](const Found& b) { return as_tuple(b.found.solution.peak); })
       .def_property_readonly(
           "history",
           [](const Found& b) {

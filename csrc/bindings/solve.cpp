@@ -148,6 +148,8 @@ void register_solve(py::module_& module) {
       .def_property_readonly("n_iter", [](const BoundSolution& b) { return b.solution.n_iter; })
       .def_property_readonly("status", [](const BoundSolution& b) { return b.solution.status; })
       .def_property_readonly("history", &history_of)
+      .def_property_readonly("peak",
+                             [](const BoundSolution& b) { return as_tuple(b.solution.peak); })
       .def_readonly("interruption", &BoundSolution::interruption);
 
   py::class_<BoundProblem>(module, "Problem")

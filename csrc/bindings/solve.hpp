@@ -22,6 +22,9 @@ inline py::tuple as_tuple(const Round& r) {
                         r.restarts);
 }
 
+// A tuple (vectors, working_set), bytes.
+inline py::tuple as_tuple(const Footprint& f) { return py::make_tuple(f.vectors, f.working_set); }
+
 // Looks for signals at most every 50 ms: taking the GIL each sweep would starve other threads.
 class SignalPoll {
  public:

@@ -41,6 +41,7 @@ class Contents {
     for (std::size_t c = 0; c < fresh.size(); ++c) known_[fresh[c]] = content[c];
   }
 
+  std::size_t bytes() const { return bytes_of(known_); }
   std::uint64_t of(Key key) const { return known_.at(key); }
 
  private:

@@ -41,6 +41,8 @@ class HeavyPairs {
   // The least rank in the table.
   Index first() const { return first_; }
 
+  std::size_t bytes() const { return bytes_of(pairs_, table_); }
+
   // Whether to fill it takes less time than walks along these owners.
   bool pays(const std::vector<Index>& owners) const {
     double walks = 0.0, filling = kEntry * static_cast<double>(space_.n());

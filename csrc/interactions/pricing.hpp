@@ -45,6 +45,11 @@ class Pricing {
     });
   }
 
+  // Bytes of what it has learnt and of its threads' scratch.
+  std::size_t bytes() const {
+    return pool_.bytes() + heavy_.bytes() + contents_.bytes() + bytes_of(norm_, reach_, last_);
+  }
+
  private:
   struct Branch {
     double bound;

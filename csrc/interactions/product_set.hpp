@@ -68,6 +68,10 @@ class ProductSet {
     const auto found = place_.find(key);
     return found == place_.end() ? -1 : found->second;
   }
+  std::size_t bytes() const {
+    return bytes_of(keys_, offsets_) + bytes_of(place_) + bytes_of(by_content_) +
+           rows_.size() * sizeof(std::int32_t) + values_.size() * sizeof(double);
+  }
   Index n_entries() const { return static_cast<Index>(rows_.size()); }
   Index n_entries(Index t) const {
     return offsets_[static_cast<std::size_t>(t) + 1] - offsets_[static_cast<std::size_t>(t)];

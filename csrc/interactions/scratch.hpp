@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/footprint.hpp"
 #include "support/parallel.hpp"
 
 namespace sparsecross::detail {
@@ -26,6 +27,7 @@ struct Sums {
   std::vector<Cell> cells;
   std::vector<std::int32_t> touched;
   std::vector<double> plain;
+  std::size_t bytes() const { return bytes_of(cells, touched, plain); }
   void resize(Index n_ranks) {
     const auto size = static_cast<std::size_t>(n_ranks);
     cells.resize(size);
@@ -41,6 +43,8 @@ struct Scratch {
     leaves.resize(n_ranks);
     opened.resize(static_cast<std::size_t>(n_ranks));
   }
+  std::size_t bytes() const { return pairs.bytes() + leaves.bytes() + bytes_of(opened, entries); }
+
   Sums pairs, leaves;
   std::vector<Opened> opened;
   std::vector<std::pair<std::int32_t, double>> entries;  // of the pairs opened: row, product
@@ -75,11 +79,18 @@ class ScratchPool {
     const std::lock_guard<std::mutex> lock(guard_);
     free_.push_back(std::move(scratch));
   }
+  // Of what nobody has taken.
+  std::size_t bytes() const {
+    const std::lock_guard<std::mutex> lock(guard_);
+    std::size_t total = 0;
+    for (const auto& scratch : free_) total += scratch->bytes();
+    return total;
+  }
 
  private:
   Index n_ranks_;
   bool triples_;
-  std::mutex guard_;
+  mutable std::mutex guard_;
   std::vector<std::unique_ptr<Scratch>> free_;
 };
 

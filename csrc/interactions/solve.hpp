@@ -132,6 +132,8 @@ class InteractionSolver {
       coef = std::move(part.coef);
       intercept = part.intercept;
       all.n_iter += part.n_iter;
+      all.peak.raise(part.peak + Footprint{bytes_of(part.dual_point, all.dual_point),
+                                           set_.bytes() + pricing_.bytes()});
       all.scale = part.scale;
       all.primal = part.primal;
 

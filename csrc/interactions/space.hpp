@@ -20,6 +20,7 @@
 #include "interactions/keys.hpp"
 #include "interactions/rules.hpp"
 #include "matrix/design.hpp"
+#include "support/footprint.hpp"
 
 namespace sparsecross {
 
@@ -62,6 +63,13 @@ class Space {
   Index n() const { return X_.n_rows(); }
   Index n_ranks() const { return static_cast<Index>(column_.size()); }
   Index column(Index rank) const { return column_[static_cast<std::size_t>(rank)]; }
+  std::size_t bytes() const {
+    return bytes_of(column_, size_, squared_, begin_, rank_, row_peak_) +
+           rank_.size() * (valued() ? X_.visit([](const auto& columns) {
+             return sizeof(typename detail::StoredValue<std::decay_t<decltype(columns)>>::type);
+           })
+                                    : 0);
+  }
   // Entries of the column of this rank.
   Index size(Index rank) const { return size_[static_cast<std::size_t>(rank)]; }
 

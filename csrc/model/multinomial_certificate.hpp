@@ -33,6 +33,8 @@ struct MultinomialPoint {
   ByClass coef;                   // K x p
   std::vector<double> intercept;  // K
   ByClass margins;                // K x n
+
+  std::size_t bytes() const { return bytes_of(coef) + bytes_of(margins); }
 };
 
 inline MultinomialPoint zero_point(const MultinomialProblem& problem) {

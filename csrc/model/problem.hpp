@@ -11,6 +11,7 @@
 #include "matrix/design.hpp"
 #include "model/losses.hpp"
 #include "model/penalties.hpp"
+#include "support/footprint.hpp"
 
 namespace sparsecross {
 
@@ -39,6 +40,8 @@ struct Point {
   std::vector<double> coef;     // w (p)
   double intercept = 0.0;       // b
   std::vector<double> margins;  // Xw + b (n)
+
+  std::size_t bytes() const { return bytes_of(coef, margins); }
 };
 
 // The columns of non-zero weight, in increasing order. What follows asks for a list that holds

@@ -13,6 +13,8 @@ namespace sparsecross {
 
 class BlockedProduct {
  public:
+  std::size_t bytes() const { return bytes_of(cuts_); }
+
   void prepare(const Problem& problem, const std::vector<Index>& columns) {
     n_blocks_ = (problem.n() - 1) / kRows + 1;
     cuts_.clear();

@@ -20,6 +20,7 @@
 #include <cmath>
 #include <vector>
 
+#include "support/footprint.hpp"
 #include "support/parallel.hpp"
 
 namespace sparsecross {
@@ -142,16 +143,17 @@ class CholeskyFactor {
  public:
   static constexpr Index kTile = tiles::kTile;
   static constexpr Index n_tiles_of(Index m) { return (m + kTile - 1) / kTile; }
-  static std::size_t bytes_of(Index m) {
+  static std::size_t bytes_for(Index m) {
     const auto t = static_cast<std::size_t>(n_tiles_of(m));
     return t * (t + 1) / 2 * kTile * kTile * sizeof(float);
   }
 
   CholeskyFactor() = default;
   explicit CholeskyFactor(Index m)
-      : m_(m), tiles_(bytes_of(m) / sizeof(float), 0.0f), work_(padded(m), 0.0f) {}
+      : m_(m), tiles_(bytes_for(m) / sizeof(float), 0.0f), work_(padded(m), 0.0f) {}
 
   Index order() const { return m_; }
+  std::size_t bytes() const { return bytes_of(tiles_, border_, work_); }
 
   // Element (i, j), i >= j; i and j in the same tile may be in any order.
   float& at(Index i, Index j) { return tile(i / kTile, j / kTile)[i % kTile + j % kTile * kTile]; }

@@ -69,12 +69,13 @@ class ColumnSystem final : public NewtonSystem {
       image[static_cast<std::size_t>(k)] += l2(k) * v[static_cast<std::size_t>(k)];
   }
 
-  CholeskyFactor matrix(const std::vector<Index>& positions) const override {
+  CholeskyFactor matrix(const std::vector<Index>& positions, std::size_t& scratch) const override {
     ScaledColumns list;
     for (const Index k : positions)
       list.push_back(support_[k], support_.mean[static_cast<std::size_t>(k)], norm(k));
     CholeskyFactor factor(list.size());
-    products(problem_, model_, list, 0, FactorSink(factor));
+    scratch = products(problem_, model_, list, 0, FactorSink(factor)) + list.bytes() +
+              support_.bytes() + product_.bytes() + bytes_of(margins_);
     return factor;
   }
 

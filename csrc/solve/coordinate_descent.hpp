@@ -56,6 +56,8 @@ inline Sweep sweep(const Problem& problem, const std::vector<Index>& working_set
 // Sweeps over one working set, and where they lead to.
 class SweepTrail {
  public:
+  std::size_t bytes() const { return past_.bytes() + bytes_of(norm_, point_); }
+
   // From here on; the model's curvatures are those of this working set.
   void start(const std::vector<Index>& working_set, const QuadraticModel& model,
              const std::vector<double>& coef) {

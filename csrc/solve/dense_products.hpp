@@ -8,8 +8,8 @@
 namespace sparsecross::detail {
 
 template <class Columns, class Curvature>
-void dense_products(const Columns& columns, Curvature h, const Problem& problem,
-                    const ScaledColumns& list, Index first_new, const ProductSink& sink) {
+std::size_t dense_products(const Columns& columns, Curvature h, const Problem& problem,
+                           const ScaledColumns& list, Index first_new, const ProductSink& sink) {
   constexpr Index width = tiles::kTile, tiles_of_rows = 4, area = width * width;
   const Index n = problem.n(), m = list.size(), n_tiles = CholeskyFactor::n_tiles_of(m);
   const Index first_tile = first_new / width;
@@ -49,6 +49,7 @@ void dense_products(const Columns& columns, Curvature h, const Problem& problem,
       }
     });
   }
+  return bytes_of(panel, minus);
 }
 
 }  // namespace sparsecross::detail

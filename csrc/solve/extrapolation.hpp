@@ -14,6 +14,7 @@
 #include <cmath>
 #include <vector>
 
+#include "support/footprint.hpp"
 #include "support/parallel.hpp"
 
 namespace sparsecross {
@@ -23,6 +24,13 @@ class Extrapolation {
   static constexpr std::size_t kDifferences = 5;
 
   void forget() { n_seen_ = 0; }
+
+  std::size_t bytes() const {
+    std::size_t total = 0;
+    for (const Iterates* of : {&seen_, &images_})
+      for (const auto& iterate : *of) total += bytes_of(iterate);
+    return total;
+  }
 
   // Takes the next iterate, and an affine image of it where one is wanted too. Whether there are
   // enough now.

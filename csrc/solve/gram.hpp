@@ -13,15 +13,16 @@
 namespace sparsecross {
 
 // The elements of new rows to the sink; where X is dense, of all rows of the tile they begin in.
-inline void products(const Problem& problem, const QuadraticModel& model, const ScaledColumns& list,
-                     Index first_new, const ProductSink& sink) {
-  problem.X.visit([&](const auto& columns) {
-    visit_curvature(model, [&](auto h) {
+// Returns the bytes that it took.
+inline std::size_t products(const Problem& problem, const QuadraticModel& model,
+                            const ScaledColumns& list, Index first_new, const ProductSink& sink) {
+  return problem.X.visit([&](const auto& columns) {
+    return visit_curvature(model, [&](auto h) {
       if constexpr (is_dense<std::decay_t<decltype(columns)>>) {
-        detail::dense_products(columns, h, problem, list, first_new, sink);
+        return detail::dense_products(columns, h, problem, list, first_new, sink);
       } else {
-        detail::sparse_products(columns, h, problem, problem.fit_intercept ? model.total : 0.0,
-                                list, first_new, sink);
+        return detail::sparse_products(
+            columns, h, problem, problem.fit_intercept ? model.total : 0.0, list, first_new, sink);
       }
     });
   });

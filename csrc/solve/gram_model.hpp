@@ -61,6 +61,14 @@ class GramModel {
     forget();
     square_.reset();
     stride_ = 0;
+    scratch_ = 0;
+  }
+
+  // Bytes held, and those that products took while they were made.
+  std::size_t bytes() const {
+    return static_cast<std::size_t>(stride_) * static_cast<std::size_t>(stride_) * sizeof(float) +
+           list_.bytes() + bytes_of(slot_of_) + past_.bytes() + scratch_ +
+           bytes_of(members_, constant_, weight_, gradient_, point_, ahead_);
   }
 
   // Multiply-adds on tiles that `prepare` would take; infinite where the set is too large.
@@ -119,7 +127,7 @@ class GramModel {
     }
     if (fresh.empty()) return;
     make_room(first_new);
-    products(problem, model, list_, first_new, SquareSink(square_.get(), stride_));
+    scratch_ = products(problem, model, list_, first_new, SquareSink(square_.get(), stride_));
     mirror(first_new / tiles::kTile * tiles::kTile);
   }
 
@@ -232,7 +240,7 @@ class GramModel {
       });
     }
 
-    CholeskyFactor matrix(const std::vector<Index>& positions) const override {
+    CholeskyFactor matrix(const std::vector<Index>& positions, std::size_t&) const override {
       CholeskyFactor factor(static_cast<Index>(positions.size()));
       parallel_chunks(static_cast<Index>(positions.size()), 64, threads_of_product(),
                       [&](Index begin, Index end) {
@@ -414,6 +422,7 @@ class GramModel {
   std::vector<double> weight_, gradient_;  // w and g, by slot
   Extrapolation past_;
   std::vector<double> point_, ahead_;  // what it leads to, and g there
+  std::size_t scratch_ = 0;            // bytes that the last products took
 };
 
 }  // namespace sparsecross

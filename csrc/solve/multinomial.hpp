@@ -99,6 +99,7 @@ inline Solution solve_class(const MultinomialProblem& problem, std::size_t k, do
   at.coef[k] = found.coef;
   at.intercept[k] = found.intercept;
   refresh_margins(problem, k, at);
+  found.peak.vectors += bytes_of(y, offset) + bytes_of(at.coef[k]);
   return found;
 }
 
@@ -130,6 +131,7 @@ inline Solution cycle(const MultinomialProblem& problem, const Options& options,
       for (const double v : w) n_active += v != 0.0;
     solution.history.push_back({solution.n_iter, working_set, n_active, primal, solution.dual,
                                 std::chrono::duration<double>(Clock::now() - started).count()});
+    solution.peak.raise({at.bytes() + bytes_of(theta) + bytes_of(solution.dual_point)});
     if (on_round) on_round(solution.history.back(), at);
     const double gap = solution.gap();
     // Classes that are each at their best to within the accuracy asked for stay where they are.
@@ -153,6 +155,8 @@ inline Solution cycle(const MultinomialProblem& problem, const Options& options,
     for (std::size_t k = 0; k < K && solution.n_iter < max_iter; ++k) {
       const Index room = std::min(kSweepsPerClass, max_iter - solution.n_iter);
       const Solution found = solve_class(problem, k, wanted, room, poll, at);
+      solution.peak.raise(found.peak +
+                          Footprint{at.bytes() + bytes_of(theta) + bytes_of(solution.dual_point)});
       solution.n_iter += std::max<Index>(found.n_iter, 1);
       working_set = std::max(working_set, found.history.back().working_set);
       if (found.status == Status::interrupted) break;

@@ -53,8 +53,9 @@ class NewtonSystem {
   virtual void gradient(std::vector<double>& b) const = 0;
   // image = (A + diag(l2)) v
   virtual void apply(const std::vector<double>& v, std::vector<double>& image) = 0;
-  // A over some of the positions, in increasing order.
-  virtual CholeskyFactor matrix(const std::vector<Index>& positions) const = 0;
+  // A over some of the positions, in increasing order, and the bytes that it took besides.
+  virtual CholeskyFactor matrix(const std::vector<Index>& positions,
+                                std::size_t& scratch) const = 0;
   // w̃ += t d, and what follows from it; exactly 0 for those that stopped there.
   virtual void move(const std::vector<double>& d, double t, const std::vector<char>& stopped) = 0;
   virtual double cost_of_product() const = 0;
@@ -67,6 +68,12 @@ class NewtonStep {
   // Sweeps that gain two digits, when each gains `rate` of what the one before it did.
   static double sweeps_to_two_digits(double rate) {
     return rate < 1.0 ? std::log(100.0) / -std::log(rate) : 1e9;
+  }
+
+  // Bytes held, and those that the factor's products took.
+  std::size_t bytes() const {
+    return factor_.bytes() + scratch_ + bytes_of(place_of_) +
+           bytes_of(slot_, b_, step_, residual_, scaled_, direction_, image_, embedded_, stopped_);
   }
 
   // Whether a step is likely to cost less than the sweeps that remain.
@@ -116,7 +123,7 @@ class NewtonStep {
 
   static Index largest_order() {
     Index m = 0;
-    while (CholeskyFactor::bytes_of(m + CholeskyFactor::kTile) <= kFactorBytes)
+    while (CholeskyFactor::bytes_for(m + CholeskyFactor::kTile) <= kFactorBytes)
       m += CholeskyFactor::kTile;
     return m;
   }
@@ -152,7 +159,7 @@ class NewtonStep {
       std::sort(positions.begin(), positions.end());
     }
     factor_ = CholeskyFactor();  // the old one's memory is free before the new one's is taken
-    factor_ = system.matrix(positions);
+    factor_ = system.matrix(positions, scratch_);
     place_of_.clear();
     for (Index f = 0; f < limit; ++f) {
       const Index k = positions[static_cast<std::size_t>(f)];
@@ -316,8 +323,9 @@ class NewtonStep {
   std::vector<Index> slot_;
   std::vector<double> b_, step_, residual_, scaled_, direction_, image_, embedded_;
   std::vector<char> stopped_;
-  Index n_held_ = 0;    // columns of the factor
-  double spent_ = 0.0;  // on rounds with an old factor or none
+  std::size_t scratch_ = 0;  // bytes that the last factor took while it was made
+  Index n_held_ = 0;         // columns of the factor
+  double spent_ = 0.0;       // on rounds with an old factor or none
   double damping_ = kLeastDamping, too_little_ = 0.0;
   double reluctance_ = 1.0;
   double first_ = 0.0;  // squared norm of the first residual of a step

@@ -18,6 +18,8 @@ struct NullModel {
   double scale;                 // P0 - Psat, the unit of relative gaps
   bool interrupted;             // the user stopped it on the way
 
+  std::size_t bytes() const { return bytes_of(columns, weights, margins); }
+
   // As a point of a problem with p columns.
   Point point(Index p) const {
     Point at{std::vector<double>(static_cast<std::size_t>(p), 0.0), intercept, margins};

@@ -13,6 +13,7 @@ struct ScaledColumns {
   std::vector<double> norm;  // s, positive
   Index size() const { return static_cast<Index>(columns.size()); }
   Index operator[](Index k) const { return columns[static_cast<std::size_t>(k)]; }
+  std::size_t bytes() const { return bytes_of(columns, mean, norm); }
   void clear() {
     columns.clear();
     mean.clear();

@@ -85,6 +85,8 @@ inline void screen(const Problem& problem, double gap, double scale, const std::
 struct Lines {
   explicit Lines(const Point& at)
       : before(at.margins), y(at.margins), next(at.margins), residual(at.margins.size()) {}
+  std::size_t bytes() const { return bytes_of(before, y, next, residual); }
+
   std::vector<double> before, y, next, residual;
 };
 
@@ -97,6 +99,8 @@ class Divergence {
     work_.resize(n);
     if (loss_.quadratic()) loss_.largest_curvature(work_.data());
   }
+
+  std::size_t bytes() const { return bytes_of(work_); }
 
   // `allowed` is what it will be compared with, `values` = f(w₊) and f(y).
   double operator()(const Lines& lines, double allowed, double value_next, double value_y) {
@@ -193,6 +197,10 @@ inline Solution solve_proximal_gradient(const Problem& problem, const Options& o
       solution.history.push_back(
           {solution.n_iter, static_cast<Index>(columns.index.size()), n_active, solution.primal,
            solution.dual, std::chrono::duration<double>(Clock::now() - started).count(), restarts});
+      solution.peak.raise({at.bytes() + null.bytes() + lines.bytes() + divergence.bytes() +
+                               bytes_of(all, theta, curvature, z, solution.dual_point) +
+                               (coef_init ? bytes_of(*coef_init) : 0),
+                           columns.bytes()});
       if (on_round) on_round(solution.history.back(), at);
       if (interrupted) {
         solution.status = Status::interrupted;

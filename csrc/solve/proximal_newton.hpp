@@ -60,6 +60,12 @@ struct Workspace {
   GramModel gram;
   NewtonStep newton;
   SweepTrail trail;
+  Footprint footprint() const {
+    const Footprint own{bytes_of(theta, curvature, direction, residual, z),
+                        gram.bytes() + newton.bytes() + trail.bytes()};
+    return own + model.footprint();
+  }
+
   bool single = true;   // whether products in single precision may be used
   double sweeps = 8.0;  // that the last model took, as a guess of what the next will
 };

@@ -25,6 +25,10 @@ struct Columns {
   std::vector<double> z;            // x_jᵀr
   std::vector<std::size_t> cuts;    // part k: positions cuts[k] to cuts[k + 1]
   std::vector<std::vector<double>> parts;  // the margins of each part (n)
+
+  std::size_t bytes() const {
+    return bytes_of(index, bend, now, before, next, z, cuts) + bytes_of(parts);
+  }
 };
 
 struct Step {

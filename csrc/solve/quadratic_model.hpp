@@ -42,6 +42,10 @@ struct QuadraticModel {
   double shift = 0.0;  // e
   // By position in the working set: H_j, and the curvature along the (centred) column.
   std::vector<double> weighted_sum, column_curvature;
+
+  Footprint footprint() const {
+    return {bytes_of(residual, curvature), bytes_of(weighted_sum, column_curvature)};
+  }
 };
 
 template <class Visitor>

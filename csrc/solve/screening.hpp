@@ -39,6 +39,9 @@ struct Sight {
   DualRoom room{std::numeric_limits<double>::infinity()};
   std::vector<Violator> violators;  // in increasing column
   bool complete = true;             // no column was left out
+
+  // Those of the violators, twice: parts of columns gather them first.
+  std::size_t bytes() const { return bytes_of(violators) + violators.size() * sizeof(Violator); }
 };
 
 class Screening {
@@ -68,6 +71,8 @@ class Screening {
     if (!sight.complete) sight.room.limit = std::min(sight.room.limit, kLimit);
     return sight;
   }
+
+  std::size_t bytes() const { return bytes_of(last_, reach_, norm_); }
 
   // Looks at the same θ again, for the sake of columns that came since; `sight` is of the others.
   Sight look_at_more(const Problem& problem, const Point& at, const std::vector<double>& theta,

@@ -94,6 +94,8 @@ inline Solution approach(const Problem& problem, double target, double unit, Ind
       best.dual_point = std::move(found.dual_point);
     }
     best.n_iter += found.n_iter;
+    best.peak.raise(found.peak +
+                    Footprint{at.bytes() + bytes_of(best.coef, best.dual_point, found.dual_point)});
     const Round& last = found.history.back();
     best.history.push_back({best.n_iter, last.working_set, last.n_active, best.primal, best.dual,
                             std::chrono::duration<double>(Clock::now() - started).count()});

@@ -52,6 +52,7 @@ struct Solution {
   Index n_iter = 0;    // sweeps and Newton steps, or iterations of proximal gradient
   Status status = Status::not_run;
   std::vector<Round> history;
+  Footprint peak;  // of the moment at which most was held, among looks at all columns
 
   // Both are values of feasible points: a negative difference is rounding, a few units in the last
   // place of `scale`.

@@ -74,6 +74,8 @@ Solution solve(const Problem& problem, const Options& options, const std::vector
   Solution found = detail::approach(problem, target, std::max(solution.primal, scale),
                                     options.max_iter, std::move(start), poll, on_round);
   found.scale = scale;
+  found.peak.vectors += zero.bytes() + bytes_of(all, theta, curvature, null.theta, solution.coef,
+                                                solution.dual_point);
   return found;
 }
 

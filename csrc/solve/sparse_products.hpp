@@ -157,6 +157,7 @@ class RowBlock {
 struct HeavyProducts {
   Index stride = 0;
   std::vector<double> sum;
+  std::size_t bytes = 0;  // that the sums of all parts took
 };
 
 template <class Columns, class Root>
@@ -186,6 +187,7 @@ HeavyProducts heavy_products(const Columns& columns, Root root, const Problem& p
       block.accumulate(order.first_heavy, found.stride, sum.data());
     }
   });
+  for (const auto& part : parts) found.bytes += bytes_of(part);
   found.sum = std::move(parts[0]);
   for (std::size_t part = 1; part < parts.size(); ++part)
     for (std::size_t e = 0; e < parts[part].size(); ++e) found.sum[e] += parts[part][e];
@@ -272,8 +274,9 @@ bool agrees(const Columns& columns, Root root, const ScaledColumns& list, Index 
 }
 
 template <class Columns, class Curvature>
-void sparse_products(const Columns& columns, Curvature h, const Problem& problem, double total,
-                     const ScaledColumns& list, Index first_new, const ProductSink& sink) {
+std::size_t sparse_products(const Columns& columns, Curvature h, const Problem& problem,
+                            double total, const ScaledColumns& list, Index first_new,
+                            const ProductSink& sink) {
   std::vector<double> values;
   const auto root = roots(h, problem.n(), values);
   const Index m = list.size();
@@ -311,6 +314,8 @@ void sparse_products(const Columns& columns, Curvature h, const Problem& problem
       sink.set(q, first, m, sum.data());
     }
   });
+  const std::size_t of_rows = bytes_of(rows.begin) + rows.entries.size() * sizeof(ByRows::Entry);
+  return bytes_of(values) + std::max(heavy.bytes, bytes_of(heavy.sum) + of_rows);
 }
 
 }  // namespace sparsecross::detail

@@ -145,6 +145,14 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
   double strength = 0.0;  // of the penalty in the last round, as a multiple
   detail::Progress progress;
   Sight sight;
+  const auto held = [&, &space = space, &screening = screening, &origin = origin,
+                     &standing = standing] {
+    const std::size_t vectors = at.bytes() + screening.bytes() + sight.bytes() +
+                                bytes_of(solution.dual_point, standing.margins);
+    return space.footprint() + Footprint{vectors + (origin ? origin->bytes() : 0) +
+                                             (coef_init ? bytes_of(*coef_init) : 0),
+                                         bytes_of(working_set, unpenalised)};
+  };
 
   for (bool stands = options.resume;; stands = false) {
     // What is proved so far, over all columns.
@@ -164,6 +172,7 @@ inline Solution solve_working_set(const Problem& problem, const Options& options
     solution.history.push_back({solution.n_iter, n_chosen, count_active(working_set, at.coef),
                                 primal, solution.dual,
                                 std::chrono::duration<double>(Clock::now() - started).count()});
+    solution.peak.raise(held());
     if (on_round) on_round(solution.history.back(), at);
     const double gap = solution.gap();
     const bool stuck = progress.look(primal, gap) >= 2;

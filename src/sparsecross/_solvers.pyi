@@ -159,6 +159,8 @@ class Solution:
     @property
     def history(self) -> list[tuple[int, int, int, float, float, float, int]]: ...
     @property
+    def peak(self) -> tuple[int, int]: ...
+    @property
     def interruption(self) -> BaseException | None: ...
 
 class Problem:
@@ -243,6 +245,7 @@ class ProductSpace:
         combinations: NDArray[np.int32] | None = None,
         n_threads: int = 0,
     ) -> None: ...
+    nbytes: int
     def holds(self, columns: NDArray[np.int64]) -> NDArray[np.bool_]: ...
     def count_cooccurring(self, n_threads: int) -> int: ...
     def price(
@@ -275,6 +278,7 @@ class InteractionSolution:
     n_iter: int
     status: Status
     history: list[tuple[tuple[Any, ...], tuple[int, int, int, int]]]
+    peak: tuple[int, int]
     interruption: BaseException | None
 
 class InteractionProblem:

@@ -24,6 +24,7 @@ from .choice import as_ratios, choose
 from .convergence import Ending, warn_if_short
 from .estimator import SparseLinearModel, Stated
 from .folds import Fold, as_folds
+from .memory import FitMemory
 from .multinomial import AnyTask
 from .path import follow
 from .pathrecord import Path
@@ -130,6 +131,7 @@ class CrossValidated(SparseLinearModel):
         scores = None if scorer is None else np.empty(shape)
         endings: list[Ending] = []
         places: list[str] = []
+        memory = FitMemory()  # of the folds
         for r, (ratio, alphas) in enumerate(zip(ratios, grids, strict=True)):
             for f, fold in enumerate(folds):
                 with stages.stage("fold"):
@@ -142,6 +144,8 @@ class CrossValidated(SparseLinearModel):
                     for a, alpha in enumerate(map(float, alphas)):
                         found = [self._solved(walk, alpha) for walk in walks]
                         losses[r, a, f] = self._loss_of(found, tasks, stated, fold)
+                        held = FitMemory.together(s.memory for s in found)
+                        memory = FitMemory.largest([memory, held])
                         if scores is not None and score is not None:
                             scores[r, a, f] = score(found)
                         endings += [
@@ -162,7 +166,7 @@ class CrossValidated(SparseLinearModel):
         if scores is not None:
             self.score_path_ = scores[0] if single else scores
         with stages.stage("path"):
-            paths = self._solve_on_all_rows(tasks, grids[r], a, ratios[r])
+            paths = self._solve_on_all_rows(tasks, grids[r], a, ratios[r], memory)
         for path in paths:
             endings += path.endings
             places += [f"at alpha={alpha:.3g} on all rows" for alpha in path.alphas]
@@ -297,9 +301,9 @@ class CrossValidated(SparseLinearModel):
             )
 
     def _solve_on_all_rows(
-        self, tasks: list[AnyTask], alphas: Floats, a: int, ratio: float
+        self, tasks: list[AnyTask], alphas: Floats, a: int, ratio: float, memory: FitMemory
     ) -> list[Path]:
-        """Solve the path on all rows and set the weights of its point `a`.
+        """Solve the path on all rows and set the weights of its point `a`; folds held `memory`.
 
         Where an interrupt cuts it short, the last weights before that point are set, and what the
         signal handler raised is raised again.
@@ -307,14 +311,17 @@ class CrossValidated(SparseLinearModel):
         alpha = float(alphas[a])
         paths: list[Path] = []
         at: list[Solution] = []
+        held: list[FitMemory] = []
         interruption = None
         for task in tasks:
             shape = task.coef_shape
             at.append(unsolved(np.zeros(shape), np.zeros(shape[:-1])[()], self.solver))
+            held.append(FitMemory())
             if interruption is not None:
                 continue
 
             def keep(strength: float, solution: Solution) -> None:
+                held[-1] = FitMemory.largest([held[-1], solution.memory])
                 if strength >= alpha:
                     at[-1] = replace(solution, dual_point=np.empty(0))
 
@@ -330,7 +337,8 @@ class CrossValidated(SparseLinearModel):
             if interruption is not None and len(path) <= a:
                 at[-1] = replace(at[-1], status=Status.interrupted)
             paths.append(path)
-        self._set_fitted(at, [alpha] * len(at))
+        memory = FitMemory.largest([memory, FitMemory.together(held)])
+        self._set_fitted(at, [alpha] * len(at), memory)
         self.alpha_ = alpha
         self.path_ = paths[0] if len(paths) == 1 else paths
         if interruption is not None:

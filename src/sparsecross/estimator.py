@@ -27,6 +27,7 @@ from .interactions import (
     as_products,
     side_by_side,
 )
+from .memory import FitMemory
 from .model import LinearModel
 from .multinomial import AnyTask
 from .solution import Solution, SolverName
@@ -229,7 +230,9 @@ class SparseLinearModel(CallbackSupportMixin, LinearModel):
         )
         return design, products
 
-    def _set_fitted(self, solutions: list[Solution], alphas: list[float]) -> None:
+    def _set_fitted(
+        self, solutions: list[Solution], alphas: list[float], memory: FitMemory
+    ) -> None:
         single = len(solutions) == 1
 
         def one_or_all(values: list[Any]) -> Any:
@@ -244,6 +247,7 @@ class SparseLinearModel(CallbackSupportMixin, LinearModel):
         self.relative_gap_ = one_or_all([s.relative_gap for s in solutions])
         self.n_iter_ = one_or_all([max(1, s.n_iter) for s in solutions])
         self.alpha_ = one_or_all(alphas)
+        self.fit_memory_ = memory
         self.solver_ = solutions[0].solver
         self.status_ = solutions[0].status if single else [s.status for s in solutions]
         self.history_ = solutions[0].history if single else [s.history for s in solutions]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .linear import ElasticNet
 from .logistic import SparseLogisticRegression
+from .memory import FitMemory
 from .solution import Solution
 from .walk import Walk, alpha_grid
 
@@ -222,7 +223,8 @@ def walk(
             if solution.interruption is not None:
                 raise solution.interruption
             found.append(solution)
-        estimator._set_fitted(found, [alpha] * len(found))
+        memory = FitMemory.together(s.memory for s in found)
+        estimator._set_fitted(found, [alpha] * len(found), memory)
         yield found
 
 
@@ -279,7 +281,7 @@ def choose_alpha(
             break
     assert best is not None
     _, chosen, found = best
-    estimator._set_fitted(found, [chosen.alpha] * len(found))
+    estimator._set_fitted(found, [chosen.alpha] * len(found), estimator.fit_memory_)
     estimator.set_params(alpha=chosen.alpha, warm_start=True)
     return Choice(chosen.alpha, steps)
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from . import _solvers
 from ._inputs import Floats
 from .interactions import InteractionCounts, Interactions, Products, of_keys
+from .memory import FitMemory
 from .solution import Certificate, Look, OnLook, Round, Solution, SolverName, chosen
 from .task import Task
 
@@ -55,6 +56,10 @@ class InteractionTask(Task):
             None if self._of_differences else self.offset,
             self.delta,
         )
+
+    def _memory(self, peak: tuple[int, int]) -> FitMemory:
+        memory = super()._memory(peak)
+        return memory._replace(data=memory.data + self.products.space.nbytes)
 
     def _problem(self, l1: float, l2: float) -> Any:
         return _AtStrength(self._interacting)
@@ -215,7 +220,8 @@ class InteractionTask(Task):
             if len(orphans) == 0:
                 break
             parents[orphans] = 0
-        return replace(found, n_iter=n_iter)
+        memory = FitMemory.largest([alone.memory, found.memory])
+        return replace(found, n_iter=n_iter, memory=memory)
 
     def _solved(
         self,
@@ -264,6 +270,7 @@ class InteractionTask(Task):
             interruption=found.interruption,
             interactions=self._crosses(found.keys, found.values),
             certified_over=certified_over,
+            memory=self._memory(found.peak),
         )
 
     def _looked_at(self, co_occurring: int, visited: int, built: int, ties: int) -> dict[str, Any]:

@@ -87,6 +87,8 @@ class ElasticNet(OneStrength, LinearRegressor):
         How the solver ended.
     history_ : list of Round
         Gap, support, working set and seconds at each look at all columns.
+    fit_memory_ : FitMemory
+        Bytes that the fit held at most: `data`, `vectors`, `working_set`, and their `total`.
     interactions_ : Interactions or None
         The weights of crosses, where `interactions` asks for any.
     interaction_counts_ : InteractionCounts or None
@@ -141,7 +143,7 @@ class Lasso(ElasticNet):
     ----------
     coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, alpha_
         As of :class:`ElasticNet`.
-    n_iter_, solver_, status_, history_
+    n_iter_, solver_, status_, history_, fit_memory_
         As of :class:`ElasticNet`.
     n_features_in_ : int
         Number of columns.

@@ -145,6 +145,8 @@ class SparseLogisticRegression(OneStrength, LogisticClassifier):
         Of the one problem, or of each class against the rest.
     status_, history_ : Status and list of Round, or lists of them
         Of the one problem, or of each class against the rest.
+    fit_memory_ : FitMemory
+        Bytes that the fit held at most: `data`, `vectors`, `working_set`, and their `total`.
     solver_ : {"cd", "ista", "fista"}
         The solver that was used.
     interactions_ : Interactions or None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, NamedTuple
@@ -30,6 +31,43 @@ class Sizes(NamedTuple):
 
     memory: int
     file: int
+
+
+class FitMemory(NamedTuple):
+    """What a fit held at the moment at which it held most, in bytes, counted and not measured.
+
+    Attributes
+    ----------
+    data : int
+        Columns, targets and weights as the solver reads them: arrays of the caller where these can
+        be used as they are, copies of them otherwise.
+    vectors : int
+        What has an element for each row or column: weights, margins, residuals, dual points, and
+        what screening knows; of a stream, the states of its weights.
+    working_set : int
+        What was worked out of the columns in the working set: products of columns, factors, and
+        crosses that were built.
+    """
+
+    data: int = 0
+    vectors: int = 0
+    working_set: int = 0
+
+    @property
+    def total(self) -> int:
+        """Bytes of all parts."""
+        return sum(self)
+
+    @classmethod
+    def largest(cls, each: Iterable[FitMemory]) -> FitMemory:
+        """Of fits one after the other."""
+        return max(each, key=lambda memory: memory.total, default=cls())
+
+    @classmethod
+    def together(cls, each: Iterable[FitMemory]) -> FitMemory:
+        """Of fits to the same data whose vectors stand side by side."""
+        data, vectors, working_sets = zip(*each, strict=True)
+        return cls(max(data), sum(vectors), sum(working_sets))
 
 
 class Tradeoff(NamedTuple):
@@ -80,7 +118,9 @@ class MemoryReport:
         What predicting a large sparse batch takes besides, for as long as it lasts: one and a half
         bits for each column.
     losses : Losses or None
-        What pruning cost, where it was given rows.
+        What pruning cost, where it was given rows; files do not keep it.
+    fit : FitMemory or None
+        What the last fit held at most, where the estimator tells; files do not keep it.
     """
 
     dense: dict[str, int]
@@ -92,6 +132,7 @@ class MemoryReport:
     least_bytes: float = 0.0
     scratch_bytes: int = 0
     losses: Losses | None = None
+    fit: FitMemory | None = None
 
     @property
     def dense_bytes(self) -> int:
@@ -161,6 +202,12 @@ class MemoryReport:
             f"names; the rest is {self.file_ratio:.2f} times the least that {self.weight_type} "
             f"weights and their places take",
         ]
+        if self.fit is not None:
+            held = ", ".join(
+                f"{format_bytes(n)} {part.replace('_', ' ')}"
+                for part, n in self.fit._asdict().items()
+            )
+            told.append(f"the last fit held {format_bytes(self.fit.total)} at most: {held}")
         if self.losses is not None:
             told.append(
                 f"mean loss: {self.losses.before:.6g} before, {self.losses.after:.6g} after"

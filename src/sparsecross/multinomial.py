@@ -51,6 +51,10 @@ class MultinomialTask(PenalisedTask):
         margins: Floats = np.stack(each, axis=1) + solution.intercept
         return margins
 
+    @property
+    def _arrays(self) -> tuple[npt.NDArray[Any] | None, ...]:
+        return (*super()._arrays, self.labels)
+
     def _problem(self, l1: float, l2: float) -> _solvers.MultinomialProblem:
         return _solvers.MultinomialProblem(
             self.design,
@@ -106,6 +110,7 @@ class MultinomialTask(PenalisedTask):
             history=[Round(*r) for r in found.history],
             solver="cd",
             interruption=found.interruption,
+            memory=self._memory(found.peak),
         )
 
 

@@ -14,6 +14,7 @@ from .callbacks import Listeners
 from .convergence import Ending, warn_if_short
 from .estimator import SparseLinearModel, Stated
 from .interactions import Interactions
+from .memory import FitMemory
 from .model import LinearModel
 from .solution import Solution, unsolved
 from .task import RULES
@@ -134,7 +135,8 @@ class OneStrength(SparseLinearModel):
             solutions.append(replace(solution, dual_point=np.empty(0)))
             interruption = solution.interruption
             del solution, task  # their vectors must not stand beside those of the next problem
-        self._set_fitted(solutions, alphas)
+        # Problems are solved one after the other, of which each is gone before the next.
+        self._set_fitted(solutions, alphas, FitMemory.largest(s.memory for s in solutions))
         if interruption is not None:
             raise interruption
         listeners.close()

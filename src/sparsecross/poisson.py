@@ -37,7 +37,7 @@ class PoissonRegressor(OneStrength, LinearRegressor):
     Attributes
     ----------
     coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, alpha_, n_iter_, solver_, status_,
-    history_
+    history_, fit_memory_
         As of :class:`ElasticNet`; the unit of the relative gap is half the mean deviance at zero
         weights.
     n_features_in_ : int

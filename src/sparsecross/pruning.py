@@ -31,7 +31,7 @@ from .trimming import Evidence, Trimming
 
 
 def memory_report(model: Any) -> MemoryReport:
-    """Bytes of every part of a model, dense and pruned.
+    """Bytes of every part of a model, dense and pruned, and of the fit that made it.
 
     Parameters
     ----------
@@ -242,7 +242,9 @@ class _Packing:
         if kept is not None:
             meta["encoder"], blocks = encoderstate.packed(kept)
             arrays |= blocks
-        return PrunedModel(meta, arrays, kept)
+        model = PrunedModel(meta, arrays, kept)
+        model._fit_memory = getattr(estimator, "fit_memory_", None)
+        return model
 
     def _stored(
         self, survivors: Survivors

@@ -34,7 +34,7 @@ class HuberRegressor(OneStrength, LinearRegressor):
     Attributes
     ----------
     coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, alpha_, n_iter_, solver_, status_,
-    history_
+    history_, fit_memory_
         As of :class:`ElasticNet`.
     n_features_in_ : int
         Number of columns.

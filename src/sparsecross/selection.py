@@ -76,7 +76,7 @@ class ElasticNetCV(CrossValidated, LinearRegressor):
         The solutions on all rows, at the share chosen.
     coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_
         Of the path at `alpha_`, as of :class:`ElasticNet`.
-    n_iter_, solver_, status_, history_
+    n_iter_, solver_, status_, history_, fit_memory_
         Likewise.
     n_features_in_ : int
         Number of columns.
@@ -122,7 +122,7 @@ class LassoCV(ElasticNetCV):
         As of :class:`ElasticNetCV`.
     coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_
         Of the path at `alpha_`, as of :class:`Lasso`.
-    n_iter_, solver_, status_, history_
+    n_iter_, solver_, status_, history_, fit_memory_
         Likewise.
     n_features_in_ : int
         Number of columns.
@@ -175,7 +175,7 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticClassifier):
         the multinomial model apart.
     classes_, coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_
         Of the path at `alpha_`, as of :class:`SparseLogisticRegression`.
-    n_iter_, solver_, status_, history_
+    n_iter_, solver_, status_, history_, fit_memory_
         Likewise.
     n_features_in_ : int
         Number of columns.

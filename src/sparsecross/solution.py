@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ._inputs import Floats
 from ._solvers import Status
 from .interactions import InteractionCounts, Interactions
+from .memory import FitMemory
 
 SolverName = Literal["auto", "cd", "ista", "fista"]
 SOLVERS = ("auto", "cd", "ista", "fista")
@@ -93,6 +94,8 @@ class Solution:
         The weights of crosses, where there are any to have; `n_active` counts them too.
     certified_over : str
         What the gap is proved over, where crosses take part.
+    memory : FitMemory
+        What the solver held in memory at most, by part.
     """
 
     coef: Floats = field(repr=False)
@@ -109,6 +112,7 @@ class Solution:
     interruption: BaseException | None = field(default=None, repr=False)
     interactions: Interactions | None = field(default=None, repr=False)
     certified_over: str = ""
+    memory: FitMemory = field(default_factory=FitMemory)
     support: npt.NDArray[np.int64] = field(init=False, repr=False)
     n_active: int = field(init=False)
 

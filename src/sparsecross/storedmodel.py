@@ -16,7 +16,7 @@ from . import _solvers, _stream, artefact, encoderstate, modelfile
 from ._inputs import Floats
 from .crossing import FeatureCross
 from .interactions import Interactions, of_keys, side_by_side
-from .memory import Losses, MemoryReport
+from .memory import FitMemory, Losses, MemoryReport
 from .modelfile import CROSS_INDEX, INDEX, NAMES, unpack_classes
 from .storage import finite, least_bytes, restored, type_of
 
@@ -49,6 +49,7 @@ class StoredModel:
         self._arrays = arrays
         self._encoder = encoder
         self._losses: Losses | None = None
+        self._fit_memory: FitMemory | None = None
         self._cache: dict[str, Any] = {}
         packed = meta["classes"]
         self.classes_ = None if packed is None else unpack_classes(packed)
@@ -56,12 +57,12 @@ class StoredModel:
     def __getstate__(self) -> dict[str, Any]:
         arrays = {name: np.array(self._arrays[name]) for name in self._arrays}
         parts = {"meta": dict(self._meta), "arrays": arrays, "encoder": self.encoder}
-        return parts | {"losses": self._losses}
+        return parts | {"losses": self._losses, "fit_memory": self._fit_memory}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        losses = state.pop("losses")
+        losses, fit_memory = state.pop("losses"), state.pop("fit_memory")
         self.__init__(**state)  # type: ignore[misc]
-        self._losses = losses
+        self._losses, self._fit_memory = losses, fit_memory
 
     @property
     def encoder(self) -> FeatureCross | None:
@@ -195,6 +196,7 @@ class StoredModel:
             least,
             12 * (self._universe // 64 + 1),
             self._losses,
+            self._fit_memory,
         )
 
     @property

@@ -88,7 +88,7 @@ _ATTRIBUTES = """n_rows_ : int
     history_ : list of StreamRecord
         Rows, mean loss so far, and mean loss since the last record.
     n_bytes_ : int
-        Bytes of the weights' states, with their keys.
+        Bytes of the weights' states, with their keys; `fit_memory_` says the same as a `FitMemory`.
     encoder_ : FeatureCross or None
         For tables, what encodes rows as the columns of `coef_`: they are hashed, or, with
         n_bits=None, the categories met so far, by name.

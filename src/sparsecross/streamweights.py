@@ -16,6 +16,7 @@ from ._inputs import Floats
 from .crossing import FeatureCross
 from .interactions import Interactions
 from .locks import Lock
+from .memory import FitMemory
 from .model import LinearModel
 from .rowlists import Fields, rows_of
 from .streamrows import StreamRows
@@ -49,6 +50,11 @@ class StreamWeights(LinearModel):
     def n_bytes_(self) -> int:
         """Bytes of the weights' states, with their keys."""
         return int(self._learnt()[0].nbytes)
+
+    @property
+    def fit_memory_(self) -> FitMemory:
+        """What learning held: these states, for rows pass by and are gone."""
+        return FitMemory(vectors=self.n_bytes_)
 
     @property
     def progressive_loss_(self) -> float:

@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from . import _solvers
 from ._inputs import Floats
 from .interactions import Interactions
-from .memory import Sizes
+from .memory import FitMemory, Sizes
 from .modelfile import sizes
 from .solution import SOLVERS, Certificate, Look, OnLook, Round, Solution, SolverName, chosen
 
@@ -102,6 +102,20 @@ class PenalisedTask:
         each = l1_ratio * np.abs(w) + 0.5 * (1.0 - l1_ratio) * w**2
         factor = 1.0 if self.penalty_factor is None else self.penalty_factor[columns]
         return float(alpha * np.sum(factor * each))
+
+    @property
+    def _arrays(self) -> tuple[npt.NDArray[Any] | None, ...]:
+        """What the solver reads of the data."""
+        return (
+            *self.design.arrays,
+            self.sample_weight,
+            self.penalty_factor,
+            self.column_scale,
+        )
+
+    def _memory(self, peak: tuple[int, int]) -> FitMemory:
+        """What a solve held, of which the compiled solver tells all but the data."""
+        return FitMemory(sum(a.nbytes for a in self._arrays if a is not None), *peak)
 
     order = 1  # how many columns a cross may have
 
@@ -209,6 +223,11 @@ class Task(PenalisedTask):
             target = target - self.offset
         return target - self._centre if self._centre else target
 
+    @property
+    def _arrays(self) -> tuple[npt.NDArray[Any] | None, ...]:
+        target = self._target
+        return (*super()._arrays, self.offset, self.y, None if target is self.y else target)
+
     @cached_property
     def _bound(self) -> _solvers.Problem:
         return _solvers.Problem(
@@ -287,6 +306,7 @@ class Task(PenalisedTask):
             history=[Round(*r).above(saturated) for r in found.history],
             solver=used,
             interruption=found.interruption,
+            memory=self._memory(found.peak),
         )
 
 
