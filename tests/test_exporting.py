@@ -55,6 +55,17 @@ def test_scikit_learns_counterpart_predicts_the_same(kind, dense):
         )
 
 
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"empty"}))
+@pytest.mark.filterwarnings("error")
+def test_the_counterpart_knows_the_names_of_its_columns(kind):
+    X, y = _data()
+    table = pd.DataFrame(X.toarray(), columns=[f"column {j}" for j in range(X.shape[1])])
+    small = sx.prune(KINDS[kind](table, y))
+    other = small.to_sklearn()
+    assert len(other.predict(table)) == len(table)
+    assert set(other[-1].feature_names_in_) == {weight.name for weight in small.top_weights(None)}
+
+
 @pytest.mark.parametrize("n_bits", [None, 10])
 def test_tables_go_through_their_encoder(n_bits):
     rng = np.random.default_rng(0)

@@ -62,7 +62,12 @@ def sklearn_model(model: PrunedModel) -> Pipeline:
     else:
         # Of dense and sparse rows alike, which a ColumnTransformer does not take in turn.
         first = FunctionTransformer(_safe_indexing, kw_args={"indices": columns, "axis": 1})
-    return Pipeline([("columns", first), ("model", _estimator(model, weights))])
+    estimator = _estimator(model, weights)
+    if model.has_names and coef.nnz:  # or scikit-learn would warn of rows that have names
+        names = np.array(model._column_names(columns), dtype=object)
+        for one in (estimator, *getattr(estimator, "estimators_", ())):
+            one.feature_names_in_ = names
+    return Pipeline([("columns", first), ("model", estimator)])
 
 
 def _estimator(model: PrunedModel, weights: Any) -> Any:

@@ -17,7 +17,6 @@ from sklearn.utils.metaestimators import available_if
 from . import _solvers, artefact, modelfile
 from ._inputs import Floats, as_design
 from .classifier import labels, probabilities
-from .modelfile import NAMES
 from .poisson import rates
 from .rowlists import mapping_of_row, rows_of
 from .storedmodel import StoredModel
@@ -64,7 +63,7 @@ class PrunedModel(StoredModel):
             raise ValueError(
                 f"X has {design.shape[1]} features, but this model expects {self._universe}."
             )
-        if NAMES[0] in self._arrays and hasattr(X, "columns"):
+        if self.has_names and hasattr(X, "columns"):
             for column, name in zip(*self._names(), strict=True):
                 if str(X.columns[column]) != name:
                     raise ValueError(

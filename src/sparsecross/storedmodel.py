@@ -257,10 +257,15 @@ class StoredModel:
             for name, at in zip(names, order, strict=True)
         ]
 
+    @property
+    def has_names(self) -> bool:
+        """Whether the columns that a model without an encoder needs have names."""
+        return NAMES[0] in self._arrays
+
     def _column_names(self, columns: npt.NDArray[Any]) -> list[str]:
         if self.encoder is not None:
             return self.encoder._names_of(columns)
-        if NAMES[0] not in self._arrays:
+        if not self.has_names:
             return [f"x{j}" for j in columns]
         known, names = self._names()
         return [names[at] for at in np.searchsorted(known, columns)]
