@@ -1,5 +1,6 @@
 """What a fit says that it held, against what a fresh process grows by."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -72,10 +73,13 @@ def test_a_fresh_process_grows_by_what_the_fit_tells(tmp_path, case):
     file = tmp_path / "problem.pkl"
     file.write_bytes(pickle.dumps((model, *sparse_problem(*shape))))
     run = [sys.executable, "-c", MEASURE, str(file)]
-    told = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    # Large arrays go back to the system at once, or what is free would count by chance.
+    env = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}
+    told = subprocess.run(run, capture_output=True, text=True, check=True, env=env).stdout
     grown, counted = map(int, told.split())
+    print(f"{case}: {grown / 1e6:.1f} MB grown, {counted / 1e6:.1f} MB counted")
     assert grown > 10e6
-    assert abs(counted - grown) < 0.25 * grown
+    assert abs(counted - grown) < 0.15 * grown
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,7 @@ void register_matrix(py::module_& module);
 void register_solve(py::module_& module);
 void register_interactions(py::module_& module);
 void register_multinomial(py::module_& module);
+void register_scale(py::module_& module);
 void register_serve(py::module_& module);
 void register_cross(py::module_& module);
 void register_objects(py::module_& module);

@@ -10,12 +10,14 @@ namespace sparsecross::bindings {
 class BoundLoss {
  public:
   BoundLoss(const BoundDesign& X, const std::string& name, Array<double> y,
-            OptionalArray sample_weight, OptionalArray offset, double delta, int n_threads)
+            OptionalArray sample_weight, OptionalArray offset, double delta, int n_threads,
+            Axis sliced_by = Axis::columns)
       : y_(std::move(y)), sample_weight_(std::move(sample_weight)), offset_(std::move(offset)) {
-    if (X.design.sliced_by() != Axis::columns)
-      throw std::invalid_argument("X must be sliced by columns");
+    const std::string slice = sliced_by == Axis::columns ? "column" : "row";
+    if (X.design.sliced_by() != sliced_by)
+      throw std::invalid_argument("X must be sliced by " + slice + "s");
     if (!X.structure.canonical)
-      throw std::invalid_argument("X must have sorted and distinct indices in each column");
+      throw std::invalid_argument("X must have sorted and distinct indices in each " + slice);
     if (X.structure.not_finite_slice >= 0) throw std::invalid_argument("X must be finite");
     const Index n = X.design.n_rows();
     if (n == 0) throw std::invalid_argument("X must have at least one row");

@@ -75,8 +75,9 @@ BoundDesign from_dense(const py::array& values, const std::string& sliced_by, in
                    n_threads);
 }
 
-BoundDesign from_sparse(const py::object& values, const py::array& indices, const py::array& indptr,
-                        Index n_rows, Index n_cols, const std::string& sliced_by, int n_threads) {
+BoundDesign from_sparse(const py::object& values, const py::array& indices,
+                        const py::object& indptr, Index n_rows, Index n_cols,
+                        const std::string& sliced_by, int n_threads) {
   const Axis axis = axis_named(sliced_by);
   const Index n = axis == Axis::rows ? n_rows : n_cols;
   const Index length = axis == Axis::rows ? n_cols : n_rows;
@@ -84,14 +85,20 @@ BoundDesign from_sparse(const py::object& values, const py::array& indices, cons
   if (n_rows < 0 || n_cols < 0 || n_rows > largest || n_cols > largest)
     throw std::invalid_argument("n_rows and n_cols must lie between 0 and 2^59, got " +
                                 std::to_string(n_rows) + " and " + std::to_string(n_cols));
-  const SeenArray at = seen_integers(indices, "indices"), ends = seen_integers(indptr, "indptr");
-  SeenArray stored;
-  py::tuple arrays = py::make_tuple(indices, indptr);
+  const SeenArray at = seen_integers(indices, "indices");
+  SeenArray stored, ends;
+  py::list arrays;
   if (!values.is_none()) {
     const auto array = values.cast<py::array>();
     stored = seen_vector(array, "values");
     check_reals(stored, array);
-    arrays = py::make_tuple(array, indices, indptr);
+    arrays.append(array);
+  }
+  arrays.append(indices);
+  if (!indptr.is_none()) {
+    const auto array = indptr.cast<py::array>();
+    ends = seen_integers(array, "indptr");
+    arrays.append(array);
   }
   return inspected(sparse_design(stored, at, ends, n, length, axis), stored_entries(stored, at),
                    std::move(arrays), n_threads);
@@ -158,7 +165,7 @@ struct Devaluer {
   BoundDesign operator()(const SparseSlices<V, I>& slices) const {
     if (!X.structure.all_ones) throw std::invalid_argument("the stored values must all be 1");
     const py::tuple arrays =
-        std::is_same_v<V, Ones> ? X.arrays : py::make_tuple(X.arrays[1], X.arrays[2]);
+        std::is_same_v<V, Ones> ? X.arrays : X.arrays[py::slice(1, std::nullopt, 1)];
     return {Design(SparseSlices<Ones, I>(slices.offsets(), slices.indices(), Ones{},
                                          slices.n_slices(), slices.length()),
                    X.design.sliced_by()),

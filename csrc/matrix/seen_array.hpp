@@ -46,15 +46,22 @@ inline Design dense_design(const SeenArray& values, Index n, Index length, Index
   });
 }
 
-// n compressed slices of `length` values; of no `values` all are 1. Offsets and indices are not
+// n compressed slices of `length` values; of no `values` all are 1, of no `indptr` all slices have
+// as many entries. Offsets and indices are not
 // looked at: inspect() (structure.hpp) tells whether they lie within `stored_entries`.
 inline Design sparse_design(const SeenArray& values, const SeenArray& indices,
                             const SeenArray& indptr, Index n, Index length, Axis axis) {
-  if (n < 0 || indptr.size - 1 != n)
+  const bool even = indptr.type == SeenArray::Type::none;
+  if (even && (n < 0 || (n == 0 ? indices.size != 0 : indices.size % n != 0)))
+    throw std::invalid_argument("indices must have as many entries for each of " +
+                                std::to_string(n) + " slices without indptr, got " +
+                                std::to_string(indices.size));
+  if (!even && (n < 0 || indptr.size - 1 != n))
     throw std::invalid_argument("indptr must have length " + std::to_string(n + 1) + ", got " +
                                 std::to_string(indptr.size));
   const Offsets offsets =
-      indptr.visit_integers("indptr", [](const auto* ends) { return Offsets(ends); });
+      even ? Offsets(n == 0 ? Index{0} : indices.size / n)
+           : indptr.visit_integers("indptr", [](const auto* ends) { return Offsets(ends); });
   return indices.visit_integers("indices", [&](const auto* positions) {
     using I = std::decay_t<decltype(*positions)>;
     const auto with = [&](auto stored) {

@@ -90,17 +90,20 @@ class DenseSlices {
 template <class T>
 inline constexpr bool is_dense<DenseSlices<T>> = true;
 
-// Where each slice begins among the stored entries; 32 or 64 bits wide. The branch on the width
-// is taken twice a slice, never inside one, and halves the number of instantiations.
+// Where each slice begins among the stored entries: 32 or 64 bits wide, or not stored where all
+// slices are as long. The branch is taken twice a slice, never inside one, and keeps the number of
+// instantiations down.
 class Offsets {
  public:
-  explicit Offsets(const std::int32_t* narrow) : narrow_(narrow), wide_(nullptr) {}
-  explicit Offsets(const std::int64_t* wide) : narrow_(nullptr), wide_(wide) {}
-  Index operator[](Index j) const { return wide_ ? wide_[j] : narrow_[j]; }
+  explicit Offsets(const std::int32_t* narrow) : narrow_(narrow) {}
+  explicit Offsets(const std::int64_t* wide) : wide_(wide) {}
+  explicit Offsets(Index length) : length_(length) {}
+  Index operator[](Index j) const { return wide_ ? wide_[j] : narrow_ ? narrow_[j] : j * length_; }
 
  private:
-  const std::int32_t* narrow_;
-  const std::int64_t* wide_;
+  const std::int32_t* narrow_ = nullptr;
+  const std::int64_t* wide_ = nullptr;
+  Index length_ = 0;
 };
 
 // The values of a matrix whose stored entries are all 1: nothing is read, the compiler drops x * 1.

@@ -12,6 +12,7 @@
 #include "matrix/design.hpp"
 #include "serve/elias_fano.hpp"
 #include "serve/stored_weights.hpp"
+#include "support/ranked_bits.hpp"
 #include "support/wide.hpp"
 
 namespace sparsecross {
@@ -22,32 +23,6 @@ struct SparseWeights {
 };
 
 namespace detail {
-
-// A set of integers laid out for many look-ups: a bit for each, and for each 64 how many are set
-// before them. 12 bytes for 64 integers, whatever the set.
-class RankedBits {
- public:
-  explicit RankedBits(const EliasFano& index)
-      : bits_(index.universe() / 64 + 1, 0), before_(index.universe() / 64 + 1) {
-    index.each(
-        [&](std::uint64_t, std::uint64_t id) { bits_[id / 64] |= std::uint64_t{1} << (id % 64); });
-    std::uint32_t total = 0;
-    for (std::size_t word = 0; word < bits_.size(); ++word) {
-      before_[word] = total;
-      total += static_cast<std::uint32_t>(bits::count(bits_[word]));
-    }
-  }
-  // The rank of an integer below the universe, or -1 where it is not in the set.
-  std::int64_t find(std::uint64_t id) const {
-    const std::uint64_t word = bits_[id / 64], bit = std::uint64_t{1} << (id % 64);
-    if (!(word & bit)) return -1;
-    return std::int64_t{before_[id / 64]} + bits::count(word & (bit - 1));
-  }
-
- private:
-  std::vector<std::uint64_t> bits_;
-  std::vector<std::uint32_t> before_;
-};
 
 // One overload for each kind of layout; score() below says what they do.
 struct Scorer {
@@ -72,7 +47,9 @@ struct Scorer {
   void operator()(const SparseSlices<V, I>& slices) const {
     if (sliced_by == Axis::columns) return walk_columns(slices);
     if (slices.length() / 64 < slices.n_stored()) {
-      const RankedBits bits(w.index);
+      const RankedBits bits(w.index.universe(), [this](const auto& take) {
+        w.index.each([&](std::uint64_t, std::uint64_t id) { take(id); });
+      });
       walk_rows(slices, [&](std::uint64_t id) { return bits.find(id); });
     } else {
       walk_rows(slices, [&](std::uint64_t id) { return w.index.find(id); });

@@ -15,6 +15,7 @@ from .poisson import PoissonRegressor
 from .pruned import PrunedModel, load, load_all
 from .pruning import memory_report, prune, save
 from .robust import HuberRegressor
+from .scale.store import BlockStore
 from .selection import ElasticNetCV, LassoCV, SparseLogisticRegressionCV
 from .solution import Certificate, Solution
 from .solving import alpha_max, certify, soft_threshold, solve
@@ -24,6 +25,7 @@ from .stream import FTRLClassifier, FTRLRegressor
 __version__ = "0.1.0"
 
 __all__ = [
+    "BlockStore",
     "Certificate",
     "ElasticNet",
     "ElasticNetCV",

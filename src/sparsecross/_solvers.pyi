@@ -104,7 +104,7 @@ class Design:
     def from_sparse(
         values: NDArray[Any] | None,
         indices: NDArray[Any],
-        indptr: NDArray[Any],
+        indptr: NDArray[Any] | None,
         n_rows: int,
         n_cols: int,
         sliced_by: Literal["rows", "columns"],
@@ -195,6 +195,67 @@ class Problem:
     def saturated(self) -> float: ...
     def scale(self) -> float: ...
     def certify(self, coef: NDArray[np.float64], intercept: float) -> tuple[float, float]: ...
+
+# --- blocks of rows ---
+
+class ChosenColumns:
+    def __init__(self, columns: NDArray[np.int64], n_columns: int) -> None: ...
+
+class RowBlock:
+    def __init__(
+        self,
+        X: Design,
+        loss: str,
+        y: NDArray[np.float64],
+        sample_weight: NDArray[np.float64] | None = None,
+        offset: NDArray[np.float64] | None = None,
+        delta: float = 1.35,
+    ) -> None: ...
+    def add_gradient(
+        self,
+        chosen: ChosenColumns,
+        weights: NDArray[np.float64],
+        intercept: float,
+        off: NDArray[np.float64] | None,
+        off_intercept: float,
+        bound: float,
+        z: NDArray[np.float64],
+    ) -> tuple[float, float, float, float]: ...
+    def add_model(
+        self,
+        chosen: ChosenColumns,
+        weights: NDArray[np.float64],
+        intercept: float,
+        place: NDArray[np.int64],
+        first_new: int,
+        bound_of_residuals: float,
+        bound_of_curvatures: float,
+        largest: float,
+        gradient: NDArray[np.float64],
+        weighted: NDArray[np.float64],
+        products: NDArray[np.float64],
+    ) -> tuple[float, float, float, float]: ...
+    def losses(
+        self,
+        chosen: ChosenColumns,
+        weights: NDArray[np.float64],
+        intercept: float,
+        way: NDArray[np.float64],
+        way_intercept: float,
+        t: list[float],
+    ) -> list[float]: ...
+    def duals(
+        self,
+        chosen: ChosenColumns,
+        weights: NDArray[np.float64],
+        intercept: float,
+        off: NDArray[np.float64] | None,
+        off_intercept: float,
+        bound: float,
+        up: float,
+        down: float,
+        t: list[float],
+    ) -> list[float]: ...
 
 class MultinomialProblem:
     def __init__(

@@ -25,9 +25,11 @@ from .convergence import Ending, warn_if_short
 from .estimator import SparseLinearModel, Stated
 from .folds import Fold, as_folds
 from .memory import FitMemory
-from .multinomial import AnyTask
+from .multinomial import TaskInMemory
 from .path import follow
 from .pathrecord import Path
+from .scale.blocktask import BlockTask
+from .scale.reducer import Reducer
 from .solution import Solution, unsolved
 from .task import sizes_of
 from .walk import GRID_RULES, LIMIT_RULES, Walk, alpha_grid, as_alphas
@@ -110,7 +112,12 @@ class CrossValidated(SparseLinearModel):
                 f"scoring must be None with an offset, got {self.scoring!r}: scorers judge "
                 "predictions, which leave the offset out."
             )
-        tasks = list(self._tasks(stated))
+        if isinstance(stated.design, Reducer):
+            raise ValueError(
+                "X must not be blocks of rows for cross-validation, whose folds are made of rows: "
+                "hold blocks back with `store[...]` and path()."
+            )
+        tasks = [task for task in self._tasks(stated) if not isinstance(task, BlockTask)]
         folds = as_folds(
             self._splits(X, y, sample_weight, params),
             stated.truth,
@@ -180,7 +187,7 @@ class CrossValidated(SparseLinearModel):
         )
 
     def _small_enough(
-        self, tasks: list[AnyTask], grids: list[Floats], ratios: list[float]
+        self, tasks: list[TaskInMemory], grids: list[Floats], ratios: list[float]
     ) -> npt.NDArray[np.bool_]:
         """At which shares and strengths the model of all rows keeps to the limits.
 
@@ -212,7 +219,7 @@ class CrossValidated(SparseLinearModel):
                     )
         return fits.reshape(shape)
 
-    def _grid(self, tasks: list[AnyTask], ratio: float) -> Floats:
+    def _grid(self, tasks: list[TaskInMemory], ratio: float) -> Floats:
         if self.alphas is not None:
             return as_alphas(self.alphas)
         return alpha_grid(max(t.alpha_max(ratio) for t in tasks), self.n_alphas, self.eps)
@@ -253,7 +260,7 @@ class CrossValidated(SparseLinearModel):
         return solution
 
     def _loss_of(
-        self, found: list[Solution], tasks: list[AnyTask], stated: Stated, fold: Fold
+        self, found: list[Solution], tasks: list[TaskInMemory], stated: Stated, fold: Fold
     ) -> float:
         margins = [task.margins(s)[fold.held] for task, s in zip(tasks, found, strict=True)]
         judged = margins[0] if len(margins) == 1 else np.stack(margins, axis=1)
@@ -301,7 +308,7 @@ class CrossValidated(SparseLinearModel):
             )
 
     def _solve_on_all_rows(
-        self, tasks: list[AnyTask], alphas: Floats, a: int, ratio: float, memory: FitMemory
+        self, tasks: list[TaskInMemory], alphas: Floats, a: int, ratio: float, memory: FitMemory
     ) -> list[Path]:
         """Solve the path on all rows and set the weights of its point `a`; folds held `memory`.
 

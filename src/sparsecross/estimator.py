@@ -30,6 +30,10 @@ from .interactions import (
 from .memory import FitMemory
 from .model import LinearModel
 from .multinomial import AnyTask
+from .scale.block import Facts, LossOfRows
+from .scale.blocktask import BlockTask
+from .scale.reducer import Reducer
+from .scale.store import reducer_of
 from .solution import Solution, SolverName
 from .stating import encoded, make_task
 from .task import DEFAULT_DELTA, RULES, LossName
@@ -103,7 +107,7 @@ class Stated:
 
     Attributes
     ----------
-    design : Design
+    design : Design or Reducer
         The columns.
     truth : ndarray of shape (n_samples,)
         Real targets, or places in `classes_`.
@@ -117,15 +121,18 @@ class Stated:
         What is added to the margins.
     products : Products or None
         Which products of columns there are.
+    losses : tuple of LossOfRows
+        Of each problem, where the rows lie in blocks; targets and weights lie with them.
     """
 
-    design: _solvers.Design
+    design: _solvers.Design | Reducer
     truth: npt.NDArray[Any]
     weight: Floats | None
     names: list[str]
     targets: Callable[[], Iterator[Floats]]
     offset: Floats | None = None
     products: Products | None = None
+    losses: tuple[LossOfRows, ...] = ()
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -194,6 +201,18 @@ class SparseLinearModel(CallbackSupportMixin, LinearModel):
     def _tasks(self, stated: Stated) -> Iterator[AnyTask]:
         """The problems of a fit, one after the other."""
         factor = as_penalty_factor(self.penalty_factor, stated.design.shape[1])
+        if isinstance(stated.design, Reducer):
+            for loss in stated.losses:
+                yield BlockTask(
+                    stated.design,
+                    loss,
+                    factor,
+                    self.fit_intercept,
+                    self.positive,
+                    self.n_threads,
+                    self.standardize,
+                )
+            return
         for target in stated.targets():
             yield make_task(
                 stated.products,
@@ -209,6 +228,29 @@ class SparseLinearModel(CallbackSupportMixin, LinearModel):
                 self.standardize,
                 self.delta,
             )
+
+    def _reducer(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Reducer | None:
+        """What to ask for sums over rows where these lie in blocks, else None."""
+        return reducer_of(X, y, sample_weight, offset, self.n_threads)
+
+    def _stated_by_blocks(self, reducer: Reducer) -> Stated:
+        """State the problems over rows that lie in blocks."""
+        if self.interactions is not None:
+            raise ValueError(
+                f"interactions must be None for blocks of rows, got {self.interactions!r}."
+            )
+        self.n_features_in_ = reducer.shape[1]
+        self.__dict__.pop("feature_names_in_", None)
+        if reducer.feature_names is not None:
+            self.feature_names_in_ = reducer.feature_names
+        self.encoder_ = None
+        losses = self._losses_of(reducer.facts)
+        names = [f", class {loss.label!r}" for loss in losses] if len(losses) > 1 else [""]
+        return Stated(reducer, np.empty(0), None, names, lambda: iter(()), losses=losses)
+
+    def _losses_of(self, facts: Facts) -> tuple[LossOfRows, ...]:
+        """The loss of each problem over blocks of rows."""
+        raise NotImplementedError
 
     def _design(self, X: Any, y: Any) -> tuple[_solvers.Design, Products | None]:
         """The columns, and their products; a table of categories is encoded for both."""

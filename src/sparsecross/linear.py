@@ -10,6 +10,8 @@ from sklearn.base import RegressorMixin
 from ._inputs import Floats, as_offset, as_sample_weight, as_target
 from .estimator import SparseLinearModel, Stated, documented
 from .onestrength import OneStrength
+from .scale.block import Facts, LossOfRows
+from .scale.targets import numeric_loss
 from .stating import check_target
 from .task import RULES, LossName
 
@@ -20,7 +22,13 @@ class LinearRegressor(RegressorMixin, SparseLinearModel):
 
     _loss: ClassVar[LossName] = "squared"
 
+    def _losses_of(self, facts: Facts) -> tuple[LossOfRows, ...]:
+        return (numeric_loss(self._loss, facts, self.fit_intercept, self.delta),)
+
     def _stated(self, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> Stated:
+        reducer = self._reducer(X, y, sample_weight, offset)
+        if reducer is not None:
+            return self._stated_by_blocks(reducer)
         design, products = self._design(X, y)
         target = as_target(y, design.shape[0])
         weight = as_sample_weight(sample_weight, target)

@@ -12,11 +12,14 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
+from . import _solvers
 from ._inputs import Floats, as_offset, as_penalty_factor, as_sample_weight, check_length
 from .classifier import LinearClassifier
 from .estimator import SparseLinearModel, Stated, documented
 from .multinomial import AnyTask, MultinomialTask, check_together
 from .onestrength import OneStrength
+from .scale.block import Facts, LossOfRows
+from .scale.targets import label_losses
 from .task import RULES, LossName
 
 
@@ -36,7 +39,19 @@ class LogisticClassifier(LinearClassifier, SparseLinearModel):
         "multi_class": [StrOptions({"ovr", "multinomial"})],
     }
 
+    def _losses_of(self, facts: Facts) -> tuple[LossOfRows, ...]:
+        if self.multi_class == "multinomial" and len(facts.labels) > 2:
+            raise ValueError(
+                "multi_class must be 'ovr' for blocks of rows and more than two classes, got "
+                "'multinomial'."
+            )
+        self.classes_, losses = label_losses(facts, self.class_weight)
+        return losses
+
     def _stated(self, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> Stated:
+        reducer = self._reducer(X, y, sample_weight, offset)
+        if reducer is not None:
+            return self._stated_by_blocks(reducer)
         design, products = self._design(X, y)
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y")
@@ -85,6 +100,7 @@ class LogisticClassifier(LinearClassifier, SparseLinearModel):
         if not self._together:
             yield from super()._tasks(stated)
             return
+        assert isinstance(stated.design, _solvers.Design)  # of blocks it is refused
         yield MultinomialTask(
             stated.design,
             stated.truth.astype(np.int64),

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._inputs import Floats, as_design
 from .crossing import FeatureCross
 from .interactions import Interactions
+from .scale.store import BlockStore
 
 # What turns margins into predictions, where that is not the margin itself or a label's sign.
 Link = Literal["log", "softmax"]
@@ -49,6 +50,8 @@ class LinearModel(BaseEstimator):
     def _margins(self, X: Any) -> Floats:
         """Xw + b, of shape (n_samples,) or (n_samples, n_problems)."""
         check_is_fitted(self)
+        if isinstance(X, BlockStore):
+            return np.concatenate([self._margins(batch.X) for batch in X.batches()])
         table = X
         if self.encoder_ is not None:
             validate_data(self, table, reset=False, skip_check_array=True)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from . import _solvers
 from ._inputs import Floats
 from .interactions import Interactions
+from .scale.blocktask import BlockTask
 from .solution import OnLook, Round, Solution, SolverName, chosen
 from .task import PenalisedTask, Task
 
@@ -114,7 +115,8 @@ class MultinomialTask(PenalisedTask):
         )
 
 
-AnyTask = Task | MultinomialTask
+TaskInMemory = Task | MultinomialTask
+AnyTask = TaskInMemory | BlockTask
 
 
 def check_together(

@@ -78,7 +78,7 @@ def follow(
 
 def path(
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     loss: AnyLossName = "squared",
     alphas: Any = None,

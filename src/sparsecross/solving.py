@@ -25,7 +25,7 @@ def _check(function: str, **parameters: Any) -> None:
 
 def solve(
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     loss: AnyLossName = "squared",
     alpha: float,
@@ -194,7 +194,7 @@ default="squared"
 
 def alpha_max(
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     loss: AnyLossName = "squared",
     l1_ratio: float = 1.0,

@@ -23,6 +23,10 @@ from .fields import has_categories
 from .interactions import Hierarchy, Products, as_products
 from .interactiontask import InteractionTask
 from .multinomial import AnyTask, MultinomialTask, check_together
+from .scale.blocktask import BlockTask
+from .scale.reducer import Reducer
+from .scale.store import reducer_of
+from .scale.targets import numeric_loss
 from .task import LOSSES, MAX_LOG_RATE, LossName, Task
 
 AnyLossName = LossName | Literal["multinomial"]
@@ -84,6 +88,9 @@ class Statement:
 
     def task(self, X: Any, y: Any, loss: AnyLossName) -> AnyTask:
         """Check arrays, and state the problem."""
+        reducer = reducer_of(X, y, self.sample_weight, self.offset, self.n_threads)
+        if reducer is not None:
+            return self._task_by_blocks(reducer, loss)
         design, products = self._design(X)
         n_samples, n_features = design.shape
         factor = as_penalty_factor(self.penalty_factor, n_features)
@@ -110,6 +117,20 @@ class Statement:
             shifts,
             self.standardize,
             self.delta,
+        )
+
+    def _task_by_blocks(self, reducer: Reducer, loss: AnyLossName) -> BlockTask:
+        if self.interactions is not None or loss == "multinomial":
+            name, value = ("loss", loss) if loss == "multinomial" else ("interactions", "any")
+            raise ValueError(f"{name} must not be {value!r} for blocks of rows.")
+        return BlockTask(
+            reducer,
+            numeric_loss(loss, reducer.facts, self.fit_intercept, self.delta),
+            as_penalty_factor(self.penalty_factor, reducer.shape[1]),
+            self.fit_intercept,
+            self.positive,
+            self.n_threads,
+            self.standardize,
         )
 
     def _design(self, X: Any) -> tuple[_solvers.Design, Products | None]:

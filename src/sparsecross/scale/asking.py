@@ -1,0 +1,152 @@
+"""Rounds of one loss, in means, with bounds of exact sums that hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .._inputs import Floats
+from .block import LossOfRows
+from .quadratic import Model
+from .reducer import Reducer
+from .rounds import DualRound, GradientRound, LossRound, ModelRound, Point
+from .survey import Answer, Penalty, Question
+
+_TINY = np.finfo(np.float64).tiny * 2.0**60  # no grid is finer
+
+
+class Gradient(NamedTuple):
+    """Xᵀr as all columns answer to it; loss, residual and curvature are means over the rows."""
+
+    round: GradientRound
+    loss: float
+    up: float
+    down: float
+    curvature: float
+    answer: Answer
+
+    @property
+    def residual(self) -> float:
+        """The mean of the residual."""
+        return self.up - self.down
+
+
+class Asking:
+    """Rounds over a data set under a loss.
+
+    Parameters
+    ----------
+    reducer : Reducer
+        The data.
+    loss : LossOfRows
+        The loss.
+    fit_intercept : bool
+        Whether θ must sum to 0.
+    """
+
+    def __init__(self, reducer: Reducer, loss: LossOfRows, fit_intercept: bool) -> None:
+        self._reducer = reducer
+        self._loss = loss
+        self._fit_intercept = fit_intercept
+        facts = reducer.facts
+        factor = dict(loss.class_weight)
+        self.weight = facts.weight
+        if factor:
+            self.weight = math.fsum(of.weight * factor.get(of.value, 1.0) for of in facts.labels)
+        self._largest, self._valued = facts.largest, facts.valued
+        # Bounds of Σ |r| and Σ h, with room to grow: asked again where they were too small.
+        bounded = {"logistic": 1.0, "huber": loss.delta}.get(loss.name)
+        size = facts.size if bounded is None else bounded * self.weight
+        self._residuals = 4.0 * max(size, self.weight)
+        self._curvatures = 4.0 * self.weight
+
+    def gradient(
+        self, at: Point, penalty: Penalty, room: int, off: Point | None = None
+    ) -> Gradient:
+        """The gradient over all columns, and who violates; `at` names whose is wanted."""
+        slack = 0.0
+        while True:
+            bound = max(self._residuals * self._largest, _TINY)
+            asked = GradientRound(self._loss, at, bound, off)
+            # A product is off by half of the grid where it had to be rounded.
+            rounding = self._reducer.facts.n_rows * bound * 2.0**-52 if self._valued else 0.0
+            total = slack + rounding / self.weight
+            ask = Question(penalty, at.columns, at.weights, self.weight, total, room)
+            scalars, answer = self._reducer.survey(asked, ask)
+            loss, up, down, curvature = _totals(scalars)
+            held = (up + down) * self._largest <= bound
+            # To shrink the heavier side moves a correlation by the difference at most.
+            needed = abs(up - down) * self._largest / self.weight if self._fit_intercept else 0.0
+            self._residuals = 2.0 * (up + down)
+            if held and needed <= slack:
+                loss, up, down, curvature = (
+                    value / self.weight for value in (loss, up, down, curvature)
+                )
+                return Gradient(asked, loss, up, down, curvature, answer)
+            slack = 2.0 * needed
+
+    def model(
+        self, at: Point, order: npt.NDArray[np.int64], first_new: int = 0
+    ) -> tuple[Model, float]:
+        """The model over some columns of `at`, in this order, and the loss.
+
+        Products among the columns before `first_new` are left 0.
+        """
+        place = np.full(len(at.columns), -1, np.int64)
+        place[np.searchsorted(at.columns, order)] = np.arange(len(order))
+        while True:
+            residuals = max(self._residuals, _TINY)
+            curvatures = max(self._curvatures, _TINY)
+            asked = ModelRound(
+                self._loss,
+                at,
+                place,
+                len(order),
+                first_new,
+                (residuals * self._largest, curvatures),
+                self._largest,
+            )
+            scalars, *sums = self._reducer.reduce(asked)
+            loss, up, down, curvature = _totals(scalars)
+            self._residuals, self._curvatures = 2.0 * (up + down), 2.0 * curvature
+            if up + down <= residuals and curvature <= curvatures:
+                gradient, weighted, products = (part / self.weight for part in sums)
+                residual, bend = (up - down) / self.weight, curvature / self.weight
+                return Model(gradient, weighted, products, residual, bend), loss / self.weight
+
+    def losses(self, at: Point, way: Point, t: Sequence[float]) -> list[float]:
+        """The mean loss at `at` + t `way`."""
+        scalars = self._reducer.reduce(LossRound(self._loss, at, way, tuple(t)))[0]
+        return [total / self.weight for total in _sums(scalars)]
+
+    def duals(self, gradient: Gradient, t: Sequence[float]) -> list[float]:
+        """The loss's part of the dual at multiples of the θ of a gradient, balanced."""
+        up, down, parts = gradient.up, gradient.down, (1.0, 1.0)
+        if self._fit_intercept:
+            parts = (down / up, 1.0) if up > down else (1.0, up / down if down > 0 else 1.0)
+        scalars = self._reducer.reduce(DualRound(gradient.round, parts, tuple(t)))[0]
+        return [total / self.weight for total in _sums(scalars)]
+
+
+def _sums(scalars: Floats) -> list[float]:
+    """Sums over blocks, rounded once."""
+    return [_sum(column) for column in scalars.T]
+
+
+def _sum(values: Any) -> float:
+    """math.fsum, which an infinity of each sign would stop."""
+    if np.isfinite(values).all():
+        return math.fsum(values)
+    return float(np.sum(values))
+
+
+def _totals(scalars: Floats) -> list[float]:
+    """The sums of a gradient or a model, which must be finite."""
+    totals = _sums(scalars)
+    if not np.isfinite(totals).all():
+        raise OverflowError("the loss or its gradient is beyond double precision")
+    return totals

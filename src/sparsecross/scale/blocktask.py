@@ -1,0 +1,190 @@
+"""A problem over blocks of rows, with the strength of its penalty left open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .._inputs import Floats
+from ..interactions import Interactions
+from ..memory import FitMemory
+from ..solution import Certificate, Look, OnLook, Round, Solution, SolverName, chosen
+from ..task import PenalisedTask
+from .block import LossOfRows
+from .descent import Descent, Found, Null, OnRound, as_point
+from .moments import deviations
+from .reducer import Reducer
+from .rounds import Point
+from .survey import Penalty
+
+
+@dataclass(frozen=True)
+class BlockTask(PenalisedTask):
+    """Everything of a problem over blocks but the strength of its penalty.
+
+    Attributes
+    ----------
+    reducer : Reducer
+        The rows, their targets, weights and offsets.
+    loss : LossOfRows
+        The loss.
+    penalty_factor, fit_intercept, positive, n_threads, standardize
+        As of :class:`Task`.
+    """
+
+    reducer: Reducer
+    loss: LossOfRows
+    penalty_factor: Floats | None
+    fit_intercept: bool
+    positive: bool
+    n_threads: int | None
+    standardize: bool
+
+    @property
+    def design(self) -> Any:  # type: ignore[override]
+        """What has the shape of X."""
+        return self.reducer
+
+    @property
+    def coef_shape(self) -> tuple[int, ...]:
+        """The shape of the weights."""
+        return (self.reducer.extent.n_columns,)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether targets are classes."""
+        return self.loss.name == "logistic"
+
+    @property
+    def saturated(self) -> float:
+        """Psat, the loss of perfect margins."""
+        facts = self.reducer.facts
+        return facts.perfect / facts.weight if self.loss.name == "poisson" else 0.0
+
+    @cached_property
+    def column_scale(self) -> Floats | None:
+        """Standard deviations of the columns where the penalty is to be in their units."""
+        return deviations(self.reducer, self.fit_intercept) if self.standardize else None
+
+    @cached_property
+    def _descent(self) -> Descent:
+        return Descent(self.reducer, self.loss, self.fit_intercept, self.n_threads)
+
+    def _penalty(self, l1: float, l2: float) -> Penalty:
+        return Penalty(l1, l2, self.penalty_factor, self.column_scale, self.positive)
+
+    @cached_property
+    def _null(self) -> Null:
+        return self._descent.null(self._penalty(1.0, 0.0))
+
+    @cached_property
+    def null_loss(self) -> float:
+        """The loss with all penalised weights 0 and the rest at their best, less Psat."""
+        return max(self._null.loss, float(np.finfo(np.float64).tiny))
+
+    def alpha_max(self, l1_ratio: float = 1.0) -> float:
+        """Return the smallest alpha at which every penalised weight is 0."""
+        if l1_ratio == 0:
+            raise ValueError("alpha_max does not exist for l1_ratio=0: L2 never reaches 0 exactly.")
+        strength = self._descent.largest_strength(self._penalty(1.0, 0.0), self._null)
+        if self.positive and not strength > 0:
+            raise ValueError(
+                "alpha_max does not exist: positive=True and no column is positively correlated "
+                "with y."
+            )
+        return strength / l1_ratio
+
+    def margins(self, solution: Solution) -> Floats:
+        """Xw + b, and the offset, of every row."""
+        raise NotImplementedError
+
+    def certify(self, coef: Floats, intercept: Any, alpha: float, l1_ratio: float) -> Certificate:
+        """Bound the distance of these weights from the optimum."""
+        self._check_strength(alpha, l1_ratio)
+        penalty = self._penalty(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
+        primal, dual = self._descent.certify(penalty, as_point(coef, float(intercept)))
+        gap = 0.0 if primal <= dual else primal - dual
+        shift = self.saturated
+        return Certificate(primal + shift, dual + shift, gap, gap / self.null_loss)
+
+    def solve(
+        self,
+        alpha: float,
+        l1_ratio: float = 1.0,
+        *,
+        solver: SolverName = "auto",
+        tol: float = 1e-4,
+        max_iter: int = 100_000,
+        coef_init: Floats | None = None,
+        intercept_init: float = 0.0,
+        on_look: OnLook | None = None,
+        interactions_init: Interactions | None = None,
+    ) -> Solution:
+        """Minimise the objective at this alpha; `on_look` may end it by returning True.
+
+        `max_iter` limits rounds over the blocks. There are no interactions to start from here.
+        """
+        if chosen(solver) != "cd":
+            raise ValueError(f"solver must be 'auto' or 'cd' for blocks of rows, got {solver!r}.")
+        self._check_strength(alpha, l1_ratio)
+        penalty = self._penalty(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
+        start = self._null.point
+        if coef_init is not None:
+            start = self._feasible(as_point(coef_init, intercept_init), penalty)
+        found = self._descent.solve(
+            penalty, tol * self.null_loss, max_iter, start, self._told(on_look)
+        )
+        return self._as_solution(found)
+
+    def _feasible(self, start: Point, penalty: Penalty) -> Point:
+        """A start without weights that are excluded, or negative where they must not be."""
+        l1, _ = penalty.of(start.columns)
+        stays = np.isfinite(np.broadcast_to(l1, start.weights.shape))
+        if self.positive:
+            stays = stays & (start.weights > 0)
+        intercept = start.intercept if self.fit_intercept else 0.0
+        return Point(start.columns[stays], start.weights[stays], intercept)
+
+    @staticmethod
+    def _check_strength(alpha: float, l1_ratio: float) -> None:
+        if not alpha * l1_ratio > 0:
+            raise ValueError(
+                f"alpha and l1_ratio must be positive for blocks of rows, got alpha={alpha} and "
+                f"l1_ratio={l1_ratio}: without an L1 part every column has a weight."
+            )
+
+    def _dense(self, point: Point) -> Floats:
+        coef = np.zeros(self.coef_shape)
+        coef[point.columns] = point.weights
+        return coef
+
+    def _told(self, on_look: OnLook | None) -> OnRound:
+        if on_look is None:
+            return lambda told, point: None
+        scale = self.null_loss
+
+        def tell(told: Round, point: Point) -> bool | None:
+            look = Look(told.above(self.saturated), scale, self._dense(point), point.intercept)
+            return on_look(look)
+
+        return tell
+
+    def _as_solution(self, found: Found) -> Solution:
+        shift = self.saturated
+        return Solution(
+            coef=self._dense(found.point),
+            intercept=found.point.intercept,
+            dual_point=np.empty(0),
+            primal=found.primal + shift,
+            dual=found.dual + shift,
+            gap=found.gap,
+            relative_gap=found.gap / self.null_loss,
+            n_iter=found.history[-1].n_iter,
+            status=found.status,
+            history=[told.above(shift) for told in found.history],
+            solver="cd",
+            memory=FitMemory(self.reducer.nbytes, *self._descent.held),
+        )

@@ -1,0 +1,161 @@
+"""How blocks lie on disk: a directory of mapped arrays, and a manifest that says which count.
+
+    store/manifest.json      version, columns, names, blocks with their files' sizes and checksums
+    store/block-000000/      indices.npy, indptr.npy, values.npy, y.npy, weight.npy, offset.npy
+
+What is implied has no file: `indptr` where all rows are as long, `values` where all are 1,
+`weight` and `offset` where there are none. A block is written under another name, forced to disk
+and renamed; then the manifest, likewise, begins to count it. Whatever is cut short, the manifest
+names whole blocks alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+MANIFEST = "manifest.json"
+VERSION = 1
+PARTS = ("indices", "indptr", "values", "y", "weight", "offset")
+_CHUNK = 1 << 24  # bytes that are checked at once
+
+
+def directory_of(number: int) -> str:
+    """The directory of a block."""
+    return f"block-{number:06d}"
+
+
+def write_block(
+    store: Path, number: int, arrays: Mapping[str, npt.NDArray[Any]]
+) -> dict[str, dict[str, int]]:
+    """Write a block whole, or not at all.
+
+    Returns
+    -------
+    dict
+        The size and the checksum of each file, as manifests hold them.
+    """
+    place, unfinished = store / directory_of(number), store / f"{directory_of(number)}.part"
+    for leftover in (place, unfinished):
+        if leftover.exists():  # of a conversion that was cut short before the manifest counted it
+            shutil.rmtree(leftover)
+    unfinished.mkdir()
+    files = {}
+    try:
+        for name, array in arrays.items():
+            path = unfinished / f"{name}.npy"
+            with path.open("wb") as file:
+                np.save(file, array, allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
+            files[name] = {"bytes": path.stat().st_size, "crc32": checksum(path)}
+        unfinished.replace(place)
+        _sync(store)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    return files
+
+
+def write_manifest(store: Path, manifest: Mapping[str, Any]) -> None:
+    """Replace the manifest: readers see the old one or the new one."""
+    path, unfinished = store / MANIFEST, store / f"{MANIFEST}.part"
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            json.dump(manifest, file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+        _sync(store)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def read_manifest(store: Path) -> dict[str, Any]:
+    """Read a manifest and check its shape.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If it is no manifest of a store, or of a version to come.
+    """
+    path = store / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if manifest["format"] != "sparsecross blocks":
+            raise ValueError("it is of another format")
+        version = int(manifest["version"])
+        if not 1 <= version <= VERSION:
+            raise ValueError(f"its version is {version}, this release reads up to {VERSION}")
+        n_columns = int(manifest["n_columns"])
+        if n_columns < 1 or not isinstance(manifest["complete"], bool):
+            raise ValueError("n_columns must be positive and complete true or false")
+        for block in manifest["blocks"]:
+            files = block["files"]
+            if int(block["n_rows"]) < 1 or "y" not in files or not files.keys() <= set(PARTS):
+                raise ValueError("a block must have rows, y, and files of known names")
+            for file in files.values():
+                int(file["bytes"]), int(file["crc32"])
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{os.fspath(store)!r} is no store of blocks: it has no {MANIFEST}"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{os.fspath(path)!r} is damaged: {error}") from None
+    return dict(manifest)
+
+
+def mapped(store: Path, number: int, name: str, file: Mapping[str, int]) -> npt.NDArray[Any]:
+    """Map one array of a block, once it is known to be as it was written.
+
+    Raises
+    ------
+    ValueError
+        If it is not; the message names the file.
+    FileNotFoundError
+        If it is gone.
+    """
+    path = store / directory_of(number) / f"{name}.npy"
+    size = path.stat().st_size
+    if size != file["bytes"]:
+        raise ValueError(
+            f"{os.fspath(path)!r} is damaged: it has {size} bytes, not {file['bytes']}"
+        )
+    if checksum(path) != file["crc32"]:
+        raise ValueError(f"{os.fspath(path)!r} is damaged: its checksum is another")
+    try:
+        found: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)!r} is damaged: {error}") from None
+    return found
+
+
+def checksum(path: Path) -> int:
+    """CRC-32 of a file."""
+    total = 0
+    with path.open("rb", buffering=0) as file:
+        while some := file.read(_CHUNK):
+            total = zlib.crc32(some, total)
+    return total
+
+
+def _sync(directory: Path) -> None:
+    """Force a directory's names to disk, where the system knows how."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,124 @@
+"""Who asks rounds of blocks: in memory or on disk, by threads. Other places have their own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, reduce
+from typing import Any
+
+from .. import _solvers
+from .block import Block, Facts
+from .rounds import Extent, FactsRound, GradientRound, Round, Sums, add
+from .survey import Answer, Question, answer, chunks, together
+
+
+class Reducer:
+    """What a solver asks of its data, wherever the data lies.
+
+    Attributes
+    ----------
+    extent : Extent
+        Blocks and columns.
+    n_rounds : int
+        Rounds asked so far.
+    feature_names : ndarray of str, or None
+        Names of columns, where they are known.
+    n_workers : int
+        Threads of this process, each of which holds sums while a round lasts.
+    """
+
+    extent: Extent
+    n_rounds = 0
+    feature_names: Any = None
+    n_workers = 0  # of this process, that hold sums at the same time
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the data."""
+        raise NotImplementedError
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.facts.n_rows, self.extent.n_columns
+
+    def reduce(self, question: Round) -> Sums:
+        """Ask it of all blocks, and add up."""
+        raise NotImplementedError
+
+    def gather(self, question: Round) -> Iterable[Any]:
+        """Ask it of all blocks; what each part of them says."""
+        raise NotImplementedError
+
+    def survey(self, gradient: GradientRound, ask: Question) -> tuple[Any, Answer]:
+        """The scalars of a gradient, and what all columns say to it."""
+        scalars, z = self.reduce(gradient)
+        parts = (answer(ask, z[at], at) for at in chunks(self.extent.n_columns))
+        return scalars, together(ask, parts)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Of all blocks together, which looks at them for the first time."""
+        numbered = [pair for part in self.gather(FactsRound()) for pair in part]
+        return Facts.of_all(facts for _, facts in sorted(numbered, key=lambda pair: pair[0]))
+
+
+class LocalReducer(Reducer):
+    """Blocks of this process, shared among threads.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+        In memory, or opened when they are asked for.
+    n_columns : int
+        Of X.
+    n_threads : int, optional
+        As of every estimator.
+    feature_names : ndarray of str, optional
+        Names of columns.
+    """
+
+    def __init__(
+        self,
+        blocks: Sequence[Block],
+        n_columns: int,
+        n_threads: int | None = None,
+        feature_names: Any = None,
+    ) -> None:
+        self.extent = Extent(len(blocks), n_columns)
+        self._blocks = blocks
+        self.feature_names = feature_names
+        self.n_workers = min(_solvers.effective_threads(n_threads or 0), len(blocks))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the blocks."""
+        return sum(block.nbytes for block in self._blocks)
+
+    def gather(self, question: Round) -> Iterable[Any]:
+        """Ask it of all blocks; what each thread's share of them says."""
+        self.n_rounds += 1
+        stopped = threading.Event()
+        guard, numbers = threading.Lock(), iter(range(self.extent.n_blocks))
+
+        def share() -> Iterator[Block]:
+            while not stopped.is_set():
+                with guard:
+                    number = next(numbers, None)
+                if number is None:
+                    return
+                yield self._blocks[number]
+
+        with ThreadPoolExecutor(self.n_workers) as pool:
+            asked = [pool.submit(question.run, share(), self.extent) for _ in range(self.n_workers)]
+            try:
+                return [future.result() for future in asked]
+            except BaseException:
+                stopped.set()  # or an interrupt would wait for the last block
+                raise
+
+    def reduce(self, question: Round) -> Sums:
+        """Ask it of all blocks, and add up."""
+        return reduce(add, self.gather(question))

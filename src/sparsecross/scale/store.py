@@ -1,0 +1,238 @@
+"""Rows on disk, in blocks, accepted wherever X and y are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from .block import Block
+from .layout import mapped, read_manifest
+from .reducer import LocalReducer
+from .writing import BLOCK_BYTES, Batch, Writer, skipped
+
+Names = npt.NDArray[np.object_]
+
+
+def reducer_of(
+    X: Any, y: Any, sample_weight: Any, offset: Any, n_threads: int | None
+) -> LocalReducer | None:
+    """What to ask for sums over the rows of a store; None where X is none.
+
+    Raises
+    ------
+    ValueError
+        If targets, weights or offsets stand beside a store, which holds its own.
+    """
+    if not isinstance(X, BlockStore):
+        return None
+    beside = {"y": y, "sample_weight": sample_weight, "offset": offset}
+    for name, given in beside.items():
+        if given is not None:
+            raise ValueError(f"{name} must be None where X is a BlockStore, which holds its own.")
+    return X.reducer(n_threads)
+
+
+class BlockStore(Sequence[Block]):
+    """A data set on disk, in blocks of rows that are mapped when they are asked for.
+
+    Estimators, :func:`solve`, :func:`path`, :func:`alpha_max` and :func:`certify` take a store in
+    the place of X; y, weights and offsets are in it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The directory.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        Rows and columns.
+    nbytes : int
+        Bytes of all files but the manifest.
+    feature_names : ndarray of str, or None
+        Names of columns.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no store.
+    ValueError
+        If its manifest is damaged, or its conversion was not finished.
+
+    Notes
+    -----
+    A block's files are checked against their checksums when the block is first asked for; one that
+    was altered is a ValueError that names it.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, sparsecross as sx
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((1000, 20))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = sx.BlockStore.from_batches([(X, X[:, 0] - X[:, 1])], folder + "/rows")
+    ...     model = sx.Lasso(alpha=0.1).fit(store)
+    >>> np.flatnonzero(model.coef_)
+    array([0, 1])
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        manifest = read_manifest(self.path)
+        if not manifest["complete"]:
+            raise ValueError(
+                f"{os.fspath(self.path)!r} was not finished from {manifest['origin']}: convert the "
+                "same again, which goes on where it stopped, or remove it."
+            )
+        self._blocks = manifest["blocks"]
+        names = manifest.get("feature_names")
+        self.feature_names: Names | None = None if names is None else np.array(names, object)
+        n_rows = sum(block["n_rows"] for block in self._blocks)
+        self.shape = n_rows, int(manifest["n_columns"])
+        self._opened: dict[int, Block] = {}
+
+    def __repr__(self) -> str:
+        rows, columns = self.shape
+        return (
+            f"BlockStore({os.fspath(self.path)!r}: {rows:,} rows, {columns:,} columns, "
+            f"{len(self)} blocks)"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BlockStore, (os.fspath(self.path),)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all files but the manifest."""
+        return sum(file["bytes"] for block in self._blocks for file in block["files"].values())
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    @overload
+    def __getitem__(self, number: int) -> Block: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Block]: ...
+    def __getitem__(self, number: int | slice) -> Block | list[Block]:
+        if isinstance(number, slice):
+            return [self[k] for k in range(*number.indices(len(self)))]
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"the store has {len(self)} blocks, got {number}")
+        number %= len(self)
+        if number not in self._opened:
+            self._opened[number] = self._open(number)
+        return self._opened[number]
+
+    def _open(self, number: int) -> Block:
+        described = self._blocks[number]
+        arrays = {
+            name: mapped(self.path, number, name, file) for name, file in described["files"].items()
+        }
+        if arrays["y"].shape != (described["n_rows"],):
+            raise ValueError(f"block {number} must have {described['n_rows']} targets")
+        return Block(number, self.shape[1], **arrays)
+
+    def batches(self) -> Iterator[Batch]:
+        """The rows as (X, y, sample_weight, offset), a block at a time.
+
+        Yields
+        ------
+        Batch
+            X is a csr_array, or an ndarray where rows are dense.
+        """
+        for block in self:
+            X: Any = block.values
+            if block.indices is not None:
+                values = np.ones(len(block.indices)) if block.values is None else block.values
+                ends = block.row_ends
+                X = sp.csr_array((values, block.indices, ends), (len(block.y), block.n_columns))
+            yield Batch(X, block.y, block.weight, block.offset)
+
+    @property
+    def y(self) -> npt.NDArray[Any]:
+        """All targets."""
+        return np.concatenate([block.y for block in self])
+
+    def verify(self) -> None:
+        """Check every file against its checksum, and the structure of every block.
+
+        Raises
+        ------
+        ValueError or FileNotFoundError
+            If one is damaged or gone; the message names it.
+        """
+        for number in range(len(self)):
+            self._open(number).facts()
+
+    def reducer(self, n_threads: int | None = None) -> LocalReducer:
+        """What solvers ask rounds of."""
+        return LocalReducer(self, self.shape[1], n_threads, self.feature_names)
+
+    @classmethod
+    def from_batches(
+        cls,
+        batches: Iterable[Any],
+        path: str | os.PathLike[str],
+        *,
+        n_columns: int | None = None,
+        feature_names: Sequence[str] | None = None,
+        block_bytes: int = BLOCK_BYTES,
+        append: bool = False,
+        resume_as: str | None = None,
+        on_rows: Callable[[int], None] = lambda n_rows: None,
+    ) -> BlockStore:
+        """Write batches of rows to a store.
+
+        Parameters
+        ----------
+        batches : iterable of (X, y), (X, y, sample_weight) or (X, y, sample_weight, offset)
+            X dense or sparse, of any number of rows.
+        path : str or path-like
+            The directory, new unless `append`.
+        n_columns : int, optional
+            Of X; by default those of the first batch.
+        feature_names : sequence of str, optional
+            Names of the columns.
+        block_bytes : int, default=64 MiB
+            What a block's indices take, about (or its values, where X is dense).
+        append : bool, default=False
+            Whether to add the rows to a store.
+        resume_as : str, optional
+            A name for these rows. Where writing was cut short, the same batches under the same
+            name go on behind the last whole block; those before it are read and passed over.
+        on_rows : callable, optional
+            Called with the number of rows read so far after each batch.
+
+        Returns
+        -------
+        BlockStore
+
+        Raises
+        ------
+        FileExistsError
+            If the directory holds a store, or other files.
+        ValueError
+            If a batch is malformed, or its columns are not those of the others.
+        """
+        described = {} if feature_names is None else {"feature_names": list(feature_names)}
+        writer = Writer(
+            Path(path),
+            n_columns,
+            block_bytes,
+            append=append,
+            origin=None if resume_as is None else {"from": resume_as},
+            described=described,
+        )
+        n_rows = 0
+        for batch in skipped((Batch(*given) for given in batches), writer.n_done):
+            writer.add(batch)
+            n_rows += batch.X.shape[0]
+            on_rows(n_rows)
+        writer.finish()
+        return cls(path)

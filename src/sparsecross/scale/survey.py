@@ -1,0 +1,168 @@
+"""What all columns say to a dual point, chunk by chunk: room and violators, not correlations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .._inputs import Floats
+
+CHUNK = 1 << 20  # columns
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """Σ ω_j (l1 σ_j |w_j| + ½ l2 (σ_j w_j)²), w >= 0 where `positive`; ω = ∞ or σ = 0 exclude."""
+
+    l1: float
+    l2: float
+    factor: Floats | None = None
+    scale: Floats | None = None
+    positive: bool = False
+
+    def of(self, columns: slice | npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """The strengths of both parts for some columns, infinite for those that are excluded."""
+        factor = np.ones(1) if self.factor is None else self.factor[columns]
+        scale = np.ones(1) if self.scale is None else self.scale[columns]
+        out = np.isinf(factor) | (scale == 0)
+        with np.errstate(invalid="ignore"):
+            one, two = self.l1 * factor * scale, self.l2 * factor * scale**2
+        return np.where(out, np.inf, one), np.where(out, np.inf, two)
+
+    def value(self, columns: npt.NDArray[np.int64], w: Floats) -> float:
+        """What these weights cost."""
+        l1, l2 = self.of(columns)
+        with np.errstate(invalid="ignore"):
+            return math.fsum(np.where(w == 0, 0.0, l1 * np.abs(w) + 0.5 * l2 * w**2))
+
+    def counted(self, z: Floats) -> Floats:
+        """The part of correlations that counts against the penalty."""
+        return np.maximum(z, 0.0) if self.positive else np.abs(z)
+
+    @property
+    def unpenalised(self) -> npt.NDArray[np.int64]:
+        """Columns that nothing holds back."""
+        if self.factor is None:
+            return np.empty(0, np.int64)
+        free = self.factor == 0
+        return np.flatnonzero(free if self.scale is None else free & (self.scale != 0))
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the columns.
+
+    Attributes
+    ----------
+    penalty : Penalty
+        Theirs.
+    columns, weights : ndarray
+        Those with a weight, and those whose correlation is wanted in any case; increasing.
+    n_rows : float
+        What sums are divided by: Σ s.
+    slack : float
+        What correlations may be off by, of means.
+    room : int
+        How many violators are wanted.
+    """
+
+    penalty: Penalty
+    columns: npt.NDArray[np.int64]
+    weights: Floats
+    n_rows: float
+    slack: float
+    room: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What some columns leave of the multiples of θ, and who violates.
+
+    Attributes
+    ----------
+    limit : float
+        Multiples of θ up to this one obey them, augmented where there is an L2 part.
+    conjugate : float
+        Σ g*(x_jᵀθ).
+    violators : ndarray of int64
+        Columns of weight 0 beyond their penalty, the hardest first, and as many as there is room.
+    pulls, violators_z : ndarray
+        How far they are beyond it, and their x_jᵀθ / n.
+    z : ndarray
+        x_jᵀθ / n of the columns that were named.
+    largest : float
+        max |x_jᵀθ| / (n l1_j) over penalised columns.
+    """
+
+    limit: float
+    conjugate: float
+    violators: npt.NDArray[np.int64]
+    pulls: Floats
+    violators_z: Floats
+    z: Floats
+    largest: float
+
+
+def chunks(n_columns: int) -> Iterator[slice]:
+    """Where the columns are cut, the same for everybody."""
+    for first in range(0, n_columns, CHUNK):
+        yield slice(first, min(first + CHUNK, n_columns))
+
+
+def answer(ask: Question, z: Floats, at: slice) -> Answer:
+    """Of one chunk, whose sums x_jᵀr are z."""
+    penalty = ask.penalty
+    z = z / ask.n_rows
+    named = slice(*np.searchsorted(ask.columns, [at.start, at.stop]))
+    columns, w = ask.columns[named], ask.weights[named]
+    local = columns - at.start
+    l1, l2 = penalty.of(at)
+    l1, l2 = np.broadcast_to(l1, z.shape), np.broadcast_to(l2, z.shape)
+    z_named = z[local]
+
+    held = np.isfinite(l1) & (l1 > 0)
+    size = penalty.counted(z) + ask.slack
+    conjugate = 0.0
+    if penalty.l2 > 0:
+        beyond = np.maximum(size - l1, 0.0)[held]
+        conjugate = math.fsum(beyond**2 / (2.0 * l2[held]))
+        size[local] = penalty.counted(z_named - np.where(w == 0, 0.0, l2[local] * w)) + ask.slack
+    with np.errstate(divide="ignore", invalid="ignore"):
+        largest = float(np.max(np.where(held, size / l1, 0.0), initial=0.0))
+
+    pull = penalty.counted(z) - l1
+    pull[~held] = 0.0
+    pull[local[w != 0]] = 0.0
+    found = np.flatnonzero(pull > 0)
+    hardest = _hardest(found + at.start, pull[found], z[found], ask.room)
+    limit = math.inf if largest == 0 else 1.0 / largest
+    return Answer(limit, conjugate, *hardest, z_named, largest)
+
+
+def together(ask: Question, each: Iterable[Answer]) -> Answer:
+    """Of all chunks, in their order."""
+    parts = list(each)
+    hardest = _hardest(
+        np.concatenate([part.violators for part in parts]),
+        np.concatenate([part.pulls for part in parts]),
+        np.concatenate([part.violators_z for part in parts]),
+        ask.room,
+    )
+    return Answer(
+        min(part.limit for part in parts),
+        math.fsum(part.conjugate for part in parts),
+        *hardest,
+        np.concatenate([part.z for part in parts]),
+        max(part.largest for part in parts),
+    )
+
+
+def _hardest(
+    columns: npt.NDArray[np.int64], pulls: Floats, z: Floats, room: int
+) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
+    order = np.lexsort((columns, -pulls))[:room]
+    return columns[order], pulls[order], z[order]
