@@ -20,7 +20,10 @@ _TINY = np.finfo(np.float64).tiny * 2.0**60  # no grid is finer
 
 
 class Gradient(NamedTuple):
-    """Xᵀr as all columns answer to it; loss, residual and curvature are means over the rows."""
+    """Xᵀr as all columns answer to it; loss, residual and curvature are means over the rows.
+
+    Correlations with the dual point are off by `slack` at most.
+    """
 
     round: GradientRound
     loss: float
@@ -28,6 +31,7 @@ class Gradient(NamedTuple):
     down: float
     curvature: float
     answer: Answer
+    slack: float
 
     @property
     def residual(self) -> float:
@@ -68,26 +72,23 @@ class Asking:
         self, at: Point, penalty: Penalty, room: int, off: Point | None = None
     ) -> Gradient:
         """The gradient over all columns, and who violates; `at` names whose is wanted."""
-        slack = 0.0
+        ask = Question(penalty, at.columns, at.weights, self.weight, room)
         while True:
             bound = max(self._residuals * self._largest, _TINY)
             asked = GradientRound(self._loss, at, bound, off)
-            # A product is off by half of the grid where it had to be rounded.
-            rounding = self._reducer.facts.n_rows * bound * 2.0**-52 if self._valued else 0.0
-            total = slack + rounding / self.weight
-            ask = Question(penalty, at.columns, at.weights, self.weight, total, room)
             scalars, answer = self._reducer.survey(asked, ask)
             loss, up, down, curvature = _totals(scalars)
             held = (up + down) * self._largest <= bound
-            # To shrink the heavier side moves a correlation by the difference at most.
-            needed = abs(up - down) * self._largest / self.weight if self._fit_intercept else 0.0
             self._residuals = 2.0 * (up + down)
-            if held and needed <= slack:
+            if held:
+                # A product is off by half of the grid where it had to be rounded, and to shrink the
+                # heavier side moves a correlation by the difference at most.
+                slack = self._reducer.facts.n_rows * bound * 2.0**-53 if self._valued else 0.0
+                slack += abs(up - down) * self._largest if self._fit_intercept else 0.0
                 loss, up, down, curvature = (
                     value / self.weight for value in (loss, up, down, curvature)
                 )
-                return Gradient(asked, loss, up, down, curvature, answer)
-            slack = 2.0 * needed
+                return Gradient(asked, loss, up, down, curvature, answer, slack / self.weight)
 
     def model(
         self, at: Point, order: npt.NDArray[np.int64], first_new: int = 0

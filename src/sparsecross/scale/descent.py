@@ -46,6 +46,7 @@ _SHORTER = (0.5, 0.25, 0.125, 2.0**-4, 2.0**-6, 2.0**-9)
 _ARMIJO = 0.01
 _IDLE = 3  # looks without progress
 _ROUNDING = 1e-15  # of the objective
+_UNSEEN = 1e-13  # of the objective: a fall that sums of losses do not show
 _TIGHT = 1e-12  # of Σ |x r|: what is left of x_uᵀθ where it must be 0
 _SETTLED = 1e-20  # of the objective: what is left to gain at the null model
 
@@ -140,6 +141,7 @@ class Descent:
         free = penalty.unpenalised
         found = Found(_over(start, np.union1d(start.columns, free)))
         best_gap, idle, n_set = math.inf, 0, len(found.point.columns)
+        best_primal = math.inf
         stalled = False
         while True:
             at = found.point = _without_zeros(found.point, free)
@@ -161,8 +163,9 @@ class Descent:
             )
             told = on_round(found.history[-1], at)
             gap = found.gap
-            idle = 0 if gap < 0.9 * best_gap else idle + 1
-            best_gap = min(best_gap, gap)
+            forward = found.primal < best_primal * (1.0 - _ROUNDING) or gap < 0.99 * best_gap
+            idle = 0 if forward else idle + 1
+            best_gap, best_primal = min(best_gap, gap), min(best_primal, found.primal)
             if told:
                 found.status = Status.interrupted
             elif gap <= target:
@@ -179,7 +182,9 @@ class Descent:
             n_set = len(active)
             self._largest_set = max(self._largest_set, n_set)
             aim = max(_PART * (gap if math.isfinite(gap) else found.primal), 0.3 * target)
-            found.point, stalled = self._descend(wide, active, penalty, aim, gradient)
+            found.point, stalled = self._descend(
+                wide, active, penalty, aim, 1e-3 * target, gradient
+            )
 
     def certify(self, penalty: Penalty, at: Point) -> tuple[float, float]:
         """The primal value at a point as it is, and the best bound that follows from it."""
@@ -226,7 +231,8 @@ class Descent:
             return -math.inf
         l2 = penalty.of(at.columns)[1]
         extra = math.fsum(np.where(at.weights == 0, 0.0, l2 * at.weights**2))
-        limit = min(answer.limit, 10.0) if len(free) else answer.limit
+        limit = answer.limit(gradient.slack, penalty.least)
+        limit = min(limit, 10.0) if len(free) else limit
         ends = (1.0, 0.5) if self._quadratic else (min(limit, 1.0), 1.0)
         first, second = self._ask.duals(gradient, ends)
         if self._quadratic:  # a parabola without a constant: a t - b t²
@@ -237,7 +243,7 @@ class Descent:
             best = a * t - b * t * t - 0.5 * t * t * extra
         else:
             best, whole = first - 0.5 * ends[0] ** 2 * extra, second
-        return max(best, whole - answer.conjugate) if penalty.l2 > 0 else best
+        return max(best, whole - answer.conjugate(gradient.slack)) if penalty.l2 > 0 else best
 
     def _active(self, at: Point, gradient: Gradient, penalty: Penalty) -> Columns:
         """The columns to solve for: those of the point and violators, or those off most."""
@@ -253,11 +259,21 @@ class Descent:
         return np.sort(columns[order[:LARGEST_SET]])
 
     def _descend(
-        self, at: Point, active: Columns, penalty: Penalty, aim: float, look: Gradient
+        self,
+        at: Point,
+        active: Columns,
+        penalty: Penalty,
+        aim: float,
+        accuracy: float,
+        look: Gradient,
     ) -> tuple[Point, bool]:
-        """Newton steps on some columns; whether the last one was of no use."""
+        """Newton steps on some columns; whether the last one was of no use.
+
+        Models are solved closely: they cost no round, and their gap may be far below that of a
+        point whose dual point a single column spoils.
+        """
         for _ in range(_STEPS):
-            step = self._step(at, active, penalty, 0.3 * aim, look)
+            step = self._step(at, active, penalty, accuracy, look)
             moved = self._searched(at, step, penalty)
             if moved is None:
                 return at, True
@@ -320,9 +336,10 @@ class Descent:
     def _searched(self, at: Point, step: _Step, penalty: Penalty) -> Point | None:
         """The furthest point on the way that is low enough (Armijo); None where there is none."""
         start = step.loss + penalty.value(at.columns, at.weights)
-        if not step.promised > 0:
+        if not step.promised > -_ROUNDING * abs(start):
             return None
-        if self._quadratic:
+        # No loss tells of less than rounding, but the gap falls on like the root of what is left.
+        if self._quadratic or step.promised <= _UNSEEN * abs(start):
             return step.end
         for some in ((1.0,), _SHORTER):
             for t, loss in zip(some, self._ask.losses(at, step.way, some), strict=True):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ MANIFEST = "manifest.json"
 VERSION = 1
 PARTS = ("indices", "indptr", "values", "y", "weight", "offset")
 _CHUNK = 1 << 24  # bytes that are checked at once
+_ONE_AT_A_TIME = threading.Lock()  # headers are parsed by `ast`, which threads upset (CPython 3.11)
 
 
 def directory_of(number: int) -> str:
@@ -135,7 +137,8 @@ def mapped(store: Path, number: int, name: str, file: Mapping[str, int]) -> npt.
     if checksum(path) != file["crc32"]:
         raise ValueError(f"{os.fspath(path)!r} is damaged: its checksum is another")
     try:
-        found: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        with _ONE_AT_A_TIME:
+            found: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except ValueError as error:
         raise ValueError(f"{os.fspath(path)!r} is damaged: {error}") from None
     return found

@@ -44,6 +44,12 @@ class Penalty:
         return np.maximum(z, 0.0) if self.positive else np.abs(z)
 
     @property
+    def least(self) -> float:
+        """The smallest L1 penalty of a column that has one."""
+        l1, _ = self.of(slice(None))
+        return float(np.min(l1, where=l1 > 0, initial=np.inf))
+
+    @property
     def unpenalised(self) -> npt.NDArray[np.int64]:
         """Columns that nothing holds back."""
         if self.factor is None:
@@ -64,8 +70,6 @@ class Question:
         Those with a weight, and those whose correlation is wanted in any case; increasing.
     n_rows : float
         What sums are divided by: Σ s.
-    slack : float
-        What correlations may be off by, of means.
     room : int
         How many violators are wanted.
     """
@@ -74,7 +78,6 @@ class Question:
     columns: npt.NDArray[np.int64]
     weights: Floats
     n_rows: float
-    slack: float
     room: int
 
 
@@ -84,27 +87,37 @@ class Answer:
 
     Attributes
     ----------
-    limit : float
-        Multiples of θ up to this one obey them, augmented where there is an L2 part.
-    conjugate : float
-        Σ g*(x_jᵀθ).
+    largest : float
+        max |x_jᵀθ| / (n l1_j) over penalised columns, augmented where there is an L2 part.
+    beyond : (float, float, float)
+        Σ a²/(2 l2_j), Σ a/l2_j and Σ 1/(2 l2_j), where a is how far a column is beyond its penalty.
     violators : ndarray of int64
         Columns of weight 0 beyond their penalty, the hardest first, and as many as there is room.
     pulls, violators_z : ndarray
         How far they are beyond it, and their x_jᵀθ / n.
     z : ndarray
         x_jᵀθ / n of the columns that were named.
-    largest : float
-        max |x_jᵀθ| / (n l1_j) over penalised columns.
     """
 
-    limit: float
-    conjugate: float
+    largest: float
+    beyond: tuple[float, float, float]
     violators: npt.NDArray[np.int64]
     pulls: Floats
     violators_z: Floats
     z: Floats
-    largest: float
+
+    def limit(self, slack: float, least: float) -> float:
+        """Up to which multiple θ obeys, where correlations are off by `slack` at most.
+
+        `least` is the smallest penalty of a column.
+        """
+        largest = self.largest + (slack / least if slack > 0 else 0.0)
+        return 1.0 / largest if largest > 0 else math.inf
+
+    def conjugate(self, slack: float) -> float:
+        """A bound of Σ g*(x_jᵀθ) where correlations are off by `slack` at most."""
+        square, line, constant = self.beyond
+        return square + slack * line + slack**2 * constant
 
 
 def chunks(n_columns: int) -> Iterator[slice]:
@@ -125,12 +138,12 @@ def answer(ask: Question, z: Floats, at: slice) -> Answer:
     z_named = z[local]
 
     held = np.isfinite(l1) & (l1 > 0)
-    size = penalty.counted(z) + ask.slack
-    conjugate = 0.0
+    size = penalty.counted(z)
+    beyond = (0.0, 0.0, 0.0)
     if penalty.l2 > 0:
-        beyond = np.maximum(size - l1, 0.0)[held]
-        conjugate = math.fsum(beyond**2 / (2.0 * l2[held]))
-        size[local] = penalty.counted(z_named - np.where(w == 0, 0.0, l2[local] * w)) + ask.slack
+        a, bend = np.maximum(size - l1, 0.0)[held], l2[held]
+        beyond = math.fsum(a**2 / (2.0 * bend)), math.fsum(a / bend), math.fsum(0.5 / bend)
+        size[local] = penalty.counted(z_named - np.where(w == 0, 0.0, l2[local] * w))
     with np.errstate(divide="ignore", invalid="ignore"):
         largest = float(np.max(np.where(held, size / l1, 0.0), initial=0.0))
 
@@ -139,8 +152,7 @@ def answer(ask: Question, z: Floats, at: slice) -> Answer:
     pull[local[w != 0]] = 0.0
     found = np.flatnonzero(pull > 0)
     hardest = _hardest(found + at.start, pull[found], z[found], ask.room)
-    limit = math.inf if largest == 0 else 1.0 / largest
-    return Answer(limit, conjugate, *hardest, z_named, largest)
+    return Answer(largest, beyond, *hardest, z_named)
 
 
 def together(ask: Question, each: Iterable[Answer]) -> Answer:
@@ -153,11 +165,14 @@ def together(ask: Question, each: Iterable[Answer]) -> Answer:
         ask.room,
     )
     return Answer(
-        min(part.limit for part in parts),
-        math.fsum(part.conjugate for part in parts),
+        max(part.largest for part in parts),
+        (
+            math.fsum(part.beyond[0] for part in parts),
+            math.fsum(part.beyond[1] for part in parts),
+            math.fsum(part.beyond[2] for part in parts),
+        ),
         *hardest,
         np.concatenate([part.z for part in parts]),
-        max(part.largest for part in parts),
     )
 
 

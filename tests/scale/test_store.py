@@ -1,0 +1,337 @@
+"""Stores on disk: round trips, what is implied, damage, full disks, resumption, and fits."""
+
+import errno
+import json
+import os
+import pickle
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+import sparsecross as sx
+from sparsecross.scale import layout
+
+
+def rows(n=500, p=30, seed=0, ones=False, even=False):
+    rng = np.random.default_rng(seed)
+    if even:
+        indices = np.sort(np.stack([rng.choice(p, 4, replace=False) for _ in range(n)]), axis=1)
+        X = sp.csr_array((np.ones(4 * n), indices.ravel(), np.arange(0, 4 * n + 1, 4)), (n, p))
+    else:
+        X = sp.random_array((n, p), density=0.2, format="csr", rng=rng)
+    if ones:
+        X.data[:] = 1.0
+    y = X @ np.where(rng.random(p) < 0.3, rng.standard_normal(p), 0.0)
+    return X, y + 0.1 * rng.standard_normal(n)
+
+
+def batches_of(X, y, size, *more):
+    for first in range(0, len(y), size):
+        part = slice(first, first + size)
+        yield (X[part], y[part], *(None if each is None else each[part] for each in more))
+
+
+def stacked(store):
+    batches = list(store.batches())
+    X = [batch.X for batch in batches]
+    whole = sp.vstack(X).toarray() if sp.issparse(X[0]) else np.concatenate(X)
+    return whole, np.concatenate([batch.y for batch in batches])
+
+
+KINDS = {
+    "valued": lambda: rows(),
+    "ones": lambda: rows(ones=True),
+    "even ones": lambda: rows(ones=True, even=True),
+    "dense": lambda: (rows()[0].toarray(), rows()[1]),
+    "float32": lambda: (rows()[0].astype(np.float32), rows()[1]),
+    "integers": lambda: ((10 * rows()[0]).astype(np.int64), rows()[1]),
+    "labels": lambda: (rows()[0], np.where(rows()[1] > 0, "yes", "no")),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [1, 37, 1000])
+def test_what_goes_in_comes_out(tmp_path, kind, size):
+    X, y = KINDS[kind]()
+    store = sx.BlockStore.from_batches(batches_of(X, y, size), tmp_path / "s", block_bytes=3_000)
+    assert store.shape == X.shape
+    assert len(store) > 1
+    got_X, got_y = stacked(store)
+    np.testing.assert_array_equal(got_X, X.toarray() if sp.issparse(X) else X)
+    assert got_y.astype(y.dtype).tolist() == y.tolist()
+    store.verify()
+    assert store.nbytes == sum(f.stat().st_size for f in (tmp_path / "s").glob("*/*.npy"))
+
+
+def test_what_is_implied_is_not_stored(tmp_path):
+    X, y = rows(ones=True, even=True)
+    sx.BlockStore.from_batches([(X, np.sign(y))], tmp_path / "s")
+    files = {file.name for file in (tmp_path / "s" / "block-000000").iterdir()}
+    assert files == {"indices.npy", "y.npy"}
+    assert np.load(tmp_path / "s" / "block-000000" / "y.npy").dtype == np.int8
+    X, y = rows()
+    weight, offset = np.full(len(y), 2.0), np.ones(len(y))
+    sx.BlockStore.from_batches([(X, y, weight, offset)], tmp_path / "t")
+    files = {file.name for file in (tmp_path / "t" / "block-000000").iterdir()}
+    assert files == {f"{part}.npy" for part in layout.PARTS}
+
+
+def test_blocks_are_about_as_large_as_asked(tmp_path):
+    X, y = rows(n=3_000)
+    store = sx.BlockStore.from_batches(batches_of(X, y, 100), tmp_path / "s", block_bytes=10_000)
+    sizes = [block.indices.nbytes for block in store]
+    assert max(sizes) < 13_000
+    assert min(sizes[:-1]) > 7_000
+
+
+def test_rows_are_appended(tmp_path):
+    X, y = rows()
+    path = tmp_path / "s"
+    sx.BlockStore.from_batches([(X[:200], y[:200])], path)
+    with pytest.raises(FileExistsError, match="append=True adds rows"):
+        sx.BlockStore.from_batches([(X[200:], y[200:])], path)
+    store = sx.BlockStore.from_batches([(X[200:], y[200:])], path, append=True)
+    np.testing.assert_array_equal(stacked(store)[0], X.toarray())
+    with pytest.raises(ValueError, match="every batch must have 30 columns, got 7"):
+        sx.BlockStore.from_batches([(X[:, :7], y)], path, append=True)
+
+
+def test_other_directories_are_left_alone(tmp_path):
+    (tmp_path / "letters").write_text("dear")
+    with pytest.raises(FileExistsError, match="holds other files"):
+        sx.BlockStore.from_batches([rows()], tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["letters"]
+    with pytest.raises(FileNotFoundError, match="is no store of blocks"):
+        sx.BlockStore(tmp_path)
+
+
+class CutError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("where", ["between batches", "full disk"])
+def test_a_conversion_that_was_cut_short_goes_on(tmp_path, monkeypatch, where):
+    X, y = rows(n=1_000)
+    path, whole = tmp_path / "s", tmp_path / "whole"
+    asked = {"block_bytes": 3_000, "resume_as": "these rows"}
+    sx.BlockStore.from_batches(batches_of(X, y, 50), whole, **asked)
+
+    def broken():
+        for k, batch in enumerate(batches_of(X, y, 50)):
+            if k == 12:
+                raise CutError
+            yield batch
+
+    if where == "between batches":
+        with pytest.raises(CutError):
+            sx.BlockStore.from_batches(broken(), path, **asked)
+    else:
+        n_saved = 0
+
+        def save(file, array, allow_pickle):
+            nonlocal n_saved
+            n_saved += 1
+            if n_saved == 20:
+                file.write(b"half of it")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            original(file, array, allow_pickle=allow_pickle)
+
+        original = np.save
+        monkeypatch.setattr(layout.np, "save", save)
+        with pytest.raises(OSError, match="No space left"):
+            sx.BlockStore.from_batches(batches_of(X, y, 50), path, **asked)
+        monkeypatch.undo()
+    assert not list(path.glob("*.part"))
+    with pytest.raises(ValueError, match="was not finished"):
+        sx.BlockStore(path)
+    with pytest.raises(ValueError, match="was not finished"):
+        sx.BlockStore.from_batches(batches_of(X, y, 50), path, block_bytes=3_000)
+    with pytest.raises(ValueError, match="was not finished"):
+        sx.BlockStore.from_batches(batches_of(X, y, 50), path, resume_as="other rows")
+    n_before = len(json.loads((path / layout.MANIFEST).read_text())["blocks"])
+    assert n_before > 2
+    stamps = [(path / layout.directory_of(k)).stat().st_mtime_ns for k in range(n_before)]
+    store = sx.BlockStore.from_batches(batches_of(X, y, 50), path, **asked)
+    assert stamps == [(path / layout.directory_of(k)).stat().st_mtime_ns for k in range(n_before)]
+    for mine, theirs in zip(stacked(store), stacked(sx.BlockStore(whole)), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.fixture
+def store(tmp_path):
+    X, y = rows()
+    return sx.BlockStore.from_batches(batches_of(X, y, 100), tmp_path / "s", block_bytes=5_000)
+
+
+@pytest.mark.parametrize("part", ["indices", "indptr", "values", "y"])
+def test_altered_files_are_named(store, part):
+    file = store.path / "block-000001" / f"{part}.npy"
+    original = file.read_bytes()
+    for altered in (
+        original[:-1],
+        original + b"x",
+        original[:-9] + bytes([original[-9] ^ 4]) + original[-8:],
+        b"no array" + original[8:],
+    ):
+        file.write_bytes(altered)
+        with pytest.raises(ValueError, match=rf"block-000001/{part}.npy' is damaged"):
+            sx.Lasso(alpha=0.1).fit(sx.BlockStore(store.path))
+        with pytest.raises(ValueError, match="is damaged"):
+            sx.BlockStore(store.path).verify()
+    file.unlink()
+    with pytest.raises(FileNotFoundError, match=f"{part}.npy"):
+        sx.Lasso(alpha=0.1).fit(sx.BlockStore(store.path))
+
+
+def test_altered_manifests_are_refused(store):
+    file = store.path / layout.MANIFEST
+    manifest = json.loads(file.read_text())
+    for change in (
+        {"format": "other"},
+        {"version": 99},
+        {"version": "x"},
+        {"n_columns": 0},
+        {"complete": 1},
+        {"blocks": 3},
+        {"blocks": [{"n_rows": 0, "files": {}}]},
+        {"blocks": [{"n_rows": 1, "files": {"y": {"bytes": 1}}}]},
+        {"blocks": [{"n_rows": 1, "files": {"../y": {"bytes": 1, "crc32": 1}, "y": {}}}]},
+    ):
+        file.write_text(json.dumps(manifest | change))
+        with pytest.raises(ValueError, match=r"manifest.json' is damaged"):
+            sx.BlockStore(store.path)
+    file.write_text(json.dumps(manifest)[:-20])
+    with pytest.raises(ValueError, match=r"manifest.json' is damaged"):
+        sx.BlockStore(store.path)
+
+
+def test_forged_blocks_with_right_checksums_do_no_harm(store):
+    """Indices out of range or order, and arrays that do not fit together."""
+    place = store.path / "block-000000"
+    file = store.path / layout.MANIFEST
+    kept = shutil.copytree(store.path, store.path.parent / "kept")
+    forgeries = {
+        "indices": lambda a: np.where(np.arange(len(a)) == 3, 10**6, a).astype(a.dtype),
+        "indptr": lambda a: a[::-1].copy(),
+        "values": lambda a: np.where(np.arange(len(a)) == 3, np.nan, a),
+        "y": lambda a: np.where(np.arange(len(a)) == 3, np.inf, a),
+    }
+    for part, forge in forgeries.items():
+        for forged in (forge(np.load(place / f"{part}.npy")), np.zeros(3), np.zeros((2, 2))):
+            shutil.rmtree(store.path)
+            shutil.copytree(kept, store.path)
+            np.save(place / f"{part}.npy", forged)
+            manifest = json.loads(file.read_text())
+            manifest["blocks"][0]["files"][part] = {
+                "bytes": (place / f"{part}.npy").stat().st_size,
+                "crc32": layout.checksum(place / f"{part}.npy"),
+            }
+            file.write_text(json.dumps(manifest))
+            with pytest.raises((ValueError, TypeError)):
+                sx.Lasso(alpha=0.1).fit(sx.BlockStore(store.path))
+
+
+ESTIMATORS = {
+    "lasso": (sx.Lasso(alpha=0.01, tol=1e-6), None),
+    "elastic net": (sx.ElasticNet(alpha=0.01, tol=1e-6), None),
+    "huber": (sx.HuberRegressor(alpha=0.01, tol=1e-6), None),
+    "counts": (sx.PoissonRegressor(alpha=0.01, tol=1e-6), lambda y: np.round(np.exp(y))),
+    "two classes": (
+        sx.SparseLogisticRegression(alpha=0.01, tol=1e-6, class_weight="balanced"),
+        lambda y: np.where(y > 0.3, "high", "low"),
+    ),
+    "several classes": (
+        sx.SparseLogisticRegression(alpha=0.01, tol=1e-6),
+        lambda y: np.digitize(y, [-0.2, 0.3]),
+    ),
+    "standardized": (sx.Lasso(alpha=0.01, tol=1e-6, standardize=True), None),
+    "default strength": (sx.Lasso(alpha=None, tol=1e-6), None),
+}
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_estimators_take_a_store(tmp_path, kind):
+    model, target = ESTIMATORS[kind]
+    X, y = rows(n=700)
+    y = y if target is None else target(y)
+    weight = np.random.default_rng(1).choice([0.5, 1.0, 2.0], len(y))
+    batches = batches_of(X, y, 90, weight)
+    store = sx.BlockStore.from_batches(batches, tmp_path / "s", block_bytes=5_000)
+    model = model.fit(store)
+    found = {name: getattr(model, name) for name in ("coef_", "intercept_", "relative_gap_")}
+    assert (np.asarray(found["relative_gap_"]) <= 1e-6).all()
+    np.testing.assert_array_equal(model.predict(store), model.predict(X))
+    model.fit(X, y, sample_weight=weight)
+    np.testing.assert_allclose(found["coef_"], model.coef_, atol=5e-3)
+    np.testing.assert_allclose(found["intercept_"], model.intercept_, atol=5e-3)
+
+
+def test_a_path_over_a_store_is_that_of_its_rows(tmp_path):
+    X, y = rows()
+    store = sx.BlockStore.from_batches(batches_of(X, y, 90), tmp_path / "s", block_bytes=5_000)
+    mine, theirs = (sx.path(*data, n_alphas=8, tol=1e-6) for data in ((store,), (X, y)))
+    np.testing.assert_allclose(mine.alphas, theirs.alphas, rtol=1e-8)
+    assert mine.relative_gaps.max() <= 1e-6
+    np.testing.assert_allclose(mine.primals, theirs.primals, rtol=1e-5)
+    np.testing.assert_allclose(mine.deviance_explained, theirs.deviance_explained, atol=1e-4)
+    point = mine[4]
+    certified = sx.certify(store, None, point.coef, point.intercept, alpha=point.alpha)
+    assert certified.relative_gap == pytest.approx(point.relative_gap, abs=1e-8)
+
+
+def test_models_of_a_store_are_pruned_and_saved(tmp_path):
+    X, y = rows()
+    names = [f"field {j}" for j in range(X.shape[1])]
+    store = sx.BlockStore.from_batches([(X, y)], tmp_path / "s", feature_names=names)
+    model = sx.Lasso(alpha=0.05).fit(store)
+    assert model.feature_names_in_.tolist() == names
+    assert model.fit_memory_.data == sum(block.nbytes for block in store)
+    small = sx.prune(model)
+    assert small.top_weights(1)[0].name in names
+    table = pd.DataFrame(X.toarray(), columns=names)
+    np.testing.assert_array_equal(small.predict(table), model.predict(table))
+    with pytest.raises(ValueError, match="feature_names must be those of the store"):
+        sx.BlockStore.from_batches([(X, y)], store.path, feature_names=names[::-1], append=True)
+
+
+def test_bad_batches_are_named(tmp_path):
+    X, y = rows()
+    for batch, message in (
+        ((X, y[:-1]), "y must have shape"),
+        ((X * np.nan, y), "NaN or infinity"),
+        ((X, y * np.inf), "Input y contains NaN or infinity"),
+        ((X, y, -np.ones(len(y))), "Negative values"),
+        ((np.zeros(3), np.zeros(3)), "X must be two-dimensional"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sx.BlockStore.from_batches([batch], tmp_path / "bad")
+        shutil.rmtree(tmp_path / "bad", ignore_errors=True)
+    with pytest.raises(ValueError, match="at least one row"):
+        sx.BlockStore.from_batches([], tmp_path / "none")
+
+
+def test_bad_fits_are_named(tmp_path, store):
+    for given, message in (
+        ({"y": np.zeros(500)}, "y must be None where X is a BlockStore"),
+        ({"sample_weight": np.ones(500)}, "sample_weight must be None"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sx.Lasso().fit(store, **given)
+    with pytest.raises(ValueError, match="interactions must be None for blocks"):
+        sx.Lasso(interactions="pairwise").fit(store)
+    with pytest.raises(ValueError, match="y must not be negative"):
+        sx.PoissonRegressor().fit(store)
+    with pytest.raises(ValueError, match="label type"):
+        sx.SparseLogisticRegression().fit(store)
+    with pytest.raises(ValueError, match="'absolute'"):
+        sx.solve(store, loss="absolute", alpha=0.1)
+
+
+def test_stores_are_sent_as_their_place(store):
+    again = pickle.loads(pickle.dumps(store))
+    assert again.path == store.path
+    np.testing.assert_array_equal(again.y, store.y)
+    assert "500 rows" in repr(store)
