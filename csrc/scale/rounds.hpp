@@ -13,6 +13,8 @@
 //          (what distributed solvers exchange), of which this exchanges only active columns.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -78,15 +80,22 @@ struct BlockSums {
   double curvature = 0.0;       // Σ h
 };
 
-inline void margins_of(const Design& X, const ChosenColumns& chosen, Weights w,
-                       std::vector<double>& margins) {
-  margins.resize(static_cast<std::size_t>(X.n_rows()));
+// margins (n) of one or more sets of weights, in one pass.
+template <std::size_t K>
+void margins_of(const Design& X, const ChosenColumns& chosen, const std::array<Weights, K>& w,
+                std::array<std::vector<double>, K>& margins) {
+  for (std::size_t k = 0; k < K; ++k)
+    margins[k].assign(static_cast<std::size_t>(X.n_rows()), w[k].intercept);
+  if (chosen.size() == 0) return;
   X.visit([&](const auto& rows) {
     widely([&] {
-      for (Index i = 0; i < X.n_rows(); ++i) {
-        double margin = 0.0;
-        chosen.each(rows, i, [&](Index k, double x) { margin += x * w.of_columns[k]; });
-        margins[static_cast<std::size_t>(i)] = margin + w.intercept;
+      for (Index i = 0; i < rows.n_slices(); ++i) {
+        std::array<double, K> sums{};
+        chosen.each(rows, i, [&](Index at, double x) {
+          for (std::size_t k = 0; k < K; ++k) sums[k] += x * w[k].of_columns[at];
+        });
+        for (std::size_t k = 0; k < K; ++k)
+          margins[k][static_cast<std::size_t>(i)] = sums[k] + w[k].intercept;
       }
     });
   });
@@ -126,30 +135,50 @@ inline Expansion expand(const RowBlockProblem& block, const std::vector<double>&
   return found;
 }
 
+// The same at weights of chosen columns.
+inline Expansion expansion_at(const RowBlockProblem& block, const ChosenColumns& chosen, Weights w,
+                              const Weights* off, const Grid& of_residuals,
+                              const Grid* of_curvatures) {
+  if (off) {
+    std::array<std::vector<double>, 2> margins;
+    margins_of<2>(block.X, chosen, {w, *off}, margins);
+    return expand(block, margins[0], &margins[1], of_residuals, of_curvatures);
+  }
+  std::array<std::vector<double>, 1> margins;
+  margins_of<1>(block.X, chosen, {w}, margins);
+  return expand(block, margins[0], nullptr, of_residuals, of_curvatures);
+}
+
 }  // namespace detail
 
 // z (p) += Xᵀr.
 inline BlockSums add_gradient(const RowBlockProblem& block, const ChosenColumns& chosen, Weights w,
                               const Weights* off, double bound, double* z) {
   const Grid grid(bound);
-  std::vector<double> margins, shifts;
-  margins_of(block.X, chosen, w, margins);
-  if (off) margins_of(block.X, chosen, *off, shifts);
-  const detail::Expansion at =
-      detail::expand(block, margins, off ? &shifts : nullptr, grid, nullptr);
+  const detail::Expansion at = detail::expansion_at(block, chosen, w, off, grid, nullptr);
   block.X.visit([&](const auto& rows) {
     using Rows = std::decay_t<decltype(rows)>;
-    widely([&] {
+    const double* residual = at.residual.data();
+    if constexpr (is_dense<Rows>) {
+      for (Index i = 0; i < rows.n_slices(); ++i)
+        rows.each(i, [&, r = residual[i]](Index j, double x) { z[j] += grid.round(x * r); });
+    } else {
+      constexpr Index ahead = 64;  // entries, whose sums are fetched before they are added to
+      const auto* columns = rows.indices();
+      const Index last = std::max(rows.n_stored() - 1, Index{0});
       for (Index i = 0; i < rows.n_slices(); ++i) {
-        const double r = at.residual[static_cast<std::size_t>(i)];
-        if (r == 0.0) continue;
-        if constexpr (is_valueless<Rows>) {
-          rows.each(i, [&](Index j, double) { z[j] += r; });
-        } else {
-          rows.each(i, [&](Index j, double x) { z[j] += grid.round(x * r); });
+        const double r = residual[i];
+        const Index end = rows.offsets()[i + 1];
+        for (Index e = rows.offsets()[i]; e < end; ++e) {
+          __builtin_prefetch(z + columns[std::min(e + ahead, last)], 1);
+          if constexpr (is_valueless<Rows>) {
+            z[columns[e]] += r;
+          } else {
+            z[columns[e]] += grid.round(static_cast<double>(rows.values()[e]) * r);
+          }
         }
       }
-    });
+    }
   });
   return at.sums;
 }
@@ -169,10 +198,8 @@ inline BlockSums add_model(const RowBlockProblem& block, const ChosenColumns& ch
                            double bound_of_curvatures, double largest, const ModelSums& into) {
   const Grid of_residuals(bound_of_residuals), of_products(bound_of_curvatures * largest * largest),
       of_curvatures(bound_of_curvatures), of_weighted(bound_of_curvatures * largest);
-  std::vector<double> margins;
-  margins_of(block.X, chosen, w, margins);
   const detail::Expansion at =
-      detail::expand(block, margins, nullptr, of_residuals, &of_curvatures);
+      detail::expansion_at(block, chosen, w, nullptr, of_residuals, &of_curvatures);
   const Index m = into.order;
   block.X.visit([&](const auto& rows) {
     using Rows = std::decay_t<decltype(rows)>;
@@ -210,12 +237,12 @@ inline BlockSums add_model(const RowBlockProblem& block, const ChosenColumns& ch
 // values[k] = Σ s_i ℓ at w + t_k d.
 inline void losses_along(const RowBlockProblem& block, const ChosenColumns& chosen, Weights w,
                          Weights d, const std::vector<double>& t, double* values) {
-  std::vector<double> margins, way, there;
-  margins_of(block.X, chosen, w, margins);
-  margins_of(block.X, chosen, d, way);
-  there.resize(margins.size());
+  std::array<std::vector<double>, 2> margins;
+  margins_of<2>(block.X, chosen, {w, d}, margins);
+  const auto& [here, way] = margins;
+  std::vector<double> there(here.size());
   for (std::size_t k = 0; k < t.size(); ++k) {
-    for (std::size_t i = 0; i < margins.size(); ++i) there[i] = margins[i] + t[k] * way[i];
+    for (std::size_t i = 0; i < here.size(); ++i) there[i] = here[i] + t[k] * way[i];
     values[k] = block.n() * block.loss.value(there.data());
   }
 }
@@ -225,11 +252,7 @@ inline void losses_along(const RowBlockProblem& block, const ChosenColumns& chos
 inline void duals_along(const RowBlockProblem& block, const ChosenColumns& chosen, Weights w,
                         const Weights* off, double bound, double up, double down,
                         const std::vector<double>& t, double* values) {
-  std::vector<double> margins, shifts;
-  margins_of(block.X, chosen, w, margins);
-  if (off) margins_of(block.X, chosen, *off, shifts);
-  detail::Expansion at =
-      detail::expand(block, margins, off ? &shifts : nullptr, Grid(bound), nullptr);
+  detail::Expansion at = detail::expansion_at(block, chosen, w, off, Grid(bound), nullptr);
   for (double& r : at.residual) r *= (r > 0.0 ? up : down) / block.n();
   for (std::size_t k = 0; k < t.size(); ++k)
     values[k] = block.n() * block.loss.dual(at.residual.data(), t[k]);

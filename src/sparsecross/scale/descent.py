@@ -48,7 +48,6 @@ _IDLE = 3  # looks without progress
 _ROUNDING = 1e-15  # of the objective
 _UNSEEN = 1e-13  # of the objective: a fall that sums of losses do not show
 _TIGHT = 1e-12  # of Σ |x r|: what is left of x_uᵀθ where it must be 0
-_SETTLED = 1e-20  # of the objective: what is left to gain at the null model
 
 
 class Null(NamedTuple):
@@ -115,14 +114,24 @@ class Descent:
         """Newton steps on the intercept and the unpenalised columns alone."""
         free = penalty.unpenalised
         at = Point(free, np.zeros(len(free)), 0.0)
-        loss = self._ask.losses(at, at, (0.0,))[0]
-        for _ in range(100):
-            step = self._step(at, free, penalty, _SETTLED * loss, None)
+        return Null(*self._settled(at, free, penalty))
+
+    def _settled(self, at: Point, free: Columns, penalty: Penalty) -> tuple[Point, float]:
+        """Newton steps on the intercept and some columns, until rounding is all there is to gain.
+
+        The point, and the loss where the last step began.
+        """
+        last = math.inf
+        while True:
+            step = self._step(at, free, penalty, 0.0, None)
             moved = self._searched(at, step, penalty)
-            if moved is None or step.promised <= _SETTLED * max(step.loss, 1e-300):
-                return Null(at if moved is None else moved, step.loss)
+            if moved is None:
+                return at, step.loss
             at = moved
-        return Null(at, loss)
+            unseen = step.promised <= _UNSEEN * step.loss
+            if step.promised <= 0 or (unseen and step.promised > 0.1 * last):
+                return at, step.loss
+            last = step.promised
 
     def largest_strength(self, penalty: Penalty, null: Null) -> float:
         """Max |x_jᵀr| / ω_j at the null model, for a penalty of strength l1 = 1."""
@@ -192,12 +201,8 @@ class Descent:
         cost = penalty.value(at.columns, at.weights)
         primal = self._ask.losses(at, at, (0.0,))[0] + cost
         nothing = np.empty(0, np.int64)
-        for _ in range(100 if self._fit_intercept else 0):  # the best intercept proves most
-            step = self._step(at, nothing, penalty, 0.0, None)
-            moved = self._searched(at, step, penalty)
-            if moved is None or step.promised <= _SETTLED * primal:
-                break
-            at = moved
+        if self._fit_intercept:  # the best one proves most
+            at, _ = self._settled(at, nothing, penalty)
         return primal, self._dual(self._look(at, penalty, 1), penalty)
 
     def _look(self, at: Point, penalty: Penalty, room: int) -> Gradient:
