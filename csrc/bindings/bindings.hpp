@@ -51,5 +51,6 @@ void register_scale(py::module_& module);
 void register_serve(py::module_& module);
 void register_cross(py::module_& module);
 void register_objects(py::module_& module);
+void register_text(py::module_& module);
 
 }  // namespace sparsecross::bindings

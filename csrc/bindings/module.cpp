@@ -16,4 +16,5 @@ PYBIND11_MODULE(_solvers, module) {
   register_serve(module);
   register_cross(module);
   register_objects(module);
+  register_text(module);
 }

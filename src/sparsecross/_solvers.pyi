@@ -196,6 +196,12 @@ class Problem:
     def scale(self) -> float: ...
     def certify(self, coef: NDArray[np.float64], intercept: float) -> tuple[float, float]: ...
 
+# --- text ---
+
+def parse_svmlight(
+    text: bytes, n_threads: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]: ...
+
 # --- blocks of rows ---
 
 class ChosenColumns:

@@ -8,12 +8,10 @@ import sys
 import threading
 from collections.abc import Collection, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from itertools import count
 from typing import IO, Any, TypeVar
 
-import numpy as np
-
 from .files import opened, require_pyarrow
+from .svmlight import svmlight_chunks
 from .tables import NULLS, arrow_errors, csv_options, seekable, with_plain_types
 
 STDIN = "-"
@@ -176,31 +174,14 @@ def svmlight_batches(path: str, n_features: int) -> Iterator[tuple[Any, Any]]:
     OSError
         If it cannot be read.
     """
-    from sklearn.datasets import load_svmlight_file
-
     with source(path) as file:
-        rest = b""
-        for first in count():
-            block = file.read(_BLOCK)
-            lines, newline, after = (rest + block).rpartition(b"\n")
-            if block and not newline:
-                rest += block
-                continue
-            chunk, rest = (lines + newline, after) if block else (rest, b"")
-            if chunk.strip():
-                try:
-                    X, y = load_svmlight_file(io.BytesIO(chunk), zero_based=True)
-                except (ValueError, IndexError, OverflowError) as error:
-                    raise ValueError(f"{path!r} cannot be read as svmlight: {error}") from None
-                if X.shape[1] > n_features:
-                    raise ValueError(
-                        f"{path!r} has an index {X.shape[1] - 1} in block {first}, but there are "
-                        f"{n_features} columns"
-                    )
-                X.resize((X.shape[0], n_features))
-                yield X, np.asarray(y)
-            if not block:
-                return
+        for X, y in svmlight_chunks(file, path, _BLOCK, 1):
+            if X.shape[1] > n_features:
+                raise ValueError(
+                    f"{path!r} has an index {X.shape[1] - 1}, but there are {n_features} columns"
+                )
+            X.resize((X.shape[0], n_features))
+            yield X, y
 
 
 def ahead(batches: Iterator[_T], depth: int = 2) -> Generator[_T]:

@@ -1,15 +1,19 @@
-"""Reading svmlight files, through scikit-learn."""
+"""Reading svmlight files, whole or in chunks of lines."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from . import _solvers
 from .files import opened
+
+_CHUNK = 1 << 25  # bytes that are parsed at once
 
 
 @dataclass(frozen=True)
@@ -56,14 +60,15 @@ def read_svmlight(
     OSError
         If it cannot be read.
     """
-    from sklearn.datasets import load_svmlight_file
-
     with opened(path) as file:
-        try:
-            # The raw bytes, since scikit-learn reads no other decompressing file object.
-            X, y = load_svmlight_file(io.BytesIO(file.read()), zero_based=True)
-        except (ValueError, IndexError, OverflowError) as error:
-            raise ValueError(f"{path!r} cannot be read as svmlight: {error}") from None
+        chunks = list(svmlight_chunks(file, path))
+    if not chunks:
+        raise ValueError(f"{path!r} cannot be read as svmlight: it has no rows")
+    width = max(X.shape[1] for X, _ in chunks)
+    for part, _ in chunks:
+        part.resize((part.shape[0], width))
+    X = sp.csr_matrix(sp.vstack([part for part, _ in chunks], format="csr"))
+    y = np.concatenate([labels for _, labels in chunks])
     lowest = int(X.indices.min()) if X.nnz else 1
     if zero_based is None:
         zero_based = lowest == 0
@@ -80,3 +85,73 @@ def read_svmlight(
             )
         X.resize((X.shape[0], n_features))
     return SvmlightData(X, y, zero_based)
+
+
+def svmlight_chunks(
+    file: IO[bytes], path: str, size: int = _CHUNK, n_threads: int | None = None
+) -> Iterator[tuple[sp.csr_matrix, npt.NDArray[np.float64]]]:
+    """Parse a file of svmlight, some megabytes of whole lines at a time.
+
+    Parameters
+    ----------
+    file : binary file
+        Read to its end.
+    path : str
+        What errors call it.
+    size : int, default=32 MiB
+        Bytes to parse at once.
+    n_threads : int, optional
+        Threads to parse with.
+
+    Yields
+    ------
+    csr_matrix of float64, ndarray of float64
+        Features, as many columns as the largest index of the chunk asks for, counted from 0; and
+        labels.
+
+    Raises
+    ------
+    ValueError
+        If a line is malformed, or its indices do not increase; the message names it.
+    """
+    rest, n_lines = b"", 0
+    while True:
+        block = file.read(size)
+        lines, newline, after = (rest + block).rpartition(b"\n")
+        if block and not newline:
+            rest += block
+            continue
+        text, rest = (lines + newline, after) if block else (rest, b"")
+        if text:
+            try:
+                y, ends, indices, values = _solvers.parse_svmlight(text, n_threads or 0)
+            except ValueError as error:
+                line, what = str(error).removeprefix("line ").split(":", 1)
+                raise ValueError(
+                    f"{path!r} cannot be read as svmlight: line {n_lines + int(line)}:{what}"
+                ) from None
+            n_lines += text.count(b"\n")
+            if len(y):
+                yield _matrix(ends, indices, values, path), y
+        if not block:
+            return
+
+
+def _matrix(
+    ends: npt.NDArray[np.int64],
+    indices: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float64],
+    path: str,
+) -> sp.csr_matrix:
+    falls = np.flatnonzero(np.diff(indices) <= 0) + 1
+    inside = falls[~np.isin(falls, ends)]
+    if len(inside):
+        at = inside[0]
+        raise ValueError(
+            f"{path!r} cannot be read as svmlight: indices must increase within a line, got "
+            f"{indices[at]} after {indices[at - 1]}"
+        )
+    width = int(indices.max()) + 1 if len(indices) else 0
+    narrow = np.int32 if max(width, len(indices)) <= np.iinfo(np.int32).max else np.int64
+    shape = (len(ends) - 1, width)
+    return sp.csr_matrix((values, indices.astype(narrow), ends.astype(narrow)), shape)
