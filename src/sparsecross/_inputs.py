@@ -98,9 +98,9 @@ def _sparse_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Des
     def design(values: npt.NDArray[Any] | None) -> _solvers.Design:
         try:
             return _solvers.Design.from_sparse(
-                None if values is None else _aligned(values),
-                _aligned(X.indices),
-                _aligned(X.indptr),
+                None if values is None else aligned(values),
+                aligned(X.indices),
+                aligned(X.indptr),
                 n_samples,
                 n_features,
                 axis,
@@ -126,7 +126,7 @@ def _sparse_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Des
     return seen.valueless() if seen.structure.all_ones else seen
 
 
-def _aligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def aligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The array itself, or a copy where its bytes lie or are ordered as kernels cannot read."""
     return np.require(array, array.dtype.newbyteorder("="), ["A"])
 

@@ -16,7 +16,7 @@ from .estimator import SparseLinearModel, Stated
 from .interactions import Interactions
 from .memory import FitMemory
 from .model import LinearModel
-from .solution import Solution, unsolved
+from .solution import OnLook, Solution, unsolved
 from .task import RULES
 
 
@@ -127,7 +127,7 @@ class OneStrength(SparseLinearModel):
                 max_iter=self.max_iter,
                 coef_init=coef,
                 intercept_init=intercept,
-                on_look=listeners.begin(k),
+                on_look=self._heard(k, listeners),
                 interactions_init=self._crosses_to_start_from(k, coef),
             )
             listeners.end()
@@ -141,6 +141,10 @@ class OneStrength(SparseLinearModel):
             raise interruption
         listeners.close()
         self._warn(solutions)
+
+    def _heard(self, k: int, listeners: Listeners) -> OnLook | None:
+        """Who is told of the looks of problem k."""
+        return listeners.begin(k)
 
     def _crosses_to_start_from(self, k: int, coef: Floats | None) -> Interactions | None:
         """What problem k starts from of the last fit's crosses, if it starts from its weights."""

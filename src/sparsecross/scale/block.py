@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.special import xlogy
 
 from .. import _solvers
-from .._inputs import Floats
+from .._inputs import Floats, aligned
 
 MOST_LABELS = 1000  # of classes
 
@@ -182,10 +182,16 @@ class Block:
         if self.indices is None:
             if self.values is None or self.values.shape != (n_rows, self.n_columns):
                 raise ValueError(f"block {self.number} must have {n_rows} rows, a target for each")
-            design = _solvers.Design.from_dense(self.values, "rows", 1)
+            design = _solvers.Design.from_dense(aligned(self.values), "rows", 1)
         else:
             design = _solvers.Design.from_sparse(
-                self.values, self.indices, self.indptr, n_rows, self.n_columns, "rows", 1
+                None if self.values is None else aligned(self.values),
+                aligned(self.indices),
+                None if self.indptr is None else aligned(self.indptr),
+                n_rows,
+                self.n_columns,
+                "rows",
+                1,
             )
         structure = design.structure
         if not structure.canonical:
@@ -207,7 +213,9 @@ class Block:
         for label, factor in loss.class_weight:
             base = np.ones(len(self.y)) if weight is None else weight
             weight = np.where(self.y == label, factor * base, base)
-        return _solvers.RowBlock(self.design, loss.name, target, weight, self.offset, loss.delta)
+        weight = None if weight is None else aligned(weight)
+        offset = None if self.offset is None else aligned(self.offset)
+        return _solvers.RowBlock(self.design, loss.name, target, weight, offset, loss.delta)
 
     def facts(self) -> Facts:
         """Look at all of it.

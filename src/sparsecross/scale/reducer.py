@@ -121,4 +121,5 @@ class LocalReducer(Reducer):
 
     def reduce(self, question: Round) -> Sums:
         """Ask it of all blocks, and add up."""
-        return reduce(add, self.gather(question))
+        sums: Sums = reduce(add, self.gather(question))
+        return sums

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _solvers
-from .._inputs import Floats
+from .._inputs import Floats, aligned
 from .block import Block, LossOfRows
 
 # One array has a row for each block, which its block alone fills; the others are exact sums.
@@ -31,11 +31,15 @@ class Point(NamedTuple):
     weights: Floats
     intercept: float
 
+    def aligned(self) -> Point:
+        """The same in memory as kernels read it, which arrays that have travelled may not be."""
+        return Point(aligned(self.columns), aligned(self.weights), self.intercept)
+
 
 class Round(Protocol):
-    """Something to ask of blocks."""
+    """Something to ask of blocks, whose answers are `Sums` where they can be added up."""
 
-    def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
+    def run(self, blocks: Iterable[Block], extent: Extent) -> Any:
         """Ask it of some blocks."""
 
 
@@ -79,11 +83,12 @@ class GradientRound:
     def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
         """Ask it of some blocks."""
         scalars, z = np.zeros((extent.n_blocks, 4)), np.zeros(extent.n_columns)
-        chosen = _solvers.ChosenColumns(self.at.columns, extent.n_columns)
+        at = self.at.aligned()
+        chosen = _solvers.ChosenColumns(at.columns, extent.n_columns)
         off, off_intercept = _weights(self.off)
         for block in blocks:
             scalars[block.number] = block.rows(self.loss).add_gradient(
-                chosen, self.at.weights, self.at.intercept, off, off_intercept, self.bound, z
+                chosen, at.weights, at.intercept, off, off_intercept, self.bound, z
             )
         return [scalars, z]
 
@@ -120,13 +125,14 @@ class ModelRound:
         """Ask it of some blocks."""
         m = self.order
         sums = [np.zeros((extent.n_blocks, 4)), np.zeros(m), np.zeros(m), np.zeros((m, m))]
-        chosen = _solvers.ChosenColumns(self.at.columns, extent.n_columns)
+        at, place = self.at.aligned(), aligned(self.place)
+        chosen = _solvers.ChosenColumns(at.columns, extent.n_columns)
         for block in blocks:
             sums[0][block.number] = block.rows(self.loss).add_model(
                 chosen,
-                self.at.weights,
-                self.at.intercept,
-                self.place,
+                at.weights,
+                at.intercept,
+                place,
                 self.first_new,
                 *self.bounds,
                 self.largest,
@@ -147,14 +153,15 @@ class LossRound:
     def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
         """Ask it of some blocks."""
         scalars = np.zeros((extent.n_blocks, len(self.t)))
-        chosen = _solvers.ChosenColumns(self.at.columns, extent.n_columns)
+        at, way = self.at.aligned(), self.way.aligned()
+        chosen = _solvers.ChosenColumns(at.columns, extent.n_columns)
         for block in blocks:
             scalars[block.number] = block.rows(self.loss).losses(
                 chosen,
-                self.at.weights,
-                self.at.intercept,
-                self.way.weights,
-                self.way.intercept,
+                at.weights,
+                at.intercept,
+                way.weights,
+                way.intercept,
                 list(self.t),
             )
         return [scalars]
@@ -171,14 +178,14 @@ class DualRound:
     def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
         """Ask it of some blocks."""
         scalars = np.zeros((extent.n_blocks, len(self.t)))
-        of = self.gradient
-        chosen = _solvers.ChosenColumns(of.at.columns, extent.n_columns)
+        of, at = self.gradient, self.gradient.at.aligned()
+        chosen = _solvers.ChosenColumns(at.columns, extent.n_columns)
         off, off_intercept = _weights(of.off)
         for block in blocks:
             scalars[block.number] = block.rows(of.loss).duals(
                 chosen,
-                of.at.weights,
-                of.at.intercept,
+                at.weights,
+                at.intercept,
                 off,
                 off_intercept,
                 of.bound,
@@ -189,4 +196,4 @@ class DualRound:
 
 
 def _weights(point: Point | None) -> tuple[Floats | None, float]:
-    return (None, 0.0) if point is None else (point.weights, point.intercept)
+    return (None, 0.0) if point is None else (aligned(point.weights), point.intercept)

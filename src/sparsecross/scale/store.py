@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from .block import Block
 from .layout import mapped, read_manifest
-from .reducer import LocalReducer
+from .reducer import LocalReducer, Reducer
 from .writing import BLOCK_BYTES, Batch, Writer, skipped
 
 Names = npt.NDArray[np.object_]
@@ -21,7 +21,7 @@ Names = npt.NDArray[np.object_]
 
 def reducer_of(
     X: Any, y: Any, sample_weight: Any, offset: Any, n_threads: int | None
-) -> LocalReducer | None:
+) -> Reducer | None:
     """What to ask for sums over the rows of a store; None where X is none.
 
     Raises
@@ -29,6 +29,8 @@ def reducer_of(
     ValueError
         If targets, weights or offsets stand beside a store, which holds its own.
     """
+    if isinstance(X, Reducer):
+        return X
     if not isinstance(X, BlockStore):
         return None
     beside = {"y": y, "sample_weight": sample_weight, "offset": offset}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +80,10 @@ class Question:
     n_rows: float
     room: int
 
+    def with_factors(self, factor: Floats | None, scale: Floats | None) -> Question:
+        """The same of columns whose penalties have these factors and scales."""
+        return replace(self, penalty=replace(self.penalty, factor=factor, scale=scale))
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -113,6 +117,10 @@ class Answer:
         """
         largest = self.largest + (slack / least if slack > 0 else 0.0)
         return 1.0 / largest if largest > 0 else math.inf
+
+    def moved(self, first: int) -> Answer:
+        """The same of columns that are counted from `first` on."""
+        return replace(self, violators=self.violators + first)
 
     def conjugate(self, slack: float) -> float:
         """A bound of Σ g*(x_jᵀθ) where correlations are off by `slack` at most."""

@@ -110,21 +110,21 @@ class Writer:
 
     def add(self, batch: Batch) -> None:
         """Take rows, and write as many blocks as they fill."""
-        checked = _checked(batch)
-        self._fix_columns(checked.X.shape[1])
-        self._waiting.append(checked)
-        self._waiting_bytes += _bytes_of(checked)
+        rows = checked(batch)
+        self._fix_columns(rows.X.shape[1])
+        self._waiting.append(rows)
+        self._waiting_bytes += _bytes_of(rows)
         if self._waiting_bytes < self._block_bytes:
             return
-        rows = _joined(self._waiting)
-        per_block = max(1, int(len(rows.y) * self._block_bytes / self._waiting_bytes))
+        whole = _joined(self._waiting)
+        per_block = max(1, int(len(whole.y) * self._block_bytes / self._waiting_bytes))
         first = 0
-        while len(rows.y) - first >= per_block:
-            self._write(_cut(rows, slice(first, first + per_block)))
+        while len(whole.y) - first >= per_block:
+            self._write(_cut(whole, slice(first, first + per_block)))
             first += per_block
         self._waiting, self._waiting_bytes = [], 0
-        if first < len(rows.y):
-            rest = _cut(rows, slice(first, len(rows.y)))
+        if first < len(whole.y):
+            rest = _cut(whole, slice(first, len(whole.y)))
             self._waiting, self._waiting_bytes = [rest], _bytes_of(rest)
 
     def finish(self) -> None:
@@ -143,7 +143,7 @@ class Writer:
 
     def _write(self, rows: Batch) -> None:
         blocks = self.manifest["blocks"]
-        files = write_block(self._store, len(blocks), _arrays(rows))
+        files = write_block(self._store, len(blocks), arrays_of(rows))
         blocks.append({"n_rows": len(rows.y), "files": files})
         write_manifest(self._store, self.manifest)
 
@@ -155,11 +155,11 @@ def skipped(batches: Iterable[Batch], n_rows: int) -> Iterator[Batch]:
         if n_rows >= n:
             n_rows -= n
             continue
-        yield _cut(_checked(batch), slice(n_rows, n)) if n_rows else batch
+        yield _cut(checked(batch), slice(n_rows, n)) if n_rows else batch
         n_rows = 0
 
 
-def _checked(batch: Batch) -> Batch:
+def checked(batch: Batch) -> Batch:
     """Rows with X canonical by rows, and one target, weight and offset for each."""
     X, y = batch.X, np.asarray(batch.y)
     if sp.issparse(X):
@@ -218,7 +218,7 @@ def _cut(batch: Batch, rows: slice) -> Batch:
     )
 
 
-def _arrays(rows: Batch) -> dict[str, npt.NDArray[Any]]:
+def arrays_of(rows: Batch) -> dict[str, npt.NDArray[Any]]:
     """The arrays of a block, without those that are implied."""
     X = rows.X
     found: dict[str, npt.NDArray[Any]] = {}

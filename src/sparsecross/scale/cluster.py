@@ -1,0 +1,305 @@
+"""Rounds asked of blocks that lie on the workers of a Dask cluster.
+
+Blocks are results of tasks, so that one that is lost with its worker is made again from where it
+came from; a round is one task for each thread that has blocks, so are its sums, and nothing but
+answers about few columns travels to the client. As sums are exact in any order, neither the number
+of workers nor the loss of one changes a bit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._inputs import Floats
+from .block import Block
+from .reducer import Reducer
+from .rounds import Extent, GradientRound, ModelRound, Round, Sums, add
+from .survey import CHUNK, Answer, Penalty, Question, answer, together
+
+
+def require_distributed() -> Any:
+    """Return dask.distributed, or say how to install it."""
+    try:
+        import distributed
+    except ImportError:
+        raise ImportError("this needs Dask: pip install 'sparsecross[dask]'") from None
+    return distributed
+
+
+class ClusterReducer(Reducer):
+    """Blocks on the workers of a cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Of the cluster.
+    makers : list of callable
+        Each takes keywords of `Client.submit` or `Client.compute` and returns the future of a
+        block, on the workers that these name where they live.
+    feature_names : ndarray of str, optional
+        Names of columns.
+
+    Raises
+    ------
+    ValueError
+        If the cluster has no workers, or blocks have different numbers of columns.
+    """
+
+    def __init__(
+        self, client: Any, makers: Sequence[Callable[..., Any]], feature_names: Any = None
+    ) -> None:
+        self._client = client
+        self.feature_names = feature_names
+        check_cluster(client)
+        addresses = sorted(self._threads())
+        self._blocks = [
+            make(workers=[addresses[k % len(addresses)]], allow_other_workers=True)
+            for k, make in enumerate(makers)
+        ]
+        self.extent = Extent(len(self._blocks), 0)
+        described = [one for part in self.gather(_Described()) for one in part]
+        self._bytes: int = sum(n_bytes for _, _, n_bytes in described)
+        widths = {number: n_columns for number, n_columns, _ in sorted(described)}
+        for number, width in widths.items():
+            if width != widths[0]:
+                raise ValueError(
+                    f"every block must have as many columns, got {width} in block {number} and "
+                    f"{widths[0]} in block 0."
+                )
+        self.extent = Extent(len(self._blocks), widths[0])
+        self._factors: dict[int, Any] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the blocks, which are the workers'."""
+        return self._bytes
+
+    def _threads(self) -> dict[str, int]:
+        """Workers that live, and their threads."""
+        found: dict[str, int] = self._client.nthreads()
+        if not found:
+            raise ValueError("the cluster must have at least one worker, got none.")
+        return found
+
+    def _shares(self) -> list[tuple[str, list[Any]]]:
+        """Which thread asks which blocks: those that its worker has."""
+        threads = self._threads()
+        held = self._client.who_has(self._blocks)
+        addresses = sorted(threads)
+        by_worker: dict[str, list[Any]] = defaultdict(list)
+        for k, block in enumerate(self._blocks):
+            owners = [address for address in held.get(block.key, ()) if address in threads]
+            by_worker[owners[0] if owners else addresses[k % len(addresses)]].append(block)
+        return [
+            (address, blocks[thread :: threads[address]])
+            for address, blocks in sorted(by_worker.items())
+            for thread in range(min(threads[address], len(blocks)))
+        ]
+
+    def _ask(self, question: Any) -> list[tuple[str, Any]]:
+        """The futures of what each share of the blocks says, and the workers they began at."""
+        self.n_rounds += 1
+        return [
+            (
+                address,
+                self._client.submit(
+                    _run, question, self.extent, blocks, **_at(address), key=_key(question)
+                ),
+            )
+            for address, blocks in self._shares()
+        ]
+
+    def gather(self, question: Round) -> Iterable[Any]:
+        """Ask it of all blocks; what each share of them says."""
+        return self._results([future for _, future in self._ask(question)])
+
+    def reduce(self, question: Round) -> Sums:
+        """Ask it of all blocks, and add up: on a worker, where that spares the client bytes."""
+        asked = self._ask(question)
+        symmetric = isinstance(question, ModelRound)
+        total = self._client.submit(
+            _added, [future for _, future in asked], symmetric, **_at(asked[0][0]), key=_key("sum")
+        )
+        (sums,) = self._results([total])
+        return _unpacked(sums, question) if isinstance(question, ModelRound) else sums
+
+    def survey(self, gradient: GradientRound, ask: Question) -> tuple[Any, Answer]:
+        """The scalars of a gradient, and what all columns say: each worker sums some columns."""
+        asked = self._ask(gradient)
+        owners = sorted({address for address, _ in asked})
+        n_chunks = -(-self.extent.n_columns // CHUNK)
+        answers = []
+        for k, address in enumerate(owners):
+            first, last = (n_chunks * at // len(owners) for at in (k, k + 1))
+            if first == last:
+                continue
+            columns = slice(first * CHUNK, min(last * CHUNK, self.extent.n_columns))
+            parts = [
+                self._client.submit(_part, future, columns, **_at(at), key=_key("part"))
+                for at, future in asked
+            ]
+            answers.append(
+                self._client.submit(
+                    _answers,
+                    parts,
+                    _within(ask, columns),
+                    self._penalty_of(ask.penalty, columns),
+                    columns,
+                    **_at(address),
+                    key=_key("survey"),
+                )
+            )
+        scalars = self._client.submit(
+            _scalars, [future for _, future in asked], **_at(owners[0]), key=_key("scalars")
+        )
+        totals, *said = self._results([scalars, *answers])
+        return totals, together(ask, [each for part in said for each in part])
+
+    def _penalty_of(self, penalty: Penalty, columns: slice) -> Any:
+        """Factors and scales of some columns, which are sent once."""
+        if penalty.factor is None and penalty.scale is None:
+            return None
+        at = columns.start
+        known = self._factors.get(at)
+        if known is None or known[0] is not penalty.factor or known[1] is not penalty.scale:
+            arrays = [None if a is None else a[columns] for a in (penalty.factor, penalty.scale)]
+            future = self._client.submit(_same, arrays, key=_key("factors"))
+            known = self._factors[at] = (penalty.factor, penalty.scale, future)
+        return known[2]
+
+    def _results(self, futures: list[Any]) -> list[Any]:
+        """What futures hold, or an error that says what can be done."""
+        distributed = require_distributed()
+        try:
+            found: list[Any] = self._client.gather(futures)
+        except distributed.scheduler.KilledWorker as error:
+            raise MemoryError(
+                "workers died again and again over the same blocks, most likely for want of "
+                f"memory: give them more, or cut the rows into blocks below "
+                f"{self._largest_block()} bytes."
+            ) from error
+        except BaseException:
+            self._client.cancel(futures)
+            raise
+        return found
+
+    def _largest_block(self) -> str:
+        limits = [
+            worker["memory_limit"] for worker in self._client.scheduler_info()["workers"].values()
+        ]
+        # A block, its margins and sums, and twice while it is made.
+        return f"{min(limits, default=0) // 4:,}"
+
+
+class _Described:
+    """Numbers, columns and bytes of blocks."""
+
+    def run(self, blocks: Iterable[Block], extent: Extent) -> list[tuple[int, int, int]]:
+        return [(block.number, block.n_columns, block.nbytes) for block in blocks]
+
+
+def check_cluster(client: Any) -> None:
+    """Raise a ValueError unless every worker has this version of the package."""
+    from .. import __version__
+
+    versions = client.run(_version)
+    if not versions:
+        raise ValueError("the cluster must have at least one worker, got none.")
+    for address, version in versions.items():
+        if version is None:
+            raise ValueError(
+                f"the worker {address} has no sparsecross: install version {__version__} there."
+            )
+        if version != __version__:
+            raise ValueError(
+                f"the worker {address} has sparsecross {version}, but this is {__version__}: "
+                "install the same version everywhere."
+            )
+
+
+def _version() -> str | None:
+    try:
+        import sparsecross
+    except ImportError:
+        return None
+    return sparsecross.__version__
+
+
+def _at(address: str) -> dict[str, Any]:
+    """Where a task should run, and what holds of all tasks: each is asked once."""
+    return {"workers": [address], "allow_other_workers": True, "pure": False}
+
+
+def _key(question: Any) -> str:
+    import uuid
+
+    name = question if isinstance(question, str) else type(question).__name__
+    return f"sparsecross-{name.strip('_').lower()}-{uuid.uuid4().hex}"
+
+
+# -- tasks ---------------------------------------------------------------------------------------
+
+
+def _run(question: Any, extent: Extent, blocks: list[Block]) -> Any:
+    return question.run(blocks, extent)
+
+
+def _added(parts: list[Sums], symmetric: bool) -> Sums:
+    """The sum; of symmetric products the lower triangle."""
+    total = [array.copy() for array in parts[0]]
+    for part in parts[1:]:
+        add(total, part)
+    if symmetric:
+        total[-1] = total[-1][np.tril_indices(len(total[-1]))]
+    return total
+
+
+def _unpacked(sums: Sums, question: ModelRound) -> Sums:
+    m = question.order
+    products = np.zeros((m, m))
+    lower = np.tril_indices(m)
+    products[lower] = sums[-1]
+    products[lower[::-1]] = sums[-1]
+    return [*sums[:-1], products]
+
+
+def _part(sums: Sums, columns: slice) -> Floats:
+    return sums[1][columns].copy()
+
+
+def _scalars(parts: list[Sums]) -> Floats:
+    total: Floats = np.sum([part[0] for part in parts], axis=0)
+    return total
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _within(ask: Question, columns: slice) -> Question:
+    """A question to some columns, which they count from 0."""
+    named = slice(*np.searchsorted(ask.columns, [columns.start, columns.stop]))
+    penalty = Penalty(ask.penalty.l1, ask.penalty.l2, positive=ask.penalty.positive)
+    return Question(
+        penalty, ask.columns[named] - columns.start, ask.weights[named], ask.n_rows, ask.room
+    )
+
+
+def _answers(
+    parts: list[Floats], ask: Question, factors: list[Floats | None] | None, columns: slice
+) -> list[Answer]:
+    """What some columns say, chunk by chunk, by their numbers."""
+    z = parts[0].copy()
+    for part in parts[1:]:
+        z += part
+    if factors is not None:
+        ask = ask.with_factors(*factors)
+    found = []
+    for first in range(0, len(z), CHUNK):
+        at = slice(first, min(first + CHUNK, len(z)))
+        found.append(answer(ask, z[at], at).moved(columns.start))
+    return found

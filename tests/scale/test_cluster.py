@@ -1,0 +1,330 @@
+"""Fits on the workers of a cluster: the bits of those in memory, whoever lives or dies."""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+import sparsecross as sx
+from sparsecross.scale.blocktask import BlockTask
+from sparsecross.scale.reducer import LocalReducer
+
+distributed = pytest.importorskip("distributed")
+sxd = pytest.importorskip("sparsecross.dask")
+cluster = pytest.importorskip("sparsecross.scale.cluster")
+
+# Workers do not have this file.
+pytest.importorskip("cloudpickle").register_pickle_by_value(sys.modules[__name__])
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of Dask itself
+
+
+def start(n_workers, threads=1):
+    return distributed.LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=threads,
+        processes=True,
+        dashboard_address=None,
+        host="127.0.0.1",
+        silence_logs=50,
+    )
+
+
+@pytest.fixture(scope="module")
+def two():
+    with start(2) as workers, distributed.Client(workers) as client:
+        yield client
+
+
+def rows(n=3_000, p=400, seed=0):
+    rng = np.random.default_rng(seed)
+    X = sp.random_array((n, p), density=0.03, format="csr", rng=rng)
+    margins = X @ np.where(rng.random(p) < 0.2, 3 * rng.standard_normal(p), 0.0)
+    return X, margins + 0.3 * rng.standard_normal(n)
+
+
+TARGETS = {
+    "squared": lambda y: y,
+    "logistic": lambda y: np.where(y > 0, 1.0, -1.0),
+    "huber": lambda y: y,
+    "poisson": lambda y: np.round(np.exp(np.clip(y, -3, 2))),
+}
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    X, y = rows()
+    made = {}
+    for loss, target in TARGETS.items():
+        t = target(y)
+        batches = [(X[k : k + 250], t[k : k + 250]) for k in range(0, len(y), 250)]
+        path = tmp_path_factory.mktemp("stores") / loss
+        made[loss] = sx.BlockStore.from_batches(batches, path, block_bytes=9_000)
+        assert len(made[loss]) >= 8
+    return made
+
+
+def solved(reducer, loss, **options):
+    from sparsecross.scale.block import LossOfRows
+
+    factor = options.pop("penalty_factor", None)
+    task = BlockTask(reducer, LossOfRows(loss), factor, True, False, 1, False)
+    ratio = options.pop("l1_ratio", 1.0)
+    alpha = task.alpha_max(ratio) / 20
+    return task.solve(alpha, ratio, tol=1e-6, **options)
+
+
+def same_bits(mine, theirs):
+    np.testing.assert_array_equal(mine.coef, theirs.coef)
+    assert mine.intercept == theirs.intercept
+    assert mine.dual == theirs.dual
+    assert mine.n_iter == theirs.n_iter
+
+
+@pytest.mark.parametrize("loss", TARGETS)
+def test_bits_are_those_of_threads_in_memory(two, stores, loss):
+    store = stores[loss]
+    factor = np.ones(store.shape[1])
+    factor[:3] = [0.0, 2.0, np.inf]
+    for options in ({}, {"l1_ratio": 0.5}, {"penalty_factor": factor}):
+        local = solved(store.reducer(2), loss, **options)
+        far = solved(sxd.cluster_reducer(store, client=two), loss, **options)
+        assert local.status == sx.Status.converged
+        same_bits(far, local)
+
+
+@pytest.mark.parametrize(("n_workers", "threads"), [(1, 1), (4, 1), (1, 3)])
+def test_bits_do_not_depend_on_the_number_of_workers(stores, n_workers, threads):
+    local = solved(stores["logistic"].reducer(1), "logistic")
+    with start(n_workers, threads) as workers, distributed.Client(workers) as client:
+        far = solved(sxd.cluster_reducer(stores["logistic"], client=client), "logistic")
+    same_bits(far, local)
+
+
+def test_columns_are_surveyed_in_parts(stores, two, monkeypatch):
+    """Chunks so narrow that both workers sum some."""
+    from sparsecross.scale import survey
+
+    store = stores["logistic"]
+    whole = store.reducer(1)
+    monkeypatch.setattr(survey, "CHUNK", 64)
+    monkeypatch.setattr(cluster, "CHUNK", 64)
+    two.run(narrow)
+    try:
+        same_bits(
+            solved(sxd.cluster_reducer(store, client=two), "logistic"), solved(whole, "logistic")
+        )
+    finally:
+        two.run(narrow, 1 << 20)
+
+
+def narrow(chunk=64):
+    from sparsecross.scale import cluster, survey
+
+    survey.CHUNK = cluster.CHUNK = chunk
+
+
+@pytest.mark.parametrize("n_killed", [1, 2])
+@pytest.mark.parametrize("kind", ["store", "delayed"])
+def test_killed_workers_cost_time_and_no_bit(stores, n_killed, kind, monkeypatch):
+    store = stores["logistic"]
+    local = solved(store.reducer(1), "logistic")
+    with start(3) as workers, distributed.Client(workers) as client:
+        X = store if kind == "store" else [client_free_batch(store, k) for k in range(len(store))]
+        reducer = sxd.cluster_reducer(X, client=client)
+        pids = list(client.run(os.getpid).values())
+        original = type(reducer)._ask
+        asked = []
+
+        def ask(self, question):
+            futures = original(self, question)
+            asked.append(question)
+            if len(asked) in (9, 10)[:n_killed]:
+                os.kill(pids.pop(), signal.SIGKILL)  # while they are at it
+            return futures
+
+        monkeypatch.setattr(type(reducer), "_ask", ask)
+        far = solved(reducer, "logistic")
+        assert len(pids) == 3 - n_killed
+    same_bits(far, local)
+
+
+def client_free_batch(store, k):
+    """A task that makes a batch, as users have them."""
+    from dask.delayed import delayed
+
+    return delayed(batch_of)(os.fspath(store.path), k)
+
+
+def batch_of(path, k):
+    batch = list(sx.BlockStore(path).batches())[k]
+    return batch.X, batch.y
+
+
+def test_estimators_take_what_dask_users_have(two):
+    dask_array = pytest.importorskip("dask.array")
+    dataframe = pytest.importorskip("dask.dataframe")
+    X, y = rows(p=30)
+    dense = X.toarray()
+    expected = sx.Lasso(alpha=0.01, tol=1e-7).fit(X, y)
+
+    array = dask_array.from_array(dense, chunks=(700, 30))
+    sparse = array.map_blocks(sp.csr_array)
+    target = dask_array.from_array(y, chunks=700)
+    names = [f"field {j}" for j in range(30)]
+    table = dataframe.from_pandas(pd.DataFrame(dense, columns=names), npartitions=4)
+    beside = dataframe.from_pandas(pd.Series(y), npartitions=4)
+    batches = [(X[k : k + 600], y[k : k + 600]) for k in range(0, len(y), 600)]
+    for given in ((array, target), (sparse, target), (table, beside), (batches,)):
+        model = sxd.Lasso(alpha=0.01, tol=1e-7).fit(*given)
+        assert model.status_ == sx.Status.converged
+        np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-4)
+    assert sxd.Lasso(alpha=0.01).fit(table, beside).feature_names_in_.tolist() == names
+    weight = dask_array.from_array(np.linspace(0.5, 2, len(y)), chunks=700)
+    mine = sxd.ElasticNet(alpha=0.01, tol=1e-7).fit(array, target, sample_weight=weight)
+    theirs = sx.ElasticNet(alpha=0.01, tol=1e-7).fit(
+        X, y, sample_weight=np.linspace(0.5, 2, len(y))
+    )
+    np.testing.assert_allclose(mine.coef_, theirs.coef_, atol=1e-4)
+    path = sxd.path(array, target, n_alphas=5, tol=1e-6)
+    np.testing.assert_allclose(path.primals, sx.path(X, y, n_alphas=5, tol=1e-6).primals, rtol=1e-5)
+
+
+def test_tables_of_categories_go_through_an_encoder(two):
+    dataframe = pytest.importorskip("dask.dataframe")
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"a": rng.choice(list("uvwxyz"), 2_000), "b": rng.choice(list("pq"), 2_000)}
+    )
+    y = np.where((table["a"] == "x") & (table["b"] == "p"), "late", "early")
+    encoder = sx.FeatureCross("pairwise").fit(table)
+    model = sxd.SparseLogisticRegression(alpha=0.001, encoder=encoder)
+    model.fit(
+        dataframe.from_pandas(table, npartitions=3),
+        dataframe.from_pandas(pd.Series(y), npartitions=3),
+    )
+    assert model.classes_.tolist() == ["early", "late"]
+    assert (model.predict(table) == y).all()
+    assert (sx.prune(model).predict(table) == y).all()
+
+
+def test_a_lost_client_goes_on_from_its_checkpoint(two, stores, tmp_path):
+    store, file = stores["logistic"], tmp_path / "fit.npz"
+    whole = sxd.SparseLogisticRegression(alpha=0.001, tol=1e-6).fit(store)
+    model = sxd.SparseLogisticRegression(alpha=0.001, tol=1e-6, checkpoint=file)
+    n_looks = 0
+
+    def lost(self, k, listeners, original=sxd._OnCluster._heard):
+        saved = original(self, k, listeners)
+
+        def heard(look):
+            nonlocal n_looks
+            saved(look)
+            n_looks += 1
+            if n_looks == 3:
+                raise ConnectionError("the client is gone")
+
+        return heard
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sxd._OnCluster, "_heard", lost)
+        with pytest.raises(ConnectionError):
+            model.fit(store)
+    assert file.exists()
+    with pytest.raises(ValueError, match=r"checkpoint of another fit, of alpha=0\.001"):
+        sxd.SparseLogisticRegression(alpha=0.002, tol=1e-6, checkpoint=file).fit(store)
+    model.fit(store)
+    assert not file.exists()
+    assert model.n_iter_ < whole.n_iter_
+    assert model.relative_gap_ <= 1e-6
+    file.write_bytes(b"nothing of the kind")
+    with pytest.raises(ValueError, match="is no checkpoint of a fit"):
+        model.fit(store)
+
+
+def test_bad_data_are_named(two):
+    dask_array = pytest.importorskip("dask.array")
+    X, y = rows(n=400, p=20)
+    dense = X.toarray()
+    array = dask_array.from_array(dense, chunks=(100, 20))
+    for given, message in (
+        (
+            ([(X[:200], y[:200]), (X[200:, :7], y[200:])],),
+            "as many columns, got 7 in block 1 and 20",
+        ),
+        (([(X[:200], y[:200]), (X[200:], y[200:-1])],), "block 1: y must have shape"),
+        (([(X[:200], y[:200] * np.nan)],), "block 0: Input y contains NaN"),
+        ((array, None), "y must be given"),
+        ((array, dask_array.from_array(y, chunks=200)), "cut as X is, into 4 parts, got 2"),
+        ((array.rechunk((100, 10)), dask_array.from_array(y, chunks=100)), "cut by rows alone"),
+        (([],), "at least one batch"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sxd.Lasso(alpha=0.1).fit(*given)
+    with pytest.raises(TypeError, match="X must be a BlockStore, a dask"):
+        sxd.Lasso(alpha=0.1).fit(dense, y)
+    with pytest.raises(TypeError, match="y must be a dask array"):
+        sxd.Lasso(alpha=0.1).fit(array, y)
+
+
+def test_clusters_that_will_not_do_are_named(two, monkeypatch):
+    for found, message in (
+        ({}, "at least one worker"),
+        ({"tcp://a:1": None}, "the worker tcp://a:1 has no sparsecross"),
+        ({"tcp://a:1": "0.0.1"}, r"has sparsecross 0\.0\.1, but this is"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(two, "run", lambda *_, found=found: found)
+            with pytest.raises(ValueError, match=message):
+                cluster.check_cluster(two)
+
+
+def test_without_a_client_the_user_is_told(stores):
+    code = (
+        "import sparsecross as sx, sparsecross.dask as sxd, sys\n"
+        "try: sxd.Lasso().fit(sx.BlockStore(sys.argv[1]))\n"
+        "except ValueError as e: print(e)"
+    )
+    import subprocess
+    import sys
+
+    run = [sys.executable, "-c", code, os.fspath(stores["squared"].path)]
+    told = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert "there must be a client of a cluster" in told
+
+
+def test_an_interrupt_frees_the_cluster(two, stores):
+    store = stores["logistic"]
+    reducer = sxd.cluster_reducer(store, client=two)
+
+    def interrupt():
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def for_long():
+        for _ in range(1_000):
+            solved(reducer, "logistic")
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        for_long()
+    assert solved(reducer, "logistic").status == sx.Status.converged
+
+
+def test_a_round_of_a_cluster_is_one_task_a_thread(two, stores):
+    reducer = sxd.cluster_reducer(stores["logistic"], client=two)
+    assert len(reducer._shares()) == 2
+    assert sum(len(blocks) for _, blocks in reducer._shares()) == len(stores["logistic"])
+
+
+def test_reducers_stand_for_rows_in_every_function(stores):
+    store = stores["squared"]
+    reducer = LocalReducer(list(store), store.shape[1])
+    mine, theirs = (sx.solve(X, alpha=0.01, tol=1e-6) for X in (reducer, store))
+    np.testing.assert_array_equal(mine.coef, theirs.coef)
