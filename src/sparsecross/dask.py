@@ -182,6 +182,11 @@ class _OnCluster(OneStrength):
     def _stated_by_blocks(self, reducer: Reducer) -> Stated:
         stated = super()._stated_by_blocks(reducer)
         self.encoder_ = self.encoder
+        if self.encoder is not None:  # which tables are read by
+            self.n_features_in_ = self.encoder.n_features_in_
+            names = getattr(self.encoder, "feature_names_in_", None)
+            if names is not None:
+                self.feature_names_in_ = names
         return stated
 
     def _solve(self, stated: Stated, listeners: Listeners) -> None:

@@ -19,9 +19,6 @@ distributed = pytest.importorskip("distributed")
 sxd = pytest.importorskip("sparsecross.dask")
 cluster = pytest.importorskip("sparsecross.scale.cluster")
 
-# Workers do not have this file.
-pytest.importorskip("cloudpickle").register_pickle_by_value(sys.modules[__name__])
-
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Dask itself
 
 
@@ -115,19 +112,24 @@ def test_columns_are_surveyed_in_parts(stores, two, monkeypatch):
     whole = store.reducer(1)
     monkeypatch.setattr(survey, "CHUNK", 64)
     monkeypatch.setattr(cluster, "CHUNK", 64)
-    two.run(narrow)
+    two.run(narrowing(64))
     try:
         same_bits(
             solved(sxd.cluster_reducer(store, client=two), "logistic"), solved(whole, "logistic")
         )
     finally:
-        two.run(narrow, 1 << 20)
+        two.run(narrowing(1 << 20))
 
 
-def narrow(chunk=64):
-    from sparsecross.scale import cluster, survey
+def narrowing(chunk):
+    """A function of no module, as workers do not have this one."""
 
-    survey.CHUNK = cluster.CHUNK = chunk
+    def narrow():
+        from sparsecross.scale import cluster, survey
+
+        survey.CHUNK = cluster.CHUNK = chunk
+
+    return narrow
 
 
 @pytest.mark.parametrize("n_killed", [1, 2])
@@ -159,12 +161,13 @@ def client_free_batch(store, k):
     """A task that makes a batch, as users have them."""
     from dask.delayed import delayed
 
+    def batch_of(path, k):
+        import sparsecross as sx
+
+        batch = list(sx.BlockStore(path).batches())[k]
+        return batch.X, batch.y
+
     return delayed(batch_of)(os.fspath(store.path), k)
-
-
-def batch_of(path, k):
-    batch = list(sx.BlockStore(path).batches())[k]
-    return batch.X, batch.y
 
 
 def test_estimators_take_what_dask_users_have(two):
@@ -292,7 +295,6 @@ def test_without_a_client_the_user_is_told(stores):
         "except ValueError as e: print(e)"
     )
     import subprocess
-    import sys
 
     run = [sys.executable, "-c", code, os.fspath(stores["squared"].path)]
     told = subprocess.run(run, capture_output=True, text=True, check=True).stdout
