@@ -90,7 +90,7 @@ def cluster_reducer(
             partial(client.submit, _block_of_store, os.fspath(X.path.resolve()), k, pure=False)
             for k in range(len(X))
         ]
-        return ClusterReducer(client, makers, X.feature_names)
+        return ClusterReducer(client, makers, X.feature_names, X.encoder)
     parts = _delayed_parts(X, y, sample_weight, offset)
     from dask.delayed import delayed
 
@@ -99,7 +99,7 @@ def cluster_reducer(
     names = None
     if encoder is None and hasattr(X, "columns"):
         names = np.array([str(name) for name in X.columns], object)
-    return ClusterReducer(client, makers, names)
+    return ClusterReducer(client, makers, names, encoder)
 
 
 def _delayed_parts(X: Any, y: Any, sample_weight: Any, offset: Any) -> list[list[Any]]:
@@ -178,16 +178,6 @@ class _OnCluster(OneStrength):
 
     def _reducer(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Reducer | None:
         return cluster_reducer(X, y, sample_weight, offset, encoder=self.encoder)
-
-    def _stated_by_blocks(self, reducer: Reducer) -> Stated:
-        stated = super()._stated_by_blocks(reducer)
-        self.encoder_ = self.encoder
-        if self.encoder is not None:  # which tables are read by
-            self.n_features_in_ = self.encoder.n_features_in_
-            names = getattr(self.encoder, "feature_names_in_", None)
-            if names is not None:
-                self.feature_names_in_ = names
-        return stated
 
     def _solve(self, stated: Stated, listeners: Listeners) -> None:
         self._kept: Checkpoint | None = None

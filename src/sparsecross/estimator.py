@@ -239,11 +239,15 @@ class SparseLinearModel(CallbackSupportMixin, LinearModel):
             raise ValueError(
                 f"interactions must be None for blocks of rows, got {self.interactions!r}."
             )
-        self.n_features_in_ = reducer.shape[1]
+        self.encoder_ = encoder = reducer.encoder
+        names, n_features = reducer.feature_names, reducer.shape[1]
+        if encoder is not None:  # which reads tables
+            names = getattr(encoder, "feature_names_in_", None)
+            n_features = encoder.n_features_in_
+        self.n_features_in_ = n_features
         self.__dict__.pop("feature_names_in_", None)
-        if reducer.feature_names is not None:
-            self.feature_names_in_ = reducer.feature_names
-        self.encoder_ = None
+        if names is not None:
+            self.feature_names_in_ = names
         losses = self._losses_of(reducer.facts)
         names = [f", class {loss.label!r}" for loss in losses] if len(losses) > 1 else [""]
         return Stated(reducer, np.empty(0), None, names, lambda: iter(()), losses=losses)

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from . import _solvers
 from ._inputs import Floats, as_design
 from .crossing import FeatureCross
 from .interactions import Interactions
@@ -50,8 +51,8 @@ class LinearModel(BaseEstimator):
     def _margins(self, X: Any) -> Floats:
         """Xw + b, of shape (n_samples,) or (n_samples, n_problems)."""
         check_is_fitted(self)
-        if isinstance(X, BlockStore):
-            return np.concatenate([self._margins(batch.X) for batch in X.batches()])
+        if isinstance(X, BlockStore):  # whose tables are encoded already
+            return np.concatenate([self._margins_of(as_design(part.X)) for part in X.batches()])
         table = X
         if self.encoder_ is not None:
             validate_data(self, table, reset=False, skip_check_array=True)
@@ -59,6 +60,15 @@ class LinearModel(BaseEstimator):
         design = as_design(X, n_threads=self.n_threads)
         if self.encoder_ is None:
             validate_data(self, table, reset=False, skip_check_array=True)
+        return self._margins_of(design)
+
+    def _margins_of(self, design: _solvers.Design) -> Floats:
+        n_columns = np.shape(self.coef_)[-1]
+        if design.shape[1] != n_columns:
+            raise ValueError(
+                f"X has {design.shape[1]} columns, but {type(self).__name__} has weights of "
+                f"{n_columns}."
+            )
         threads = self.n_threads or 0
         coefs, intercepts = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
         margins = [

@@ -197,7 +197,8 @@ def test_altered_manifests_are_refused(store):
         {"complete": 1},
         {"blocks": 3},
         {"blocks": [{"n_rows": 0, "files": {}}]},
-        {"blocks": [{"n_rows": 1, "files": {"y": {"bytes": 1}}}]},
+        {"blocks": [{"n_rows": 1, "files": {"y": {"bytes": 1, "crc32": 1}}}]},
+        {"blocks": [{"n_rows": 1, "n_stored": 1, "files": {"y": {"bytes": 1}}}]},
         {"blocks": [{"n_rows": 1, "files": {"../y": {"bytes": 1, "crc32": 1}, "y": {}}}]},
     ):
         file.write_text(json.dumps(manifest | change))

@@ -1,4 +1,4 @@
-"""The command line: fit, path, stream, predict, inspect. A thin layer over the Python interface."""
+"""The command line, a thin layer over the Python interface: a module for each command."""
 
 from __future__ import annotations
 

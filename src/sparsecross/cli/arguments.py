@@ -11,6 +11,7 @@ from ..files import FORMATS, format_of
 from ..storage import TYPES
 from . import manual
 from .console import PROGRAM
+from .convert import check_convert, convert
 from .fit import fit
 from .path import path
 from .stream import check_stream, stream
@@ -31,6 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
         ("fit", fit, manual.FIT, manual.FIT_END, _add_fit),
         ("path", path, manual.PATH, manual.PATH_END, _add_path),
         ("stream", stream, manual.STREAM, manual.STREAM_END, _add_stream),
+        ("convert", convert, manual.CONVERT, manual.CONVERT_END, _add_convert),
         ("predict", predict, manual.PREDICT, manual.EXIT, _add_predict),
         ("inspect", inspect, manual.INSPECT, manual.EXIT, _add_inspect),
     ):
@@ -47,6 +49,8 @@ def make_parser() -> argparse.ArgumentParser:
             command.set_defaults(check=lambda options, c=command: _check_fit(options, c))
         if name == "stream":
             command.set_defaults(check=lambda options, c=command: _check_stream(options, c))
+        if name == "convert":
+            command.set_defaults(check=lambda options, c=command: _check_convert(options, c))
         if name == "path":
             command.set_defaults(check=lambda options, c=command: _check_path(options, c))
     return parser
@@ -304,6 +308,71 @@ def _check_stream(options: argparse.Namespace, command: argparse.ArgumentParser)
     options.every = options.every or 1_000_000
     _check_crosses(options, command)
     wrong = check_stream(options)
+    if wrong:
+        command.error(wrong)
+
+
+def _add_convert(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="CSV or TSV with a header line, Parquet or svmlight, one after the other; compressed "
+        "ones are decompressed",
+    )
+    add("--format", choices=FORMATS, help="default: by the files' names")
+    add("--delimiter", metavar="CHAR", type=_character, help="between cells, in CSV and TSV")
+    add("--quiet", action="store_true", help="print the result alone, and no progress")
+    _add_target(command)
+    add(
+        "-o",
+        "--output",
+        dest="store",
+        metavar="STORE",
+        required=True,
+        help="the directory to make, or to go on with",
+    )
+    add("--append", action="store_true", help="add the rows to a store that is there")
+    fields = command.add_argument_group("fields and crosses (not for svmlight)")
+    add = fields.add_argument
+    for name, what in (
+        ("--cross", "fields whose combinations of values are columns too, as for fit"),
+        ("--categorical", "numeric fields whose values are categories, such as identifiers"),
+        ("--drop", "columns to leave out"),
+    ):
+        metavar = "A*B" if name == "--cross" else "FIELD"
+        add(name, metavar=metavar, nargs="+", action="extend", default=[], help=what)
+    add("--weight", metavar="FIELD", help="the column of sample weights")
+    add(
+        "--buckets",
+        metavar="N",
+        type=_integer(2),
+        default=16,
+        help="how many buckets numbers are cut into at most (default: 16)",
+    )
+    add(
+        "--min-count",
+        metavar="N",
+        type=_integer(1),
+        help="rows in which a column must be seen (default: 2 with crosses, else 1)",
+    )
+    add(
+        "--n-bits",
+        metavar="BITS",
+        type=_integer(1, 31),
+        help="hash columns to 2^BITS, which the first rows are enough to learn; without it all "
+        "rows are read first, and held",
+    )
+    columns = command.add_argument_group("svmlight only")
+    columns.add_argument(
+        "--n-features", metavar="P", type=_integer(1), help="columns (default: a look tells)"
+    )
+
+
+def _check_convert(options: argparse.Namespace, command: argparse.ArgumentParser) -> None:
+    _check_crosses(options, command)
+    wrong = check_convert(options)
     if wrong:
         command.error(wrong)
 

@@ -53,6 +53,18 @@ STREAM_END = """examples:
   zcat log.csv.gz | sparsecross stream - --format csv --target late --cross pairwise \\
       --checkpoint late.ckpt --every 1000000 --resume -o late.sxm"""
 
+CONVERT = """Convert files of any length to a store of blocks, which estimators take for X and y.
+
+A store is a directory of mapped arrays: fits read it block by block, so that it may be larger than
+memory. Fields are treated as by fit; what makes columns of them is kept in the store. A conversion
+that was cut short goes on when it is asked for again: blocks that are whole stay."""
+
+CONVERT_END = """examples:
+  sparsecross convert clicks-*.parquet --target clicked --cross 'ad*site' --n-bits 24 -o clicks
+  sparsecross convert kdd.svmlight.gz -o kdd
+
+In Python: sparsecross.SparseLogisticRegression().fit(sparsecross.BlockStore("clicks"))"""
+
 PREDICT = """Predict every row of a table with a saved model.
 
 Without -o there is a line for each row on standard output: a number with all its digits, or a

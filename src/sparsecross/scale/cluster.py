@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._inputs import Floats
+from ..crossing import FeatureCross
 from .block import Block
 from .reducer import Reducer
 from .rounds import Extent, GradientRound, ModelRound, Round, Sums, add
@@ -42,6 +43,8 @@ class ClusterReducer(Reducer):
         block, on the workers that these name where they live.
     feature_names : ndarray of str, optional
         Names of columns.
+    encoder : FeatureCross, optional
+        What made them of tables.
 
     Raises
     ------
@@ -50,10 +53,14 @@ class ClusterReducer(Reducer):
     """
 
     def __init__(
-        self, client: Any, makers: Sequence[Callable[..., Any]], feature_names: Any = None
+        self,
+        client: Any,
+        makers: Sequence[Callable[..., Any]],
+        feature_names: Any = None,
+        encoder: FeatureCross | None = None,
     ) -> None:
         self._client = client
-        self.feature_names = feature_names
+        self.feature_names, self.encoder = feature_names, encoder
         check_cluster(client)
         addresses = sorted(self._threads())
         self._blocks = [

@@ -1,6 +1,7 @@
 """How blocks lie on disk: a directory of mapped arrays, and a manifest that says which count.
 
     store/manifest.json      version, columns, names, blocks with their files' sizes and checksums
+    store/encoder.sxm        of a store of tables: what made their columns, as model files hold it
     store/block-000000/      indices.npy, indptr.npy, values.npy, y.npy, weight.npy, offset.npy
 
 What is implied has no file: `indptr` where all rows are as long, `values` where all are 1,
@@ -23,7 +24,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import artefact, encoderstate
+from ..crossing import FeatureCross
+
 MANIFEST = "manifest.json"
+ENCODER = "encoder.sxm"
 VERSION = 1
 PARTS = ("indices", "indptr", "values", "y", "weight", "offset")
 _CHUNK = 1 << 24  # bytes that are checked at once
@@ -105,6 +110,7 @@ def read_manifest(store: Path) -> dict[str, Any]:
             raise ValueError("n_columns must be positive and complete true or false")
         for block in manifest["blocks"]:
             files = block["files"]
+            int(block["n_stored"])
             if int(block["n_rows"]) < 1 or "y" not in files or not files.keys() <= set(PARTS):
                 raise ValueError("a block must have rows, y, and files of known names")
             for file in files.values():
@@ -116,6 +122,30 @@ def read_manifest(store: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{os.fspath(path)!r} is damaged: {error}") from None
     return dict(manifest)
+
+
+def encoder_bytes(encoder: FeatureCross) -> bytearray:
+    """A fitted encoder as a store holds it."""
+    description, blocks = encoderstate.packed(encoder)
+    return artefact.encode({"encoder": description}, blocks)
+
+
+def read_encoder(store: Path) -> FeatureCross | None:
+    """The encoder of a store, where it has one.
+
+    Raises
+    ------
+    ValueError
+        If its file is damaged.
+    """
+    path = store / ENCODER
+    if not path.exists():
+        return None
+    file = artefact.Artefact(path, mmap=False)
+    try:
+        return encoderstate.unpacked(file.meta["encoder"], file)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{os.fspath(path)!r} is damaged: {error}") from None
 
 
 def mapped(store: Path, number: int, name: str, file: Mapping[str, int]) -> npt.NDArray[Any]:

@@ -25,6 +25,8 @@ class Reducer:
         Rounds asked so far.
     feature_names : ndarray of str, or None
         Names of columns, where they are known.
+    encoder : FeatureCross or None
+        What made the columns of tables.
     n_workers : int
         Threads of this process, each of which holds sums while a round lasts.
     """
@@ -32,6 +34,7 @@ class Reducer:
     extent: Extent
     n_rounds = 0
     feature_names: Any = None
+    encoder: Any = None
     n_workers = 0  # of this process, that hold sums at the same time
 
     @property
@@ -78,6 +81,8 @@ class LocalReducer(Reducer):
         As of every estimator.
     feature_names : ndarray of str, optional
         Names of columns.
+    encoder : FeatureCross, optional
+        What made them of tables.
     """
 
     def __init__(
@@ -85,11 +90,13 @@ class LocalReducer(Reducer):
         blocks: Sequence[Block],
         n_columns: int,
         n_threads: int | None = None,
+        *,
         feature_names: Any = None,
+        encoder: Any = None,
     ) -> None:
         self.extent = Extent(len(blocks), n_columns)
         self._blocks = blocks
-        self.feature_names = feature_names
+        self.feature_names, self.encoder = feature_names, encoder
         self.n_workers = min(_solvers.effective_threads(n_threads or 0), len(blocks))
 
     @property

@@ -10,9 +10,18 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from sklearn.utils.validation import check_is_fitted
 
+from ..crossing import FeatureCross
 from .block import Block
-from .layout import mapped, read_manifest
+from .converting import (
+    Width,
+    origin_of,
+    svmlight_rows,
+    svmlight_width,
+    table_rows,
+)
+from .layout import mapped, read_encoder, read_manifest
 from .reducer import LocalReducer, Reducer
 from .writing import BLOCK_BYTES, Batch, Writer, skipped
 
@@ -55,10 +64,12 @@ class BlockStore(Sequence[Block]):
     ----------
     shape : (int, int)
         Rows and columns.
-    nbytes : int
-        Bytes of all files but the manifest.
+    nbytes, n_stored : int
+        Bytes of all files but the manifest; entries of X.
     feature_names : ndarray of str, or None
         Names of columns.
+    encoder : FeatureCross or None
+        What made the columns of tables; models of the store predict from tables then.
 
     Raises
     ------
@@ -97,6 +108,7 @@ class BlockStore(Sequence[Block]):
         self.feature_names: Names | None = None if names is None else np.array(names, object)
         n_rows = sum(block["n_rows"] for block in self._blocks)
         self.shape = n_rows, int(manifest["n_columns"])
+        self.encoder: FeatureCross | None = read_encoder(self.path)
         self._opened: dict[int, Block] = {}
 
     def __repr__(self) -> str:
@@ -113,6 +125,11 @@ class BlockStore(Sequence[Block]):
     def nbytes(self) -> int:
         """Bytes of all files but the manifest."""
         return sum(file["bytes"] for block in self._blocks for file in block["files"].values())
+
+    @property
+    def n_stored(self) -> int:
+        """Entries of X, or values where rows are dense."""
+        return sum(int(block["n_stored"]) for block in self._blocks)
 
     def __len__(self) -> int:
         return len(self._blocks)
@@ -174,7 +191,9 @@ class BlockStore(Sequence[Block]):
 
     def reducer(self, n_threads: int | None = None) -> LocalReducer:
         """What solvers ask rounds of."""
-        return LocalReducer(self, self.shape[1], n_threads, self.feature_names)
+        return LocalReducer(
+            self, self.shape[1], n_threads, feature_names=self.feature_names, encoder=self.encoder
+        )
 
     @classmethod
     def from_batches(
@@ -222,19 +241,238 @@ class BlockStore(Sequence[Block]):
         ValueError
             If a batch is malformed, or its columns are not those of the others.
         """
+        origin = None if resume_as is None else {"from": resume_as}
+        given = (Batch(*batch) for batch in batches)
+        return cls._written(
+            path, given, n_columns, feature_names, block_bytes, append, origin, None, on_rows
+        )
+
+    @classmethod
+    def from_svmlight(
+        cls,
+        files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        path: str | os.PathLike[str],
+        *,
+        n_columns: int | None = None,
+        zero_based: bool | None = None,
+        block_bytes: int = BLOCK_BYTES,
+        append: bool = False,
+        n_threads: int | None = None,
+        on_rows: Callable[[int], None] = lambda n_rows: None,
+    ) -> BlockStore:
+        """Convert svmlight files, one after the other.
+
+        Parameters
+        ----------
+        files : path or sequence of paths
+            Compressed ones are decompressed.
+        path : str or path-like
+            The directory.
+        n_columns, zero_based : int and bool, optional
+            Columns, and whether indices count from 0; where one is not given, all files are read
+            once more to find out.
+        block_bytes, append, on_rows
+            As of :meth:`from_batches`.
+        n_threads : int, optional
+            Threads to parse with.
+
+        Returns
+        -------
+        BlockStore
+
+        Raises
+        ------
+        ValueError
+            If a line is malformed; the message names the file and the line.
+        OSError
+            If a file cannot be read, or the disk is full: the same call goes on then.
+        """
+        names = _paths(files)
+        if n_columns is None or zero_based is None:
+            found = svmlight_width(names, n_threads)
+            n_columns = found.n_columns if n_columns is None else n_columns
+            zero_based = found.zero_based if zero_based is None else zero_based
+        width = Width(n_columns, zero_based)
+        rows = svmlight_rows(names, width, n_threads)
+        origin = origin_of(names, format="svmlight", width=tuple(width))
+        return cls._written(path, rows, n_columns, None, block_bytes, append, origin, None, on_rows)
+
+    @classmethod
+    def from_parquet(
+        cls,
+        files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        path: str | os.PathLike[str],
+        *,
+        target: str,
+        weight: str | None = None,
+        offset: str | None = None,
+        encoder: FeatureCross | None = None,
+        drop: Sequence[str] = (),
+        block_bytes: int = BLOCK_BYTES,
+        append: bool = False,
+        on_rows: Callable[[int], None] = lambda n_rows: None,
+    ) -> BlockStore:
+        """Convert tables of Parquet, one after the other.
+
+        Parameters
+        ----------
+        files : path or sequence of paths
+            With the same columns.
+        path : str or path-like
+            The directory.
+        target : str
+            The column to predict: numbers, or labels.
+        weight, offset : str, optional
+            Columns of sample weights and offsets.
+        encoder : FeatureCross, optional
+            Fitted; turns the other columns into those of X, and is kept in the store, so that
+            models of it predict from tables. One with `n_bits` may be fitted to the first rows of
+            the first file. Without an encoder the columns must be numbers, and X is dense.
+        drop : sequence of str, default=()
+            Columns to leave out.
+        block_bytes, append, on_rows
+            As of :meth:`from_batches`.
+
+        Returns
+        -------
+        BlockStore
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, has no numbers or has nulls; the message names it.
+        OSError
+            If a file cannot be read, or the disk is full: the same call goes on then.
+        """
+        return cls._from_tables(
+            files,
+            "parquet",
+            path,
+            (target, weight, offset),
+            encoder,
+            drop,
+            None,
+            block_bytes,
+            append,
+            on_rows,
+        )
+
+    @classmethod
+    def from_csv(
+        cls,
+        files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        path: str | os.PathLike[str],
+        *,
+        target: str,
+        weight: str | None = None,
+        offset: str | None = None,
+        encoder: FeatureCross | None = None,
+        drop: Sequence[str] = (),
+        delimiter: str = ",",
+        block_bytes: int = BLOCK_BYTES,
+        append: bool = False,
+        on_rows: Callable[[int], None] = lambda n_rows: None,
+    ) -> BlockStore:
+        """Convert tables of text with a header line, one after the other.
+
+        Parameters
+        ----------
+        delimiter : str, default=","
+            The character between cells.
+        files, path, target, weight, offset, encoder, drop, block_bytes, append, on_rows
+            As of :meth:`from_parquet`; compressed files are decompressed.
+
+        Returns
+        -------
+        BlockStore
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, has no numbers or has nulls; the message names it.
+        OSError
+            If a file cannot be read, or the disk is full: the same call goes on then.
+        """
+        return cls._from_tables(
+            files,
+            "csv",
+            path,
+            (target, weight, offset),
+            encoder,
+            drop,
+            delimiter,
+            block_bytes,
+            append,
+            on_rows,
+        )
+
+    @classmethod
+    def _from_tables(
+        cls,
+        files: Any,
+        form: str,
+        path: str | os.PathLike[str],
+        roles: tuple[str, str | None, str | None],
+        encoder: FeatureCross | None,
+        drop: Sequence[str],
+        delimiter: str | None,
+        block_bytes: int,
+        append: bool,
+        on_rows: Callable[[int], None],
+    ) -> BlockStore:
+        names = _paths(files)
+        if encoder is not None:
+            check_is_fitted(encoder, "_learnt")
+        target, weight, offset = roles
+        rows = table_rows(
+            names,
+            form,
+            target=target,
+            weight=weight,
+            offset=offset,
+            encoder=encoder,
+            drop=drop,
+            delimiter=delimiter,
+        )
+        origin = origin_of(names, format=form, roles=roles, drop=list(drop), delimiter=delimiter)
+        return cls._written(path, rows, None, None, block_bytes, append, origin, encoder, on_rows)
+
+    @classmethod
+    def _written(
+        cls,
+        path: str | os.PathLike[str],
+        batches: Iterator[Batch],
+        n_columns: int | None,
+        feature_names: Sequence[str] | None,
+        block_bytes: int,
+        append: bool,
+        origin: dict[str, Any] | None,
+        encoder: FeatureCross | None,
+        on_rows: Callable[[int], None],
+    ) -> BlockStore:
         described = {} if feature_names is None else {"feature_names": list(feature_names)}
         writer = Writer(
             Path(path),
             n_columns,
             block_bytes,
             append=append,
-            origin=None if resume_as is None else {"from": resume_as},
+            origin=origin,
             described=described,
+            encoder=encoder,
         )
-        n_rows = 0
-        for batch in skipped((Batch(*given) for given in batches), writer.n_done):
+        n_rows = writer.n_done
+        on_rows(n_rows)
+        for batch in skipped(batches, n_rows):
             writer.add(batch)
             n_rows += batch.X.shape[0]
             on_rows(n_rows)
         writer.finish()
         return cls(path)
+
+
+def _paths(files: Any) -> list[str]:
+    single = isinstance(files, str | os.PathLike)
+    names = [os.fspath(file) for file in ([files] if single else files)]
+    if not names:
+        raise ValueError("files must name at least one file, got none.")
+    return names

@@ -11,8 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from .. import artefact
 from .._inputs import as_offset, as_unscaled_weight
-from .layout import MANIFEST, VERSION, read_manifest, write_block, write_manifest
+from ..crossing import FeatureCross
+from .layout import (
+    ENCODER,
+    MANIFEST,
+    VERSION,
+    encoder_bytes,
+    read_manifest,
+    write_block,
+    write_manifest,
+)
 
 BLOCK_BYTES = 1 << 26
 
@@ -44,6 +54,8 @@ class Writer:
         asked for again. None is never the same.
     described : dict
         What else the manifest says.
+    encoder : FeatureCross, optional
+        Fitted; what makes the columns.
     """
 
     def __init__(
@@ -55,6 +67,7 @@ class Writer:
         append: bool = False,
         origin: Mapping[str, Any] | None,
         described: Mapping[str, Any],
+        encoder: FeatureCross | None = None,
     ) -> None:
         self._store = store
         self._block_bytes = block_bytes
@@ -89,9 +102,20 @@ class Writer:
         for name, value in described.items():
             if manifest.get(name) != value:
                 raise ValueError(f"{name} must be those of the store.")
+        self._keep_encoder(encoder, new=not manifest["blocks"])
         self.manifest = manifest
         if n_columns is not None:
             self._fix_columns(n_columns)
+
+    def _keep_encoder(self, encoder: FeatureCross | None, *, new: bool) -> None:
+        path = self._store / ENCODER
+        content = None if encoder is None else encoder_bytes(encoder)
+        if not new:
+            kept = path.read_bytes() if path.exists() else None
+            if kept != content:
+                raise ValueError("the encoder must be that of the store's other rows.")
+        elif content is not None:
+            artefact.write(path, content)
 
     @staticmethod
     def _rows(manifest: Mapping[str, Any]) -> int:
@@ -144,7 +168,8 @@ class Writer:
     def _write(self, rows: Batch) -> None:
         blocks = self.manifest["blocks"]
         files = write_block(self._store, len(blocks), arrays_of(rows))
-        blocks.append({"n_rows": len(rows.y), "files": files})
+        n_stored = rows.X.nnz if sp.issparse(rows.X) else rows.X.size
+        blocks.append({"n_rows": len(rows.y), "n_stored": int(n_stored), "files": files})
         write_manifest(self._store, self.manifest)
 
 
