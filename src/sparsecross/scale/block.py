@@ -236,20 +236,25 @@ class Block:
             raise ValueError(f"y of block {self.number} must be finite")
         weight = np.ones(n_rows) if self.weight is None else self.weight
         y = self.y.astype(np.float64) if numeric else np.full(n_rows, np.nan)
-        labels, codes, counts = np.unique(self.y, return_inverse=True, return_counts=True)
+        labels = np.unique(self.y)
         few = len(labels) <= MOST_LABELS
         valued = values is not None and not self.design.structure.all_ones
         return Facts(
             n_rows,
             self.design.n_stored,
-            math.fsum(weight),
+            float(weight.sum()),
             float(np.abs(values).max(initial=0.0)) if valued and values is not None else 1.0,
-            math.fsum(weight * np.abs(y)),
-            math.fsum(weight * y),
+            float(np.sum(weight * np.abs(y))),
+            float(np.sum(weight * y)),
             float(y.min(initial=np.inf)),
-            math.fsum(weight * (y - xlogy(y, y))),
+            float(np.sum(weight * (y - xlogy(y, y)))),
             valued,
-            tuple(map(Label, labels.tolist(), counts.tolist(), np.bincount(codes, weight).tolist()))
-            if few
-            else (),
+            _labels(labels, np.searchsorted(labels, self.y), weight) if few else (),
         )
+
+
+def _labels(
+    labels: npt.NDArray[Any], codes: npt.NDArray[np.intp], weight: Floats
+) -> tuple[Label, ...]:
+    counts, weights = np.bincount(codes), np.bincount(codes, weight)
+    return tuple(map(Label, labels.tolist(), counts.tolist(), weights.tolist()))

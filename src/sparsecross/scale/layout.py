@@ -17,7 +17,7 @@ import os
 import shutil
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +172,21 @@ def mapped(store: Path, number: int, name: str, file: Mapping[str, int]) -> npt.
     except ValueError as error:
         raise ValueError(f"{os.fspath(path)!r} is damaged: {error}") from None
     return found
+
+
+def read_ahead(store: Path, number: int, names: Iterable[str]) -> None:
+    """Tell the system, where it listens, that the files of a block will be read soon."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    for name in names:
+        try:
+            descriptor = os.open(store / directory_of(number) / f"{name}.npy", os.O_RDONLY)
+        except OSError:  # who reads it will say so
+            continue
+        try:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
+        finally:
+            os.close(descriptor)
 
 
 def checksum(path: Path) -> int:

@@ -108,6 +108,7 @@ class LocalReducer(Reducer):
         """Ask it of all blocks; what each thread's share of them says."""
         self.n_rounds += 1
         stopped = threading.Event()
+        read_ahead = getattr(self._blocks, "read_ahead", lambda number: None)
         guard, numbers = threading.Lock(), iter(range(self.extent.n_blocks))
 
         def share() -> Iterator[Block]:
@@ -116,6 +117,7 @@ class LocalReducer(Reducer):
                     number = next(numbers, None)
                 if number is None:
                     return
+                read_ahead(number + self.n_workers)
                 yield self._blocks[number]
 
         with ThreadPoolExecutor(self.n_workers) as pool:

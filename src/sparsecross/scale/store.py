@@ -21,7 +21,7 @@ from .converting import (
     svmlight_width,
     table_rows,
 )
-from .layout import mapped, read_encoder, read_manifest
+from .layout import mapped, read_ahead, read_encoder, read_manifest
 from .reducer import LocalReducer, Reducer
 from .writing import BLOCK_BYTES, Batch, Writer, skipped
 
@@ -147,6 +147,11 @@ class BlockStore(Sequence[Block]):
         if number not in self._opened:
             self._opened[number] = self._open(number)
         return self._opened[number]
+
+    def read_ahead(self, number: int) -> None:
+        """Have the system read a block from disk while others are computed with."""
+        if 0 <= number < len(self):
+            read_ahead(self.path, number, self._blocks[number]["files"])
 
     def _open(self, number: int) -> Block:
         described = self._blocks[number]
