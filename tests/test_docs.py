@@ -71,6 +71,21 @@ def test_the_guide_to_streams(capsys):
     assert online.dual <= exact.history_[-1].primal < online.primal
 
 
+def test_the_guide_to_big_data(capsys):
+    pytest.importorskip("distributed")
+    found = {"__name__": "__main__"}
+    text = (GUIDE.parent / "big_data.md").read_text()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warnings.showwarning", lambda *_: None)  # of Dask itself
+        for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+            exec(compile(block, "big_data.md", "exec"), found)
+    assert capsys.readouterr().out.endswith("True\n")
+    assert found["model"].relative_gap_ <= 1e-4
+    signal = np.flatnonzero(found["effects"])
+    weights = np.abs(found["model"].coef_[0])
+    assert weights[signal].sum() > 0.9 * weights.sum()
+
+
 def test_the_guide_to_memory(tmp_path, monkeypatch, capsys):
     pytest.importorskip("onnxruntime")
     monkeypatch.chdir(tmp_path)
