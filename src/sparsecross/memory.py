@@ -132,7 +132,7 @@ class MemoryReport:
     least_bytes: float = 0.0
     scratch_bytes: int = 0
     losses: Losses | None = None
-    fit: FitMemory | None = None
+    fit: FitMemory | None = field(default=None, compare=False)  # not of the model itself
 
     @property
     def dense_bytes(self) -> int:
