@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from ._inputs import Floats, as_unscaled_weight
 from .rowlists import Fields, rows_of
+from .scale.store import BlockStore
 from .streamparameters import StreamParameters
 from .streamrows import StreamRows
 from .streamweights import StreamWeights
@@ -34,7 +35,15 @@ class ReadAhead(NamedTuple):
 
 
 def _batches(X: Any, y: Any, sample_weight: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """One batch, or those that an iterator of (X, y) or (X, y, sample_weight) yields."""
+    """One batch, those of a store, or those that an iterator of (X, y, sample_weight) yields."""
+    if isinstance(X, BlockStore):
+        if y is not None or sample_weight is not None:
+            raise ValueError("y and sample_weight must be None where X is a BlockStore.")
+        for part in X.batches():
+            if part.offset is not None:
+                raise ValueError("X must have no offsets for a stream, which learns without.")
+            yield part.X, part.y, part.sample_weight
+        return
     if not isinstance(X, Iterator):
         yield X, y, sample_weight
         return
@@ -61,11 +70,11 @@ class OnlineModel(StreamParameters, StreamWeights):
 
         Parameters
         ----------
-        X : array-like or sparse of shape (n_rows, n_features), DataFrame, list, or iterator
+        X : array-like or sparse of shape (n_rows, n_features), DataFrame, list, iterator or store
             Rows in any layout; a table of categories; a list of mappings from field to value, or
-            of lists of tokens; or an iterator of (X, y) or (X, y, sample_weight).
+            of lists of tokens; an iterator of (X, y) or (X, y, sample_weight); or a `BlockStore`.
         y : array-like of shape (n_rows,)
-            Targets; None with an iterator.
+            Targets; None with an iterator or a store.
         classes : array-like of shape (n_classes,), optional
             Of classifiers all labels that there will be, when first called.
         sample_weight : array-like of shape (n_rows,), optional
@@ -96,7 +105,7 @@ class OnlineModel(StreamParameters, StreamWeights):
         ----------
         X, y, sample_weight : as of :meth:`partial_fit`
         classes : array-like of shape (n_classes,), optional
-            All labels; by default those of y, or of an iterator's first batch.
+            All labels; by default those of y, of a store, or of an iterator's first batch.
 
         Returns
         -------
@@ -113,6 +122,8 @@ class OnlineModel(StreamParameters, StreamWeights):
             )
         if sample_weight is not None and not np.any(np.asarray(sample_weight)):
             raise ValueError("sample_weight must be positive in some row, got zeros only.")
+        if classes is None and isinstance(X, BlockStore):
+            classes = self._labels_in(X.y)
         with self._guard, self._unless_nothing_is_learnt():
             self._forget()
             for _ in range(self.n_passes):

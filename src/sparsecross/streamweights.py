@@ -19,6 +19,7 @@ from .locks import Lock
 from .memory import FitMemory
 from .model import LinearModel
 from .rowlists import Fields, rows_of
+from .scale.store import BlockStore
 from .streamrows import StreamRows
 
 
@@ -128,6 +129,8 @@ class StreamWeights(LinearModel):
 
     def _margins(self, X: Any) -> Floats:
         model, rows = self._learnt()
+        if isinstance(X, BlockStore):
+            return np.concatenate([self._margins(part.X) for part in X.batches()])
         X = rows_of(X, rows.field_names)
         with self._guard:  # weights and the encoder must be of the same time
             if rows.told_apart(model) and not isinstance(X, Fields):

@@ -336,3 +336,24 @@ def test_stores_are_sent_as_their_place(store):
     assert again.path == store.path
     np.testing.assert_array_equal(again.y, store.y)
     assert "500 rows" in repr(store)
+
+
+def test_streams_learn_a_store_block_by_block(tmp_path):
+    X, y = rows()
+    labels = np.where(y > 0.2, "high", "low")
+    labels[:120] = "low"  # the first block has but one
+    batches = list(batches_of(X, labels, 100))
+    store = sx.BlockStore.from_batches(batches, tmp_path / "s", block_bytes=3_000)
+    mine = sx.FTRLClassifier(n_passes=2).fit(store)
+    theirs = sx.FTRLClassifier(n_passes=2).fit(X, labels)
+    assert mine.classes_.tolist() == ["high", "low"]
+    np.testing.assert_array_equal(mine.coef_, theirs.coef_)
+    np.testing.assert_array_equal(mine.predict(store), theirs.predict(X))
+    regressor = sx.FTRLRegressor().partial_fit(iter(batches_of(X, y, 100)))
+    numbers = sx.BlockStore.from_batches(batches_of(X, y, 100), tmp_path / "t")
+    np.testing.assert_array_equal(sx.FTRLRegressor().fit(numbers).coef_, regressor.coef_)
+    with pytest.raises(ValueError, match="must be None where X is a BlockStore"):
+        sx.FTRLRegressor().fit(numbers, y)
+    shifted = sx.BlockStore.from_batches([(X, y, None, y)], tmp_path / "u")
+    with pytest.raises(ValueError, match="no offsets for a stream"):
+        sx.FTRLRegressor().fit(shifted)

@@ -243,19 +243,24 @@ def _add_fields(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_stream(command: argparse.ArgumentParser) -> None:
+def _add_files(command: argparse.ArgumentParser, more: str = "") -> None:
     add = command.add_argument
     add(
         "files",
         metavar="FILE",
         nargs="+",
         help="CSV or TSV with a header line, Parquet or svmlight, read one after the other; "
-        "compressed ones are decompressed; - is standard input",
+        f"compressed ones are decompressed{more}",
     )
     add("--format", choices=FORMATS, help="default: by the files' names")
     add("--delimiter", metavar="CHAR", type=_character, help="between cells, in CSV and TSV")
     add("--quiet", action="store_true", help="print the result alone, and no progress")
     _add_target(command)
+
+
+def _add_stream(command: argparse.ArgumentParser) -> None:
+    _add_files(command, "; - is standard input")
+    add = command.add_argument
     add("-o", "--output", metavar="MODEL", required=True, help="the file to save the model to")
     _add_crossed_fields(command)
     learning = command.add_argument_group("learning")
@@ -313,18 +318,8 @@ def _check_stream(options: argparse.Namespace, command: argparse.ArgumentParser)
 
 
 def _add_convert(command: argparse.ArgumentParser) -> None:
+    _add_files(command)
     add = command.add_argument
-    add(
-        "files",
-        metavar="FILE",
-        nargs="+",
-        help="CSV or TSV with a header line, Parquet or svmlight, one after the other; compressed "
-        "ones are decompressed",
-    )
-    add("--format", choices=FORMATS, help="default: by the files' names")
-    add("--delimiter", metavar="CHAR", type=_character, help="between cells, in CSV and TSV")
-    add("--quiet", action="store_true", help="print the result alone, and no progress")
-    _add_target(command)
     add(
         "-o",
         "--output",
