@@ -25,10 +25,10 @@ from .convergence import Ending, warn_if_short
 from .estimator import SparseLinearModel, Stated
 from .folds import Fold, as_folds
 from .memory import FitMemory
-from .multinomial import TaskInMemory
+from .multinomial import AnyTask
 from .path import follow
 from .pathrecord import Path
-from .scale.blocktask import BlockTask
+from .scale.blockfolds import BlockFold, block_folds
 from .scale.reducer import Reducer
 from .solution import Solution, unsolved
 from .task import sizes_of
@@ -54,6 +54,7 @@ class CrossValidated(SparseLinearModel):
     max_nonzeros: int | None = None
 
     _losses_path: ClassVar[str]  # the attribute that the held-out losses become
+    _losses_per_unit: ClassVar[float] = 1.0  # what is compared, over the loss of the objective
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **SparseLinearModel._parameter_constraints,
         **GRID_RULES,
@@ -69,7 +70,12 @@ class CrossValidated(SparseLinearModel):
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, **params: Any
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        offset: Any = None,
+        **params: Any,
     ) -> Self:
         """Choose alpha and fit to all rows.
 
@@ -112,18 +118,8 @@ class CrossValidated(SparseLinearModel):
                 f"scoring must be None with an offset, got {self.scoring!r}: scorers judge "
                 "predictions, which leave the offset out."
             )
-        if isinstance(stated.design, Reducer):
-            raise ValueError(
-                "X must not be blocks of rows for cross-validation, whose folds are made of rows: "
-                "hold blocks back with `store[...]` and path()."
-            )
-        tasks = [task for task in self._tasks(stated) if not isinstance(task, BlockTask)]
-        folds = as_folds(
-            self._splits(X, y, sample_weight, params),
-            stated.truth,
-            stated.weight,
-            self.classes_ if is_classifier(self) else None,
-        )
+        tasks = list(self._tasks(stated))
+        folds = self._folds(X, y, sample_weight, params, stated)
         if self.selection == "1se" and len(folds) < 2:
             raise ValueError(
                 "selection='1se' needs at least two folds for a standard error, got 1."
@@ -142,11 +138,7 @@ class CrossValidated(SparseLinearModel):
         for r, (ratio, alphas) in enumerate(zip(ratios, grids, strict=True)):
             for f, fold in enumerate(folds):
                 with stages.stage("fold"):
-                    # A new task, with deviations of its own where columns are standardised.
-                    walks = [
-                        Walk(replace(t, sample_weight=fold.train), ratio, solver=self.solver)
-                        for t in tasks
-                    ]
+                    walks = [Walk(fold.task(t), ratio, solver=self.solver) for t in tasks]
                     score = None if scorer is None else scorer(fold)
                     for a, alpha in enumerate(map(float, alphas)):
                         found = [self._solved(walk, alpha) for walk in walks]
@@ -186,8 +178,28 @@ class CrossValidated(SparseLinearModel):
             stacklevel=4,  # past this method, fit and scikit-learn's wrapper of fit
         )
 
+    def _folds(
+        self, X: Any, y: Any, sample_weight: Any, params: dict[str, Any], stated: Stated
+    ) -> list[Any]:
+        """Folds of rows, or, where these lie in blocks, of blocks."""
+        if isinstance(stated.design, Reducer):
+            if self.scoring is not None or params:
+                raise ValueError("scoring and groups must be None for blocks of rows.")
+            if len(stated.losses) > 1:
+                raise ValueError(
+                    "y must hold two classes for cross-validation over blocks of rows, got "
+                    f"{len(stated.losses)}."
+                )
+            return block_folds(stated.design, self.cv, classify=is_classifier(self))
+        return as_folds(
+            self._splits(X, y, sample_weight, params),
+            stated.truth,
+            stated.weight,
+            self.classes_ if is_classifier(self) else None,
+        )
+
     def _small_enough(
-        self, tasks: list[TaskInMemory], grids: list[Floats], ratios: list[float]
+        self, tasks: list[AnyTask], grids: list[Floats], ratios: list[float]
     ) -> npt.NDArray[np.bool_]:
         """At which shares and strengths the model of all rows keeps to the limits.
 
@@ -219,7 +231,7 @@ class CrossValidated(SparseLinearModel):
                     )
         return fits.reshape(shape)
 
-    def _grid(self, tasks: list[TaskInMemory], ratio: float) -> Floats:
+    def _grid(self, tasks: list[AnyTask], ratio: float) -> Floats:
         if self.alphas is not None:
             return as_alphas(self.alphas)
         return alpha_grid(max(t.alpha_max(ratio) for t in tasks), self.n_alphas, self.eps)
@@ -260,8 +272,14 @@ class CrossValidated(SparseLinearModel):
         return solution
 
     def _loss_of(
-        self, found: list[Solution], tasks: list[TaskInMemory], stated: Stated, fold: Fold
+        self,
+        found: list[Solution],
+        tasks: list[AnyTask],
+        stated: Stated,
+        fold: Fold | BlockFold,
     ) -> float:
+        if isinstance(fold, BlockFold):
+            return self._losses_per_unit * fold.loss(tasks[0], found[0])
         margins = [task.margins(s)[fold.held] for task, s in zip(tasks, found, strict=True)]
         judged = margins[0] if len(margins) == 1 else np.stack(margins, axis=1)
         return fold.mean(self._row_losses(stated.truth[fold.held], judged))
@@ -308,7 +326,7 @@ class CrossValidated(SparseLinearModel):
             )
 
     def _solve_on_all_rows(
-        self, tasks: list[TaskInMemory], alphas: Floats, a: int, ratio: float, memory: FitMemory
+        self, tasks: list[AnyTask], alphas: Floats, a: int, ratio: float, memory: FitMemory
     ) -> list[Path]:
         """Solve the path on all rows and set the weights of its point `a`; folds held `memory`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import numpy.typing as npt
 from scipy.special import log_expit, logsumexp
 
 from ._inputs import Floats, as_sample_weight
+from .multinomial import MultinomialTask
+from .task import Task
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,13 @@ class Fold:
     train: Floats | None
     held: npt.NDArray[np.intp]
     weight: Floats | None
+
+    def task(self, task: Task | MultinomialTask) -> Task | MultinomialTask:
+        """The same problem over the rows to learn from.
+
+        A new task, with deviations of its own where columns are standardised.
+        """
+        return replace(task, sample_weight=self.train)
 
     def mean(self, losses: Floats) -> float:
         """Return the weighted mean of the losses of the held-out rows."""

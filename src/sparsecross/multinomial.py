@@ -115,8 +115,7 @@ class MultinomialTask(PenalisedTask):
         )
 
 
-TaskInMemory = Task | MultinomialTask
-AnyTask = TaskInMemory | BlockTask
+AnyTask = Task | MultinomialTask | BlockTask
 
 
 def check_together(

@@ -23,7 +23,8 @@ _CV_PARAMETERS = """alphas : array-like of shape (n_alphas,), optional
     eps : float, default=1e-3
         The last strength of the grid over the first, between 0 and 1.
     cv : int, splitter, iterable of (train, held-out) rows or None, default=None
-        The folds, as in scikit-learn: None means 5. Rows are weighed, not copied.
+        The folds, as in scikit-learn: None means 5. Rows are weighed, not copied. Of a `BlockStore`
+        folds are made of blocks, which are dealt out in turn, or named by their numbers.
     selection : {"min", "1se"}, default="min"
         "min" takes the strength of the smallest mean loss over the folds, "1se" the largest whose
         mean is within one standard error of that.
@@ -97,6 +98,7 @@ class ElasticNetCV(CrossValidated, LinearRegressor):
     l1_ratio: Any = 0.5
 
     _losses_path = "mse_path_"
+    _losses_per_unit = 2.0
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CrossValidated._parameter_constraints,
         "l1_ratio": [*RULES["l1_ratio"], "array-like"],

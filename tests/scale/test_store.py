@@ -1,6 +1,7 @@
 """Stores on disk: round trips, what is implied, damage, full disks, resumption, and fits."""
 
 import errno
+import itertools
 import json
 import os
 import pickle
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.model_selection import KFold
 
 import sparsecross as sx
 from sparsecross.scale import layout
@@ -357,3 +359,73 @@ def test_streams_learn_a_store_block_by_block(tmp_path):
     shifted = sx.BlockStore.from_batches([(X, y, None, y)], tmp_path / "u")
     with pytest.raises(ValueError, match="no offsets for a stream"):
         sx.FTRLRegressor().fit(shifted)
+
+
+CHOOSERS = {
+    "lasso": (lambda cv: sx.LassoCV(cv=cv, n_alphas=6, eps=0.02, tol=1e-7), None),
+    "elastic net": (
+        lambda cv: sx.ElasticNetCV(l1_ratio=[0.5, 1.0], cv=cv, n_alphas=4, eps=0.05, tol=1e-7),
+        None,
+    ),
+    "classifier": (
+        lambda cv: sx.SparseLogisticRegressionCV(
+            cv=cv, n_alphas=5, eps=0.05, tol=1e-7, class_weight={0: 1.0, 1: 2.0}
+        ),
+        lambda y: (y > 0.1).astype(int),
+    ),
+    "standardized": (
+        lambda cv: sx.LassoCV(cv=cv, n_alphas=4, eps=0.05, tol=1e-7, standardize=True),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CHOOSERS)
+def test_folds_of_blocks_are_folds_of_their_rows(tmp_path, kind):
+    make, target = CHOOSERS[kind]
+    X, y = rows()
+    y = y if target is None else target(y)
+    weight = np.random.default_rng(2).choice([0.5, 1.0, 3.0], len(y))
+    batches = batches_of(X, y, 90, weight)
+    store = sx.BlockStore.from_batches(batches, tmp_path / "s", block_bytes=3_000)
+    ends = np.cumsum([0, *(len(block.y) for block in store)])
+    place = [np.arange(a, b) for a, b in itertools.pairwise(ends)]
+    every = np.arange(len(store))
+    numbers = [(every[every % 3 != k], every[every % 3 == k]) for k in range(3)]
+    by_rows = [tuple(np.concatenate([place[b] for b in part]) for part in fold) for fold in numbers]
+    theirs = make(by_rows).fit(X, y, sample_weight=weight)
+    for cv in (3, numbers):
+        mine = make(cv).fit(store)
+        for name in ("alphas_", "alpha_", "l1_ratio_", mine._losses_path):
+            np.testing.assert_allclose(getattr(mine, name), getattr(theirs, name), rtol=1e-4)
+        np.testing.assert_allclose(mine.coef_, theirs.coef_, atol=1e-3)
+        assert mine.relative_gap_ <= 1e-7
+
+
+def test_folds_that_blocks_do_not_make_are_named(tmp_path, store):
+    for cv, message in (
+        (500, "cv must lie between 2 and the number of blocks"),
+        ([([0, 1], [99])], "cv must name each block that is held out"),
+        ([([0, 0], [1])], "cv must name each block that is train"),
+        ([([0, 1], [1])], "cv must not hold out blocks"),
+        ([([], [1])], "cv must name each block that is train"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sx.LassoCV(cv=cv).fit(store)
+    with pytest.raises(TypeError, match="which splits rows"):
+        sx.LassoCV(cv=KFold(3)).fit(store)
+    with pytest.raises(ValueError, match="scoring and groups must be None"):
+        sx.LassoCV(scoring="r2").fit(store)
+    X, y = rows()
+    labels = np.sort(np.digitize(y, [0.1]))
+    sorted_store = sx.BlockStore.from_batches(
+        batches_of(X, labels, 50), tmp_path / "t", block_bytes=3_000
+    )
+    halves = [(range(2), range(2, 5))]
+    with pytest.raises(ValueError, match="fold 0 of cv must learn from rows of every class"):
+        sx.SparseLogisticRegressionCV(cv=halves).fit(sorted_store)
+    several = sx.BlockStore.from_batches(
+        batches_of(X, np.digitize(y, [-0.1, 0.3]), 50), tmp_path / "u", block_bytes=3_000
+    )
+    with pytest.raises(ValueError, match="y must hold two classes for cross-validation"):
+        sx.SparseLogisticRegressionCV(cv=2).fit(several)

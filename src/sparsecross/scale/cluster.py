@@ -85,6 +85,9 @@ class ClusterReducer(Reducer):
         """Bytes of the blocks, which are the workers'."""
         return self._bytes
 
+    def _take(self, numbers: Sequence[int]) -> None:
+        self._blocks = [self._blocks[number] for number in numbers]
+
     def _threads(self) -> dict[str, int]:
         """Workers that live, and their threads."""
         found: dict[str, int] = self._client.nthreads()

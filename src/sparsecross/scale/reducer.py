@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import cached_property, reduce
-from typing import Any
+from typing import Any, Self
 
 from .. import _solvers
 from .block import Block, Facts
@@ -62,10 +63,28 @@ class Reducer:
         return scalars, together(ask, parts)
 
     @cached_property
-    def facts(self) -> Facts:
-        """Of all blocks together, which looks at them for the first time."""
+    def each_facts(self) -> dict[int, Facts]:
+        """The facts of each block by its number, for which it is looked at the first time."""
         numbered = [pair for part in self.gather(FactsRound()) for pair in part]
-        return Facts.of_all(facts for _, facts in sorted(numbered, key=lambda pair: pair[0]))
+        return dict(sorted(numbered, key=lambda pair: int(pair[0])))
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Of all blocks together."""
+        return Facts.of_all(self.each_facts.values())
+
+    def part(self, numbers: Sequence[int]) -> Self:
+        """Who asks some of the blocks alone, by their numbers; it counts rounds of its own."""
+        found = copy(self)
+        found.__dict__.pop("facts", None)
+        found.each_facts = {number: self.each_facts[number] for number in numbers}
+        found.n_rounds = 0
+        found._take(numbers)
+        return found
+
+    def _take(self, numbers: Sequence[int]) -> None:
+        """Ask some of the blocks alone."""
+        raise NotImplementedError
 
 
 class LocalReducer(Reducer):
@@ -96,20 +115,24 @@ class LocalReducer(Reducer):
     ) -> None:
         self.extent = Extent(len(blocks), n_columns)
         self._blocks = blocks
+        self._numbers: Sequence[int] = range(len(blocks))
         self.feature_names, self.encoder = feature_names, encoder
         self.n_workers = min(_solvers.effective_threads(n_threads or 0), len(blocks))
 
     @property
     def nbytes(self) -> int:
         """Bytes of the blocks."""
-        return sum(block.nbytes for block in self._blocks)
+        return sum(self._blocks[number].nbytes for number in self._numbers)
+
+    def _take(self, numbers: Sequence[int]) -> None:
+        self._numbers = numbers
 
     def gather(self, question: Round) -> Iterable[Any]:
         """Ask it of all blocks; what each thread's share of them says."""
         self.n_rounds += 1
         stopped = threading.Event()
         read_ahead = getattr(self._blocks, "read_ahead", lambda number: None)
-        guard, numbers = threading.Lock(), iter(range(self.extent.n_blocks))
+        guard, numbers = threading.Lock(), iter(self._numbers)
 
         def share() -> Iterator[Block]:
             while not stopped.is_set():
