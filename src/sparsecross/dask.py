@@ -11,26 +11,31 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.base import _fit_context
 
-from . import linear, logistic
+from . import linear, logistic, stream
 from .callbacks import Listeners
+from .classifier import LinearClassifier
 from .crossing import FeatureCross
 from .estimator import Stated
 from .onestrength import OneStrength
 from .path import path as sx_path
 from .pathrecord import Path
+from .scale.averaging import LearnRound, average
 from .scale.block import Block
 from .scale.checkpoints import Checkpoint
 from .scale.cluster import ClusterReducer, require_distributed
 from .scale.reducer import Reducer
 from .scale.store import BlockStore
+from .scale.targets import label_losses
 from .scale.writing import Batch, arrays_of, checked
 from .solution import Look, OnLook
+from .streamparameters import StreamLoss, StreamParameters
 
-__all__ = ["ElasticNet", "Lasso", "SparseLogisticRegression", "path"]
+__all__ = ["ElasticNet", "FTRLClassifier", "Lasso", "SparseLogisticRegression", "path"]
 
 _PARAMETERS = """encoder : FeatureCross, optional
         Fitted; turns the partitions of a DataFrame into columns. Without it they must be numbers.
@@ -266,6 +271,88 @@ class SparseLogisticRegression(_OnCluster, logistic.SparseLogisticRegression):
         **logistic.SparseLogisticRegression._parameter_constraints,
         **_OnCluster._parameter_constraints,
     }
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class FTRLClassifier(LinearClassifier, StreamParameters):
+    """One model of a stream for each thread of a cluster that has rows, and their average.
+
+    Each learns from its blocks alone, in their order, as :class:`sparsecross.FTRLClassifier` does;
+    the weights are then averaged, each counted by its rows. That is another model than one that
+    learns from all rows: it has no certificate, depends on how many threads there are, and more
+    weights are not 0. :class:`SparseLogisticRegression` has none of these.
+
+    Parameters
+    ----------
+    learning_rate, beta, l1, l2, update, fit_intercept, n_passes, ...
+        As of :class:`sparsecross.FTRLClassifier`; `interactions` must be None, make crosses columns
+        with an encoder.
+    encoder : FeatureCross, optional
+        Fitted; turns the partitions of a DataFrame into columns.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    coef_, intercept_ : ndarray of shape (1 or n_classes, n_features), and (1 or n_classes,)
+        The averages.
+    n_models_ : int
+        How many models were averaged.
+    n_rows_ : int
+        Rows learnt from, in all passes.
+    progressive_loss_ : float
+        The mean loss of each row before its own model learnt from it.
+
+    References
+    ----------
+    McMahan et al. 2013; Zinkevich, Weimer, Smola & Li 2010, "Parallelized stochastic gradient
+    descent" (averaging).
+    """
+
+    loss: StreamLoss = "logistic"
+    encoder: FeatureCross | None = None
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **StreamParameters._parameter_constraints,
+        "encoder": [FeatureCross, None],
+    }
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from the rows of a cluster.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As of the other estimators here.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an input breaks its rule; the message names it.
+        """
+        if self.interactions is not None:
+            raise ValueError(
+                f"interactions must be None for averaged models, got {self.interactions!r}: make "
+                "crosses columns, with an encoder."
+            )
+        reducer = cluster_reducer(X, y, sample_weight, encoder=self.encoder)
+        self.classes_, _ = label_losses(reducer.facts, None)
+        parameters = {k: v for k, v in self.get_params(deep=False).items() if k != "encoder"}
+        asked = LearnRound(stream.FTRLClassifier(**parameters), tuple(self.classes_.tolist()))
+        parts = list(reducer.gather(asked))
+        found = average(parts)
+        self.coef_, self.intercept_ = found.weights.toarray(), found.intercepts
+        self.n_models_, self.n_rows_, self.progressive_loss_ = len(parts), found.n_rows, found.loss
+        self.interactions_, self.encoder_ = None, reducer.encoder
+        self.n_features_in_ = reducer.shape[1]
+        if reducer.encoder is not None:
+            self.n_features_in_ = reducer.encoder.n_features_in_
+        return self
 
 
 def path(

@@ -330,3 +330,28 @@ def test_reducers_stand_for_rows_in_every_function(stores):
     reducer = LocalReducer(list(store), store.shape[1])
     mine, theirs = (sx.solve(X, alpha=0.01, tol=1e-6) for X in (reducer, store))
     np.testing.assert_array_equal(mine.coef, theirs.coef)
+
+
+def test_streams_are_averaged_and_say_so(two, stores):
+    store = stores["logistic"]
+    model = sxd.FTRLClassifier(l1=0.1, n_passes=2).fit(store)
+    assert model.n_models_ == 2
+    assert model.n_rows_ == 2 * store.shape[0]
+    reducer = sxd.cluster_reducer(store, client=two)
+    shares = [two.gather(blocks) for _, blocks in reducer._shares()]
+    coefs, counts = [], []
+    for share in shares:
+        own = sx.FTRLClassifier(l1=0.1, n_passes=1)
+        for _ in range(2):
+            for block in sorted(share, key=lambda block: block.number):
+                own.partial_fit(block.rows_of_X(), block.y, [-1.0, 1.0])
+        coefs.append(own.coef_)
+        counts.append(own.n_rows_)
+    expected = np.average(coefs, axis=0, weights=counts)
+    np.testing.assert_allclose(model.coef_, expected, rtol=1e-12, atol=1e-15)
+    X = np.concatenate([batch.X.toarray() for batch in store.batches()])
+    share = np.mean(store.y == 1)
+    assert model.score(X, store.y) > max(share, 1 - share) + 0.1
+    assert sx.prune(model).report.n_nonzero == np.count_nonzero(model.coef_)
+    with pytest.raises(ValueError, match="interactions must be None for averaged models"):
+        sxd.FTRLClassifier(interactions="pairwise").fit(store)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 from scipy.special import xlogy
 
 from .. import _solvers
@@ -168,6 +169,14 @@ class Block:
             return self.indptr.astype(np.int64)
         n_rows = len(self.y)
         return np.arange(n_rows + 1) * (len(self.indices) // max(n_rows, 1))
+
+    def rows_of_X(self) -> Any:  # noqa: N802 - the matrix is called so
+        """X as a csr_array, or an ndarray where it is dense."""
+        if self.indices is None:
+            return self.values
+        values = np.ones(len(self.indices)) if self.values is None else self.values
+        shape = len(self.y), self.n_columns
+        return sp.csr_array((values, self.indices, self.row_ends), shape)
 
     @cached_property
     def design(self) -> _solvers.Design:

@@ -9,7 +9,6 @@ from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
 from ..crossing import FeatureCross
@@ -171,12 +170,7 @@ class BlockStore(Sequence[Block]):
             X is a csr_array, or an ndarray where rows are dense.
         """
         for block in self:
-            X: Any = block.values
-            if block.indices is not None:
-                values = np.ones(len(block.indices)) if block.values is None else block.values
-                ends = block.row_ends
-                X = sp.csr_array((values, block.indices, ends), (len(block.y), block.n_columns))
-            yield Batch(X, block.y, block.weight, block.offset)
+            yield Batch(block.rows_of_X(), block.y, block.weight, block.offset)
 
     @property
     def y(self) -> npt.NDArray[Any]:
