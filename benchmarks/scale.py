@@ -2,23 +2,30 @@
 
     python benchmarks/scale.py store [--rows N] [--columns P] [--folder DIR]
     python benchmarks/scale.py cluster [--rows N] [--columns P] [--folder DIR]
+    python benchmarks/scale.py rivals --python PYTHON [--rows N] [--columns P]
     python benchmarks/scale.py model
 
 `store` generates rows of 20 valueless columns, skewed within 20 fields, writes them to a store and
 fits logistic regression out of core: seconds of each kind of round beside those of the same blocks
 in memory, bytes a second beside `cat`, and anonymous memory at its peak. As root it also empties
 the page cache, for what a cold disk gives. `cluster` fits the same on local clusters of 1, 2 and 4
-workers: bits, rounds, bytes through the client, and the overhead over threads in memory. `model`
-prints time and traffic at 10^9 rows and 10^8 columns on 100 workers, from costs measured by the
-other two and assumptions that it lists.
+workers: bits, rounds, bytes through the client, and the overhead over threads in memory. `rivals`
+fits rows of this kind by Spark MLlib and dask-ml, run by an interpreter that has them, and by a
+local cluster of two workers to an objective that is no worse than theirs. `model` prints time and
+traffic at 10^9 rows and 10^8 columns on 100 workers, from costs measured here and assumptions that
+it lists.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -35,6 +42,7 @@ from sparsecross.scale.block import Block, LossOfRows
 from sparsecross.scale.blocktask import BlockTask
 from sparsecross.scale.reducer import LocalReducer, Reducer
 
+HERE = Path(__file__).parent
 PER_ROW = 20
 KNOWN = 64  # categories of each field that may have an effect
 
@@ -254,6 +262,84 @@ def run_cluster(options: argparse.Namespace) -> None:
             )
 
 
+def run_rivals(options: argparse.Namespace) -> None:
+    """Two threads or workers each, to the same true objective."""
+    from distributed import Client, LocalCluster
+    from sklearn.datasets import dump_svmlight_file
+
+    from sparsecross.dask import cluster_reducer
+
+    store = store_of(options)
+    path = Path(options.folder) / f"rows-{options.rows}-{options.columns}.svmlight"
+    if not path.exists():
+        X = sp.csr_matrix(sp.vstack([batch.X for batch in store.batches()], format="csr"))
+        X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
+        dump_svmlight_file(X, store.y, f"{path}.part", zero_based=False)
+        Path(f"{path}.part").replace(path)
+    task = task_of(store.reducer())
+    alpha = task.alpha_max() / options.strength
+    best = task.solve(alpha, tol=1e-8)
+    for name in options.methods:
+        out = Path(options.folder) / f"{name}.npz"
+        run = [options.python, str(HERE / "distributed_rows.py"), name, str(path)]
+        run += [str(store.shape[1]), repr(alpha), str(out)]
+        try:
+            told = subprocess.run(
+                run, capture_output=True, text=True, check=True, timeout=options.limit
+            ).stdout
+        except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+            print(f"{name}: none in {options.limit} s ({type(error).__name__})")
+            continue
+        theirs = json.loads(told.splitlines()[-1])
+        found = np.load(out)
+        primal = task.certify(found["coef"], float(found["intercept"]), alpha, 1.0).primal
+        excess = (primal - best.primal) / task.null_loss
+        print(
+            f"{name}: {theirs['seconds']:.1f} s, {excess:.1e} above the optimum (of the null "
+            f"objective), {np.count_nonzero(found['coef'])} weights, {theirs['peak'] / 1e6:.0f} MB"
+        )
+        with (
+            LocalCluster(
+                n_workers=2,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                host="127.0.0.1",
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            peak = TreePeak()
+            reducer = cluster_reducer(store, client=client)
+            far = task_of(reducer)
+            _ = reducer.facts
+            start = time.perf_counter()
+            mine = far.solve(alpha, tol=max(excess, 1e-9))
+            took = time.perf_counter() - start
+            print(
+                f"  ours: {took:.1f} s ({theirs['seconds'] / took:.1f}x), "
+                f"{(mine.primal - best.primal) / task.null_loss:.1e} above, {mine.n_active} "
+                f"weights, {reducer.n_rounds} rounds, {peak.n_bytes / 1e6:.0f} MB"
+            )
+
+
+class TreePeak(Watch):
+    """The peak of the resident memory of this process and its descendants."""
+
+    n_bytes = 0
+
+    def _look(self) -> None:
+        import psutil
+
+        own = psutil.Process()
+        while True:
+            total = 0
+            for process in (own, *own.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    total += process.memory_info().rss
+            self.n_bytes = max(self.n_bytes, total)
+            time.sleep(0.1)
+
+
 def run_model(_: argparse.Namespace) -> None:
     """Costs at 10^9 rows and 10^8 columns on 100 workers, from those of a round here."""
     n, p, workers, per_row = 1e9, 1e8, 100, PER_ROW
@@ -291,7 +377,10 @@ def run_model(_: argparse.Namespace) -> None:
 def main() -> None:
     """Run one part."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("part", choices=("store", "cluster", "model"))
+    parser.add_argument("part", choices=("store", "cluster", "rivals", "model"))
+    parser.add_argument("--python", default=sys.executable, help="an interpreter with the rivals")
+    parser.add_argument("--methods", nargs="+", default=["spark", "dask_ml"])
+    parser.add_argument("--limit", type=float, default=300.0, help="seconds for a rival")
     parser.add_argument("--rows", type=lambda text: int(float(text)), default=2_000_000)
     parser.add_argument("--columns", type=lambda text: int(float(text)), default=10_000_000)
     parser.add_argument("--block-bytes", type=int, default=1 << 26)
@@ -303,7 +392,13 @@ def main() -> None:
     kept = options.folder is not None
     options.folder = options.folder or tempfile.mkdtemp()
     try:
-        {"store": run_store, "cluster": run_cluster, "model": run_model}[options.part](options)
+        parts = {
+            "store": run_store,
+            "cluster": run_cluster,
+            "rivals": run_rivals,
+            "model": run_model,
+        }
+        parts[options.part](options)
     finally:
         if not kept:
             shutil.rmtree(options.folder)
