@@ -79,7 +79,7 @@ def table_rows(
     drop: Collection[str],
     delimiter: str | None,
 ) -> Iterator[Batch]:
-    """The rows of tables: through a fitted encoder, or, without one, as columns of numbers.
+    """The rows of tables: an encoder's fields through it, or, without one, columns of numbers.
 
     Raises
     ------
@@ -91,6 +91,9 @@ def table_rows(
         for table in tables_of(path, form, encoder, delimiter):
             check_columns([*roles, *drop], table.column_names, path)
             fields = [n for n in table.column_names if n not in {*roles, *drop}]
+            if encoder is not None:  # which reads its own, in its order
+                fields = list(encoder._names)
+                check_columns(fields, table.column_names, path)
             y = table.column(target)
             if y.null_count:
                 raise ValueError(

@@ -324,11 +324,11 @@ class BlockStore(Sequence[Block]):
         weight, offset : str, optional
             Columns of sample weights and offsets.
         encoder : FeatureCross, optional
-            Fitted; turns the other columns into those of X, and is kept in the store, so that
-            models of it predict from tables. One with `n_bits` may be fitted to the first rows of
-            the first file. Without an encoder the columns must be numbers, and X is dense.
+            Fitted; turns its fields into the columns of X, and is kept in the store, so that models
+            of it predict from tables. One with `n_bits` may be fitted to the first rows of the
+            first file. Without an encoder all other columns must be numbers, and X is dense.
         drop : sequence of str, default=()
-            Columns to leave out.
+            Columns to leave out where there is no encoder.
         block_bytes, append, on_rows
             As of :meth:`from_batches`.
 
