@@ -96,7 +96,7 @@ def test_bits_are_those_of_threads_in_memory(two, stores, loss):
         same_bits(far, local)
 
 
-@pytest.mark.parametrize(("n_workers", "threads"), [(1, 1), (4, 1), (1, 3)])
+@pytest.mark.parametrize(("n_workers", "threads"), [(4, 1), (1, 3)])
 def test_bits_do_not_depend_on_the_number_of_workers(stores, n_workers, threads):
     local = solved(stores["logistic"].reducer(1), "logistic")
     with start(n_workers, threads) as workers, distributed.Client(workers) as client:
@@ -132,8 +132,7 @@ def narrowing(chunk):
     return narrow
 
 
-@pytest.mark.parametrize("n_killed", [1, 2])
-@pytest.mark.parametrize("kind", ["store", "delayed"])
+@pytest.mark.parametrize(("n_killed", "kind"), [(1, "store"), (2, "delayed")])
 def test_killed_workers_cost_time_and_no_bit(stores, n_killed, kind, monkeypatch):
     store = stores["logistic"]
     local = solved(store.reducer(1), "logistic")
