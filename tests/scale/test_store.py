@@ -316,6 +316,21 @@ def test_bad_batches_are_named(tmp_path):
         sx.BlockStore.from_batches([], tmp_path / "none")
 
 
+def test_labels_of_one_kind(tmp_path):
+    X, y = rows()
+    labels = np.where(y > 0, 1, 0)
+    halves = [(X[:250], labels[:250]), (X[250:], labels[250:].astype(str))]
+    path = tmp_path / "s"
+    sx.BlockStore.from_batches(halves[:1], path)
+    store = sx.BlockStore.from_batches(halves[1:], path, append=True)
+    with pytest.raises(ValueError, match="y must hold labels of one kind"):
+        sx.SparseLogisticRegression().fit(store)
+    floats = [(X[:250], labels[:250].astype(float) + 0.5), (X[250:], labels[250:])]
+    mixed = sx.BlockStore.from_batches(floats[:1], tmp_path / "t")
+    mixed = sx.BlockStore.from_batches(floats[1:], tmp_path / "t", append=True)
+    assert [of.value for of in mixed.reducer().facts.labels] == [0, 0.5, 1, 1.5]
+
+
 def test_bad_fits_are_named(tmp_path, store):
     for given, message in (
         ({"y": np.zeros(500)}, "y must be None where X is a BlockStore"),

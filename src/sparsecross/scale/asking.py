@@ -81,9 +81,10 @@ class Asking:
             held = (up + down) * self._largest <= bound
             self._residuals = 2.0 * (up + down)
             if held:
-                # A product is off by half of the grid where it had to be rounded, and to shrink the
-                # heavier side moves a correlation by the difference at most.
-                slack = self._reducer.facts.n_rows * bound * 2.0**-53 if self._valued else 0.0
+                # A product is off by half of the grid where it had to be rounded, which is at most
+                # 2^-52 of the bound; to shrink the heavier side moves a correlation by the
+                # difference at most.
+                slack = self._reducer.facts.n_rows * bound * 2.0**-52 if self._valued else 0.0
                 slack += abs(up - down) * self._largest if self._fit_intercept else 0.0
                 loss, up, down, curvature = (
                     value / self.weight for value in (loss, up, down, curvature)

@@ -93,6 +93,8 @@ class Facts(NamedTuple):
             for label in part.labels:
                 by_value.setdefault(label.value, []).append(label)
         few = all(part.labels for part in parts) and len(by_value) <= MOST_LABELS
+        if len({isinstance(value, str) for value in by_value}) > 1:
+            raise ValueError("y must hold labels of one kind, got text in some blocks alone.")
         return cls(
             sum(part.n_rows for part in parts),
             sum(part.n_stored for part in parts),

@@ -78,7 +78,7 @@ class ClusterReducer(Reducer):
                     f"{widths[0]} in block 0."
                 )
         self.extent = Extent(len(self._blocks), widths[0])
-        self._factors: dict[int, Any] = {}
+        self._factors: dict[tuple[int, int], Any] = {}
 
     @property
     def nbytes(self) -> int:
@@ -173,7 +173,7 @@ class ClusterReducer(Reducer):
         """Factors and scales of some columns, which are sent once."""
         if penalty.factor is None and penalty.scale is None:
             return None
-        at = columns.start
+        at = columns.start, columns.stop  # others where workers have come or gone
         known = self._factors.get(at)
         if known is None or known[0] is not penalty.factor or known[1] is not penalty.scale:
             arrays = [None if a is None else a[columns] for a in (penalty.factor, penalty.scale)]
