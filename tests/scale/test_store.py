@@ -51,6 +51,8 @@ KINDS = {
     "float32": lambda: (rows()[0].astype(np.float32), rows()[1]),
     "integers": lambda: ((10 * rows()[0]).astype(np.int64), rows()[1]),
     "labels": lambda: (rows()[0], np.where(rows()[1] > 0, "yes", "no")),
+    "objects": lambda: (rows()[0], np.where(rows()[1] > 0, "yes", "no").astype(object)),
+    "numbers as objects": lambda: (rows()[0], np.where(rows()[1] > 0, 2, 1).astype(object)),
 }
 
 
@@ -63,7 +65,7 @@ def test_what_goes_in_comes_out(tmp_path, kind, size):
     assert len(store) > 1
     got_X, got_y = stacked(store)
     np.testing.assert_array_equal(got_X, X.toarray() if sp.issparse(X) else X)
-    assert got_y.astype(y.dtype).tolist() == y.tolist()
+    assert got_y.tolist() == y.tolist()
     store.verify()
     assert store.nbytes == sum(f.stat().st_size for f in (tmp_path / "s").glob("*/*.npy"))
 
@@ -307,6 +309,8 @@ def test_bad_batches_are_named(tmp_path):
         ((X * np.nan, y), "NaN or infinity"),
         ((X, y * np.inf), "Input y contains NaN or infinity"),
         ((X, y, -np.ones(len(y))), "Negative values"),
+        ((X, np.array([None, *y[1:]], object)), "numbers or labels of one kind"),
+        ((X, np.array(["a", *y[1:]], object)), "numbers or labels of one kind"),
         ((np.zeros(3), np.zeros(3)), "X must be two-dimensional"),
     ):
         with pytest.raises(ValueError, match=message):

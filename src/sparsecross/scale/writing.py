@@ -205,11 +205,20 @@ def checked(batch: Batch) -> Batch:
     if y.shape != (n_rows,):
         raise ValueError(f"y must have shape ({n_rows},), a target for each row, got {y.shape}.")
     if y.dtype == object:
-        y = y.astype(str)
+        y = _labels(y)
     if y.dtype.kind in "fc" and not np.isfinite(y).all():
         raise ValueError("Input y contains NaN or infinity; every target must be finite.")
     weight = as_unscaled_weight(batch.sample_weight, n_rows)
     return Batch(X, y, weight, as_offset(batch.offset, n_rows))
+
+
+def _labels(y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Objects as what they are: all text, or all numbers."""
+    found = np.array(y.tolist())
+    text = [isinstance(value, str) for value in y]
+    if found.dtype.kind not in "Ubiuf" or (any(text) and not all(text)):
+        raise ValueError("y must hold numbers or labels of one kind, got other objects.")
+    return found
 
 
 def _bytes_of(batch: Batch) -> int:
