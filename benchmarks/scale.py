@@ -97,20 +97,20 @@ class Watch:
 
 
 class Clock:
-    """Seconds of every round of a reducer, by what was asked."""
+    """Seconds of every round in this process, by what was asked."""
 
-    def __init__(self, reducer: Reducer) -> None:
+    def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = defaultdict(list)
-        original = reducer.gather
+        original = LocalReducer.gather
 
-        def gather(question: Any) -> Any:
+        def gather(reducer: LocalReducer, question: Any) -> Any:
             start = time.perf_counter()
-            found = original(question)
+            found = original(reducer, question)
             name = type(question).__name__.removesuffix("Round").lower()
             self.seconds[name].append(time.perf_counter() - start)
             return found
 
-        reducer.gather = gather  # type: ignore[method-assign]
+        LocalReducer.gather = gather  # type: ignore[method-assign]
 
     def medians(self) -> dict[str, float]:
         """Of each kind of round."""
@@ -152,7 +152,7 @@ def run_store(options: argparse.Namespace) -> None:
     took = time.perf_counter() - start
     state = "cold" if cold else "warm"
     print(f"first look, {state}: {took:.1f} s, {store.nbytes / took / 1e9:.2f} GB/s")
-    clock = Clock(reducer)
+    clock = Clock()
     start = time.perf_counter()
     task = task_of(reducer)
     alpha = task.alpha_max() / options.strength

@@ -1,13 +1,45 @@
 // The border of what is asked of blocks of rows: one block at a time, on one thread; who calls has
 // many blocks to share among threads.
-#include "scale/rounds.hpp"
-
 #include "bindings/loss.hpp"
+#include "scale/moments.hpp"
+#include "scale/rounds.hpp"
 
 namespace sparsecross::bindings {
 namespace {
 
 using Vector = Array<double>;
+
+// Units of columns, and the arrays that they look at.
+class BoundUnits {
+ public:
+  BoundUnits(Index n_columns, OptionalArray factor, OptionalArray centre, double common)
+      : n_columns_(n_columns), factor_(std::move(factor)), centre_(std::move(centre)) {
+    if (n_columns < 0) throw std::invalid_argument("n_columns must not be negative");
+    if (factor_) check_length(*factor_, n_columns, "factor");
+    if (centre_) check_length(*centre_, n_columns, "centre");
+    if (centre_ && !factor_) throw std::invalid_argument("centre must come with factor");
+    units_ = {data_or_null(centre_), data_or_null(factor_), common};
+  }
+  BoundUnits(const BoundUnits&) = delete;
+
+  Index n_columns() const { return n_columns_; }
+  const Units& get() const { return units_; }
+
+ private:
+  Index n_columns_;
+  OptionalArray factor_, centre_;
+  Units units_;
+};
+
+void check_units(const Design& X, Index n_columns, const Units& units) {
+  if (n_columns != X.n_cols())
+    throw std::invalid_argument("units must be of " + std::to_string(X.n_cols()) +
+                                " columns, got " + std::to_string(n_columns));
+  const bool dense =
+      X.visit([](const auto& rows) { return is_dense<std::decay_t<decltype(rows)>>; });
+  if (units.centre && !dense)
+    throw std::invalid_argument("columns of sparse rows must have no centre");
+}
 
 class BoundBlock {
  public:
@@ -20,9 +52,7 @@ class BoundBlock {
 
   RowBlockProblem get() const { return {X_, loss_.get()}; }
   void check(const ChosenColumns& chosen) const {
-    if (chosen.n_columns() != X_.n_cols())
-      throw std::invalid_argument("columns must be chosen of " + std::to_string(X_.n_cols()) +
-                                  ", got of " + std::to_string(chosen.n_columns()));
+    check_units(X_, chosen.n_columns(), chosen.units());
   }
 
  private:
@@ -30,17 +60,18 @@ class BoundBlock {
   BoundLoss loss_;
 };
 
-std::unique_ptr<ChosenColumns> chosen_of(const Array<std::int64_t>& columns, Index n_columns) {
+std::unique_ptr<ChosenColumns> chosen_of(const Array<std::int64_t>& columns,
+                                         const BoundUnits& units) {
+  const Index n_columns = units.n_columns();
   if (columns.ndim() != 1) throw std::invalid_argument("columns must be one-dimensional");
   check_aligned(columns, "columns");
-  if (n_columns < 0) throw std::invalid_argument("n_columns must not be negative");
   for (py::ssize_t k = 0; k < columns.size(); ++k)
     if (columns.at(k) >= n_columns || columns.at(k) < (k > 0 ? columns.at(k - 1) + 1 : 0))
       throw std::invalid_argument(
           "columns must increase and lie between 0 and " + std::to_string(n_columns - 1) +
           ", got " + std::to_string(columns.at(k)) + " at position " + std::to_string(k));
   return std::make_unique<ChosenColumns>(
-      std::vector<Index>(columns.data(), columns.data() + columns.size()), n_columns);
+      std::vector<Index>(columns.data(), columns.data() + columns.size()), n_columns, units.get());
 }
 
 Weights weights_of(const ChosenColumns& chosen, const Vector& of_columns, double intercept,
@@ -79,8 +110,8 @@ py::tuple gradient(const BoundBlock& block, const ChosenColumns& chosen, const V
 
 py::tuple model(const BoundBlock& block, const ChosenColumns& chosen, const Vector& weights,
                 double intercept, const Array<std::int64_t>& place, Index first_new,
-                double bound_of_residuals, double bound_of_curvatures, double largest,
-                Vector gradient, Vector weighted, Vector products) {
+                double bound_of_residuals, double bound_of_curvatures, Vector gradient,
+                Vector weighted, Vector products) {
   block.check(chosen);
   const Weights w = weights_of(chosen, weights, intercept, "weights");
   check_length(place, chosen.size(), "place");
@@ -95,7 +126,7 @@ py::tuple model(const BoundBlock& block, const ChosenColumns& chosen, const Vect
   {
     const py::gil_scoped_release released;  // the arguments hold all arrays
     sums = add_model(block.get(), chosen, w, place.data(), first_new, bound_of_residuals,
-                     bound_of_curvatures, largest, into);
+                     bound_of_curvatures, into);
   }
   return as_tuple(sums);
 }
@@ -126,11 +157,55 @@ std::vector<double> duals(const BoundBlock& block, const ChosenColumns& chosen,
   return values;
 }
 
+// Rows whose columns are looked at without a loss.
+const Design& rows_of(const BoundDesign& X) {
+  if (X.design.sliced_by() != Axis::rows) throw std::invalid_argument("X must be sliced by rows");
+  return X.design;
+}
+
+void extremes(const BoundDesign& X, Vector high, Vector low) {
+  const Design& rows = rows_of(X);
+  double* const up = added_to(high, rows.n_cols(), "high");
+  double* const down = added_to(low, rows.n_cols(), "low");
+  const py::gil_scoped_release released;  // the arguments hold all arrays
+  widen_extremes(rows, up, down);
+}
+
+void sums(const BoundDesign& X, const BoundUnits& units, const OptionalArray& weight, double bound,
+          Vector sums, Vector stored, Vector counts) {
+  const Design& rows = rows_of(X);
+  const Index p = rows.n_cols();
+  check_units(rows, units.n_columns(), units.get());
+  if (weight) check_length(*weight, rows.n_rows(), "weight");
+  double* const of_x = added_to(sums, 2 * p, "sums");
+  double* const of_rows = added_to(stored, 2 * p, "stored");
+  double* const of_entries = added_to(counts, p, "counts");
+  const py::gil_scoped_release released;  // the arguments hold all arrays
+  add_sums(rows, data_or_null(weight), units.get(), bound, of_x, of_rows, of_entries);
+}
+
+void squares(const BoundDesign& X, const BoundUnits& units, const OptionalArray& weight,
+             const OptionalArray& mean, double bound, Vector squares) {
+  const Design& rows = rows_of(X);
+  check_units(rows, units.n_columns(), units.get());
+  if (weight) check_length(*weight, rows.n_rows(), "weight");
+  if (mean) check_length(*mean, rows.n_cols(), "mean");
+  double* const into = added_to(squares, 2 * rows.n_cols(), "squares");
+  const py::gil_scoped_release released;  // the arguments hold all arrays
+  add_squares(rows, data_or_null(weight), units.get(), data_or_null(mean), bound, into);
+}
+
 }  // namespace
 
 void register_scale(py::module_& module) {
+  py::class_<BoundUnits>(module, "Units")
+      .def(py::init<Index, OptionalArray, OptionalArray, double>(), py::arg("n_columns"),
+           py::arg("factor").noconvert() = py::none(), py::arg("centre").noconvert() = py::none(),
+           py::arg("common") = 1.0);
+
   py::class_<ChosenColumns>(module, "ChosenColumns")
-      .def(py::init(&chosen_of), py::arg("columns").noconvert(), py::arg("n_columns"));
+      .def(py::init(&chosen_of), py::arg("columns").noconvert(), py::arg("units"),
+           py::keep_alive<1, 3>());
 
   py::class_<BoundBlock>(module, "RowBlock")
       .def(py::init<const BoundDesign&, const std::string&, Array<double>, OptionalArray,
@@ -144,7 +219,7 @@ void register_scale(py::module_& module) {
            py::arg("bound"), py::arg("z").noconvert())
       .def("add_model", &model, py::arg("chosen"), py::arg("weights").noconvert(),
            py::arg("intercept"), py::arg("place").noconvert(), py::arg("first_new"),
-           py::arg("bound_of_residuals"), py::arg("bound_of_curvatures"), py::arg("largest"),
+           py::arg("bound_of_residuals"), py::arg("bound_of_curvatures"),
            py::arg("gradient").noconvert(), py::arg("weighted").noconvert(),
            py::arg("products").noconvert())
       .def("losses", &losses, py::arg("chosen"), py::arg("weights").noconvert(),
@@ -152,6 +227,14 @@ void register_scale(py::module_& module) {
       .def("duals", &duals, py::arg("chosen"), py::arg("weights").noconvert(), py::arg("intercept"),
            py::arg("off").noconvert(), py::arg("off_intercept"), py::arg("bound"), py::arg("up"),
            py::arg("down"), py::arg("t"));
+
+  module.def("widen_extremes", &extremes, py::arg("X"), py::arg("high").noconvert(),
+             py::arg("low").noconvert());
+  module.def("add_sums", &sums, py::arg("X"), py::arg("units"), py::arg("weight").noconvert(),
+             py::arg("bound"), py::arg("sums").noconvert(), py::arg("stored").noconvert(),
+             py::arg("counts").noconvert());
+  module.def("add_squares", &squares, py::arg("X"), py::arg("units"), py::arg("weight").noconvert(),
+             py::arg("mean").noconvert(), py::arg("bound"), py::arg("squares").noconvert());
 }
 
 }  // namespace sparsecross::bindings

@@ -2,7 +2,9 @@
 //
 // Problem: the loss, the gradient over all columns, the quadratic model over some, and the dual
 //          value, at a point that is told by the few columns that have weights.
-// Given:   a block (rows of X, sliced by rows, and their loss), the columns and their weights.
+// Given:   a block (rows of X, sliced by rows, and their loss), the columns and their weights, and
+//          units of columns in which no |x| is above 1: whatever the columns' scales, one bound of
+//          Σ |r| then serves all of them.
 // Result:  sums over the rows of s_i ℓ and of what follows from it: those of one number for the
 //          caller to add up, vectors added to arrays by exact sums (exact_sum.hpp), so that they
 //          are the same in whatever order blocks come, on however many machines.
@@ -21,34 +23,38 @@
 #include "matrix/design.hpp"
 #include "model/losses.hpp"
 #include "scale/exact_sum.hpp"
+#include "scale/units.hpp"
 #include "support/ranked_bits.hpp"
 #include "support/wide.hpp"
 
 namespace sparsecross {
 
-// The columns that margins are made of, increasing, and where each stands among them.
+// The columns that margins are made of, increasing, and where each stands among them; and the units
+// of all columns.
 class ChosenColumns {
  public:
-  ChosenColumns(std::vector<Index> columns, Index n_columns)
+  ChosenColumns(std::vector<Index> columns, Index n_columns, Units units)
       : columns_(std::move(columns)),
         n_columns_(n_columns),
+        units_(units),
         rank_(static_cast<std::uint64_t>(n_columns), [this](const auto& take) {
           for (const Index j : columns_) take(static_cast<std::uint64_t>(j));
         }) {}
 
   Index size() const { return static_cast<Index>(columns_.size()); }
   Index n_columns() const { return n_columns_; }
+  const Units& units() const { return units_; }
   Index operator[](Index k) const { return columns_[static_cast<std::size_t>(k)]; }
 
-  // f(k, x_ij) for the entries of row i in chosen columns, in increasing column.
+  // f(k, x_ij) for the entries of row i in chosen columns, in increasing column and their units.
   template <class Rows, class F>
   void each(const Rows& rows, Index i, const F& f) const {
     if constexpr (is_dense<Rows>) {
-      for (Index k = 0; k < size(); ++k) f(k, rows.at(i, (*this)[k]));
+      for (Index k = 0; k < size(); ++k) f(k, units_.of((*this)[k], rows.at(i, (*this)[k])));
     } else {
       rows.each(i, [&](Index j, double x) {
         const std::int64_t k = rank_.find(static_cast<std::uint64_t>(j));
-        if (k >= 0) f(k, x);
+        if (k >= 0) f(k, units_.of(j, x));
       });
     }
   }
@@ -56,6 +62,7 @@ class ChosenColumns {
  private:
   std::vector<Index> columns_;
   Index n_columns_;
+  Units units_;
   RankedBits rank_;
 };
 
@@ -151,32 +158,41 @@ inline Expansion expansion_at(const RowBlockProblem& block, const ChosenColumns&
 
 }  // namespace detail
 
-// z (p) += Xᵀr.
+// z (p) += Xᵀr, for a bound of Σ |r|.
 inline BlockSums add_gradient(const RowBlockProblem& block, const ChosenColumns& chosen, Weights w,
                               const Weights* off, double bound, double* z) {
   const Grid grid(bound);
   const detail::Expansion at = detail::expansion_at(block, chosen, w, off, grid, nullptr);
+  const Units& units = chosen.units();
   block.X.visit([&](const auto& rows) {
     using Rows = std::decay_t<decltype(rows)>;
     const double* residual = at.residual.data();
     if constexpr (is_dense<Rows>) {
       for (Index i = 0; i < rows.n_slices(); ++i)
-        rows.each(i, [&, r = residual[i]](Index j, double x) { z[j] += grid.round(x * r); });
+        rows.each(
+            i, [&, r = residual[i]](Index j, double x) { z[j] += grid.round(units.of(j, x) * r); });
     } else {
       constexpr Index ahead = 64;  // entries, whose sums are fetched before they are added to
       const auto* columns = rows.indices();
       const Index last = std::max(rows.n_stored() - 1, Index{0});
-      for (Index i = 0; i < rows.n_slices(); ++i) {
-        const double r = residual[i];
-        const Index end = rows.offsets()[i + 1];
-        for (Index e = rows.offsets()[i]; e < end; ++e) {
-          __builtin_prefetch(z + columns[std::min(e + ahead, last)], 1);
-          if constexpr (is_valueless<Rows>) {
-            z[columns[e]] += r;
-          } else {
-            z[columns[e]] += grid.round(static_cast<double>(rows.values()[e]) * r);
+      // f(e, r) for every entry.
+      const auto each_entry = [&](const auto& f) {
+        for (Index i = 0; i < rows.n_slices(); ++i) {
+          const Index end = rows.offsets()[i + 1];
+          for (Index e = rows.offsets()[i]; e < end; ++e) {
+            __builtin_prefetch(z + columns[std::min(e + ahead, last)], 1);
+            f(e, residual[i]);
           }
         }
+      };
+      if (is_valueless<Rows> && units.plain()) {
+        each_entry([&](Index e, double r) { z[columns[e]] += r; });
+      } else {
+        each_entry([&](Index e, double r) {
+          if (units.factor) __builtin_prefetch(units.factor + columns[std::min(e + ahead, last)]);
+          const double x = static_cast<double>(rows.values()[e]);
+          z[columns[e]] += grid.round(units.of(columns[e], x) * r);
+        });
       }
     }
   });
@@ -193,43 +209,60 @@ struct ModelSums {
   double* products;
 };
 
+namespace detail {
+
+// As add_model, of an Expansion; of `ones` nothing has to be rounded.
+template <bool ones, class Rows>
+void add_products(const Rows& rows, const ChosenColumns& chosen, const Index* place,
+                  Index first_new, const Expansion& at, const Grid& of_residuals,
+                  const Grid& of_curvatures, const ModelSums& into) {
+  const Index m = into.order;
+  std::vector<std::pair<Index, double>> entries(static_cast<std::size_t>(chosen.size()));
+  for (Index i = 0; i < rows.n_slices(); ++i) {
+    const double r = at.residual[static_cast<std::size_t>(i)];
+    const double h = at.curvature[static_cast<std::size_t>(i)];
+    std::size_t n_entries = 0;
+    chosen.each(rows, i, [&](Index k, double x) {
+      if (place[k] >= 0 && x != 0.0) entries[n_entries++] = {place[k], x};
+    });
+    for (std::size_t a = 0; a < n_entries; ++a) {
+      const auto [at_a, x] = entries[a];
+      into.gradient[at_a] += ones ? r : of_residuals.round(x * r);
+      const double hx = h * x;
+      into.weighted[at_a] += ones ? h : of_curvatures.round(hx);
+      double* const row = into.products + at_a * m;
+      const bool fresh = at_a >= first_new;
+      for (std::size_t b = 0; b <= a; ++b) {
+        const auto [at_b, other] = entries[b];
+        if (!fresh && at_b < first_new) continue;
+        const double product = ones ? h : of_curvatures.round(hx * other);
+        row[at_b] += product;
+        if (at_a != at_b) into.products[at_b * m + at_a] += product;
+      }
+    }
+  }
+}
+
+}  // namespace detail
+
 inline BlockSums add_model(const RowBlockProblem& block, const ChosenColumns& chosen, Weights w,
                            const Index* place, Index first_new, double bound_of_residuals,
-                           double bound_of_curvatures, double largest, const ModelSums& into) {
-  const Grid of_residuals(bound_of_residuals), of_products(bound_of_curvatures * largest * largest),
-      of_curvatures(bound_of_curvatures), of_weighted(bound_of_curvatures * largest);
+                           double bound_of_curvatures, const ModelSums& into) {
+  const Grid of_residuals(bound_of_residuals), of_curvatures(bound_of_curvatures);
   const detail::Expansion at =
       detail::expansion_at(block, chosen, w, nullptr, of_residuals, &of_curvatures);
-  const Index m = into.order;
   block.X.visit([&](const auto& rows) {
     using Rows = std::decay_t<decltype(rows)>;
-    constexpr bool plain = is_valueless<Rows>;
-    std::vector<std::pair<Index, double>> entries(static_cast<std::size_t>(chosen.size()));
-    widely([&] {
-      for (Index i = 0; i < rows.n_slices(); ++i) {
-        const double r = at.residual[static_cast<std::size_t>(i)];
-        const double h = at.curvature[static_cast<std::size_t>(i)];
-        std::size_t n_entries = 0;
-        chosen.each(rows, i, [&](Index k, double x) {
-          if (place[k] >= 0 && x != 0.0) entries[n_entries++] = {place[k], x};
-        });
-        for (std::size_t a = 0; a < n_entries; ++a) {
-          const auto [at_a, x] = entries[a];
-          into.gradient[at_a] += plain ? r : of_residuals.round(x * r);
-          const double hx = h * x;
-          into.weighted[at_a] += plain ? h : of_weighted.round(hx);
-          double* const row = into.products + at_a * m;
-          const bool fresh = at_a >= first_new;
-          for (std::size_t b = 0; b <= a; ++b) {
-            const auto [at_b, other] = entries[b];
-            if (!fresh && at_b < first_new) continue;
-            const double product = plain ? h : of_products.round(hx * other);
-            row[at_b] += product;
-            if (at_a != at_b) into.products[at_b * m + at_a] += product;
-          }
-        }
-      }
-    });
+    const auto add = [&](auto ones) {
+      widely([&] {
+        detail::add_products<decltype(ones)::value>(rows, chosen, place, first_new, at,
+                                                    of_residuals, of_curvatures, into);
+      });
+    };
+    if constexpr (is_valueless<Rows>) {
+      if (chosen.units().plain()) return add(std::true_type{});
+    }
+    add(std::false_type{});
   });
   return at.sums;
 }

@@ -204,8 +204,36 @@ def parse_svmlight(
 
 # --- blocks of rows ---
 
+class Units:
+    def __init__(
+        self,
+        n_columns: int,
+        factor: NDArray[np.float64] | None = None,
+        centre: NDArray[np.float64] | None = None,
+        common: float = 1.0,
+    ) -> None: ...
+
 class ChosenColumns:
-    def __init__(self, columns: NDArray[np.int64], n_columns: int) -> None: ...
+    def __init__(self, columns: NDArray[np.int64], units: Units) -> None: ...
+
+def widen_extremes(X: Design, high: NDArray[np.float64], low: NDArray[np.float64]) -> None: ...
+def add_sums(
+    X: Design,
+    units: Units,
+    weight: NDArray[np.float64] | None,
+    bound: float,
+    sums: NDArray[np.float64],
+    stored: NDArray[np.float64],
+    counts: NDArray[np.float64],
+) -> None: ...
+def add_squares(
+    X: Design,
+    units: Units,
+    weight: NDArray[np.float64] | None,
+    mean: NDArray[np.float64] | None,
+    bound: float,
+    squares: NDArray[np.float64],
+) -> None: ...
 
 class RowBlock:
     def __init__(
@@ -236,7 +264,6 @@ class RowBlock:
         first_new: int,
         bound_of_residuals: float,
         bound_of_curvatures: float,
-        largest: float,
         gradient: NDArray[np.float64],
         weighted: NDArray[np.float64],
         products: NDArray[np.float64],

@@ -108,6 +108,64 @@ def test_bits_do_not_depend_on_threads(loss, content):
         ]
 
 
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("scale", [1e-7, 1e4, 1e7])
+@pytest.mark.parametrize("content", ["dense", "sparse"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_scales_of_columns_change_no_answer(loss, content, scale, standardize):
+    """Columns far larger or smaller than others, against the solver in memory."""
+    problem = random_problem(loss, content, "plain", seed=7)
+    X = np.asarray(problem.X, np.float64)
+    X[:, ::5] *= scale
+    problem = problem.at(X=X, standardize=standardize)
+    options = problem.options()
+    largest = sx.alpha_max(X, problem.y, **options)
+    np.testing.assert_allclose(task_of(problem, content).alpha_max(), largest, rtol=1e-7)
+    problem = problem.at(alpha=largest / 15)
+    # Sums over columns are exact but for their roundings, which count in full against large ones.
+    tol = 1e-7 if standardize or scale <= 1.0 else 1e-12 * scale
+    found = task_of(problem, content).solve(problem.alpha, tol=max(tol, 1e-7))
+    assert found.status == sx.Status.converged
+    other = sx.solve(X, problem.y, alpha=problem.alpha, tol=1e-10, **options)
+    level = null_objective(problem)
+    assert found.dual <= other.primal + 1e-10 * level
+    assert abs(found.primal - other.primal) <= found.gap + 1e-9 * level
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_columns_far_from_0_are_no_constants(loss, standardize):
+    """Seconds since 1970 within some minutes: dense columns are counted from their middle."""
+    problem = random_problem(loss, "dense", "plain", seed=9)
+    X = np.asarray(problem.X, np.float64)
+    k = np.argmax(np.abs(X.T @ (problem.y - problem.y.mean())))
+    X[:, k] = 1.7e9 + 300.0 * X[:, k]
+    problem = problem.at(X=X, standardize=standardize)
+    options = problem.options()
+    problem = problem.at(alpha=sx.alpha_max(X, problem.y, **options) / 15)
+    found = task_of(problem, "dense").solve(problem.alpha, tol=1e-7)
+    assert found.status == sx.Status.converged
+    assert found.coef[k] != 0
+    X[:, k] -= 1.7e9
+    other = sx.solve(X, problem.y, alpha=problem.alpha, tol=1e-10, **options)
+    # Deviations are of columns as they are, which have lost the digits that 1.7e9 takes.
+    np.testing.assert_allclose(found.primal, other.primal, rtol=1e-6)
+    np.testing.assert_allclose(found.coef, other.coef, rtol=1e-2, atol=1e-3)
+
+
+def test_what_cannot_be_proved_is_said_and_the_best_point_returned():
+    """A column so large that roundings leave no proof: no endless loop, no worse point."""
+    problem = random_problem("squared", "sparse", "plain", seed=7)
+    X = np.asarray(problem.X, np.float64)
+    X[:, ::5] *= 1e12
+    problem = problem.at(X=X)
+    problem = problem.at(alpha=sx.alpha_max(X, problem.y) / 1e12)
+    found = task_of(problem, "sparse").solve(problem.alpha, tol=1e-9)
+    assert found.status != sx.Status.converged
+    assert found.primal == min(told.primal for told in found.history)
+    assert found.primal == pytest.approx(primal(problem, found.coef, found.intercept), rel=1e-9)
+
+
 def test_one_row_a_block_is_enough():
     problem = random_problem("logistic", "sparse", "plain", n=60)
     apart = task_of(problem, "sparse", 400).solve(problem.alpha, tol=1e-6)

@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from .._inputs import Floats
 from .block import LossOfRows
+from .points import Point
 from .quadratic import Model
 from .reducer import Reducer
-from .rounds import DualRound, GradientRound, LossRound, ModelRound, Point
+from .rounds import DualRound, GradientRound, LossRound, ModelRound
 from .survey import Answer, Penalty, Question
 
 _TINY = np.finfo(np.float64).tiny * 2.0**60  # no grid is finer
@@ -45,7 +46,7 @@ class Asking:
     Parameters
     ----------
     reducer : Reducer
-        The data.
+        The data, in units in which no entry is above 1 in size.
     loss : LossOfRows
         The loss.
     fit_intercept : bool
@@ -61,7 +62,7 @@ class Asking:
         self.weight = facts.weight
         if factor:
             self.weight = math.fsum(of.weight * factor.get(of.value, 1.0) for of in facts.labels)
-        self._largest, self._valued = facts.largest, facts.valued
+        self._valued = facts.valued
         # Bounds of Σ |r| and Σ h, with room to grow: asked again where they were too small.
         bounded = {"logistic": 1.0, "huber": loss.delta}.get(loss.name)
         size = facts.size if bounded is None else bounded * self.weight
@@ -74,18 +75,18 @@ class Asking:
         """The gradient over all columns, and who violates; `at` names whose is wanted."""
         ask = Question(penalty, at.columns, at.weights, self.weight, room)
         while True:
-            bound = max(self._residuals * self._largest, _TINY)
+            bound = max(self._residuals, _TINY)
             asked = GradientRound(self._loss, at, bound, off)
             scalars, answer = self._reducer.survey(asked, ask)
             loss, up, down, curvature = _totals(scalars)
-            held = (up + down) * self._largest <= bound
+            held = up + down <= bound
             self._residuals = 2.0 * (up + down)
             if held:
                 # A product is off by half of the grid where it had to be rounded, which is at most
                 # 2^-52 of the bound; to shrink the heavier side moves a correlation by the
                 # difference at most.
                 slack = self._reducer.facts.n_rows * bound * 2.0**-52 if self._valued else 0.0
-                slack += abs(up - down) * self._largest if self._fit_intercept else 0.0
+                slack += abs(up - down) if self._fit_intercept else 0.0
                 loss, up, down, curvature = (
                     value / self.weight for value in (loss, up, down, curvature)
                 )
@@ -104,13 +105,7 @@ class Asking:
             residuals = max(self._residuals, _TINY)
             curvatures = max(self._curvatures, _TINY)
             asked = ModelRound(
-                self._loss,
-                at,
-                place,
-                len(order),
-                first_new,
-                (residuals * self._largest, curvatures),
-                self._largest,
+                self._loss, at, place, len(order), first_new, (residuals, curvatures)
             )
             scalars, *sums = self._reducer.reduce(asked)
             loss, up, down, curvature = _totals(scalars)

@@ -57,8 +57,6 @@ class Facts(NamedTuple):
         Rows, and entries of X.
     weight : float
         Σ s.
-    largest : float
-        max |x|.
     size : float
         Σ s |y|, NaN where targets are no numbers.
     mean : float
@@ -69,6 +67,8 @@ class Facts(NamedTuple):
         Σ s (y - y log y), the Poisson loss of perfect margins, NaN where a target is negative.
     valued : bool
         Whether there are values other than 1.
+    dense : bool
+        Whether no row is sparse.
     labels : tuple of Label
         The distinct targets, sorted, or none where they are more than a thousand.
     """
@@ -76,12 +76,12 @@ class Facts(NamedTuple):
     n_rows: int
     n_stored: int
     weight: float
-    largest: float
     size: float
     mean: float
     lowest: float
     perfect: float
     valued: bool
+    dense: bool
     labels: tuple[Label, ...]
 
     @classmethod
@@ -99,12 +99,12 @@ class Facts(NamedTuple):
             sum(part.n_rows for part in parts),
             sum(part.n_stored for part in parts),
             math.fsum(part.weight for part in parts),
-            max(part.largest for part in parts),
             math.fsum(part.size for part in parts),
             math.fsum(part.mean for part in parts),
             min(part.lowest for part in parts),
             math.fsum(part.perfect for part in parts),
             any(part.valued for part in parts),
+            all(part.dense for part in parts),
             tuple(
                 Label(value, sum(of.n_rows for of in same), math.fsum(of.weight for of in same))
                 for value, same in sorted(by_value.items())
@@ -236,7 +236,7 @@ class Block:
         ValueError
             If something in it is no number, not finite, or negative where it must not be.
         """
-        n_rows, values = len(self.y), self.values
+        n_rows = len(self.y)
         for name, array in (("weight", self.weight), ("offset", self.offset)):
             if array is not None and not (array.shape == (n_rows,) and np.isfinite(array).all()):
                 raise ValueError(f"{name} of block {self.number} must be finite, one for each row")
@@ -249,17 +249,17 @@ class Block:
         y = self.y.astype(np.float64) if numeric else np.full(n_rows, np.nan)
         labels = np.unique(self.y)
         few = len(labels) <= MOST_LABELS
-        valued = values is not None and not self.design.structure.all_ones
+        valued = self.values is not None and not self.design.structure.all_ones
         return Facts(
             n_rows,
             self.design.n_stored,
             float(weight.sum()),
-            float(np.abs(values).max(initial=0.0)) if valued and values is not None else 1.0,
             float(np.sum(weight * np.abs(y))),
             float(np.sum(weight * y)),
             float(y.min(initial=np.inf)),
             float(np.sum(weight * (y - xlogy(y, y)))),
             valued,
+            self.indices is None,
             _labels(labels, np.searchsorted(labels, self.y), weight) if few else (),
         )
 

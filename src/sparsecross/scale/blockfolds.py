@@ -12,7 +12,7 @@ from ..multinomial import AnyTask
 from ..solution import Solution
 from .asking import Asking
 from .blocktask import BlockTask
-from .descent import as_point
+from .points import as_point
 from .reducer import Reducer
 
 

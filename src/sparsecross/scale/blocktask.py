@@ -14,16 +14,20 @@ from ..memory import FitMemory
 from ..solution import Certificate, Look, OnLook, Round, Solution, SolverName, chosen
 from ..task import PenalisedTask
 from .block import LossOfRows
-from .descent import Descent, Found, Null, OnRound, as_point
+from .descent import Descent, Found, Null, OnRound
+from .extremes import units_of
 from .moments import deviations
+from .points import Point, Units, as_point
 from .reducer import Reducer
-from .rounds import Point
 from .survey import Penalty
 
 
 @dataclass(frozen=True)
 class BlockTask(PenalisedTask):
     """Everything of a problem over blocks but the strength of its penalty.
+
+    Points are looked for in units in which no column is large (`units_of`), and told in those of
+    the data.
 
     Attributes
     ----------
@@ -67,14 +71,25 @@ class BlockTask(PenalisedTask):
     @cached_property
     def column_scale(self) -> Floats | None:
         """Standard deviations of the columns where the penalty is to be in their units."""
-        return deviations(self.reducer, self.fit_intercept) if self.standardize else None
+        if not self.standardize:
+            return None
+        return deviations(self.reducer, self._units, self.fit_intercept)
+
+    @cached_property
+    def _units(self) -> Units:
+        return units_of(self.reducer, self.fit_intercept)
+
+    @cached_property
+    def _scale(self) -> Floats | None:
+        return self._units.scales(self.column_scale, self.reducer.extent.n_columns)
 
     @cached_property
     def _descent(self) -> Descent:
-        return Descent(self.reducer, self.loss, self.fit_intercept, self.n_threads)
+        asked = self.reducer.in_units(self._units)
+        return Descent(asked, self.loss, self.fit_intercept, self.n_threads)
 
     def _penalty(self, l1: float, l2: float) -> Penalty:
-        return Penalty(l1, l2, self.penalty_factor, self.column_scale, self.positive)
+        return Penalty(l1, l2, self.penalty_factor, self._scale, self.positive)
 
     @cached_property
     def _null(self) -> Null:
@@ -105,7 +120,7 @@ class BlockTask(PenalisedTask):
         """Bound the distance of these weights from the optimum."""
         self._check_strength(alpha, l1_ratio)
         penalty = self._penalty(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
-        primal, dual = self._descent.certify(penalty, as_point(coef, float(intercept)))
+        primal, dual = self._descent.certify(penalty, self._inward(coef, float(intercept)))
         gap = 0.0 if primal <= dual else primal - dual
         shift = self.saturated
         return Certificate(primal + shift, dual + shift, gap, gap / self.null_loss)
@@ -133,7 +148,7 @@ class BlockTask(PenalisedTask):
         penalty = self._penalty(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
         start = self._null.point
         if coef_init is not None:
-            start = self._feasible(as_point(coef_init, intercept_init), penalty)
+            start = self._feasible(self._inward(coef_init, intercept_init), penalty)
         found = self._descent.solve(
             penalty, tol * self.null_loss, max_iter, start, self._told(on_look)
         )
@@ -156,10 +171,14 @@ class BlockTask(PenalisedTask):
                 f"l1_ratio={l1_ratio}: without an L1 part every column has a weight."
             )
 
-    def _dense(self, point: Point) -> Floats:
+    def _inward(self, coef: Floats, intercept: float) -> Point:
+        return self._units.inward(as_point(coef, intercept))
+
+    def _outward(self, point: Point) -> tuple[Floats, float]:
+        columns, weights, intercept = self._units.outward(point)
         coef = np.zeros(self.coef_shape)
-        coef[point.columns] = point.weights
-        return coef
+        coef[columns] = weights
+        return coef, intercept
 
     def _told(self, on_look: OnLook | None) -> OnRound:
         if on_look is None:
@@ -167,16 +186,17 @@ class BlockTask(PenalisedTask):
         scale = self.null_loss
 
         def tell(told: Round, point: Point) -> bool | None:
-            look = Look(told.above(self.saturated), scale, self._dense(point), point.intercept)
+            look = Look(told.above(self.saturated), scale, *self._outward(point))
             return on_look(look)
 
         return tell
 
     def _as_solution(self, found: Found) -> Solution:
         shift = self.saturated
+        coef, intercept = self._outward(found.point)
         return Solution(
-            coef=self._dense(found.point),
-            intercept=found.point.intercept,
+            coef=coef,
+            intercept=intercept,
             dual_point=np.empty(0),
             primal=found.primal + shift,
             dual=found.dual + shift,

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from .._inputs import Floats
 from ..crossing import FeatureCross
 from .block import Block
+from .points import Units
 from .reducer import Reducer
-from .rounds import Extent, GradientRound, ModelRound, Round, Sums, add
+from .rounds import Extent, GradientRound, ModelRound, Round, Sums, SumsRound, add
 from .survey import CHUNK, Answer, Penalty, Question, answer, together
 
 
@@ -60,14 +61,14 @@ class ClusterReducer(Reducer):
         encoder: FeatureCross | None = None,
     ) -> None:
         self._client = client
-        self.feature_names, self.encoder = feature_names, encoder
         check_cluster(client)
         addresses = sorted(self._threads())
         self._blocks = [
             make(workers=[addresses[k % len(addresses)]], allow_other_workers=True)
             for k, make in enumerate(makers)
         ]
-        self.extent = Extent(len(self._blocks), 0)
+        super().__init__(Extent(len(self._blocks), 0), feature_names, encoder)
+        self._sent: Any = self.extent
         described = [one for part in self.gather(_Described()) for one in part]
         self._bytes: int = sum(n_bytes for _, _, n_bytes in described)
         widths = {number: n_columns for number, n_columns, _ in sorted(described)}
@@ -77,13 +78,22 @@ class ClusterReducer(Reducer):
                     f"every block must have as many columns, got {width} in block {number} and "
                     f"{widths[0]} in block 0."
                 )
-        self.extent = Extent(len(self._blocks), widths[0])
+        self._sent = self.extent = Extent(len(self._blocks), widths[0])
         self._factors: dict[tuple[int, int], Any] = {}
 
     @property
     def nbytes(self) -> int:
         """Bytes of the blocks, which are the workers'."""
         return self._bytes
+
+    def in_units(self, units: Units) -> Self:
+        """Who asks the same blocks in other units, which are sent once."""
+        found = super().in_units(units)
+        found._factors = {}
+        found._sent = found.extent
+        if units.factor is not None:
+            found._sent = self._client.submit(_same, found.extent, key=_key("units"))
+        return found
 
     def _take(self, numbers: Sequence[int]) -> None:
         self._blocks = [self._blocks[number] for number in numbers]
@@ -112,12 +122,12 @@ class ClusterReducer(Reducer):
 
     def _ask(self, question: Any) -> list[tuple[str, Any]]:
         """The futures of what each share of the blocks says, and the workers they began at."""
-        self.n_rounds += 1
+        self._rounds.n += 1
         return [
             (
                 address,
                 self._client.submit(
-                    _run, question, self.extent, blocks, **_at(address), key=_key(question)
+                    _run, question, self._sent, blocks, **_at(address), key=_key(question)
                 ),
             )
             for address, blocks in self._shares()
@@ -127,12 +137,20 @@ class ClusterReducer(Reducer):
         """Ask it of all blocks; what each share of them says."""
         return self._results([future for _, future in self._ask(question)])
 
-    def reduce(self, question: Round) -> Sums:
-        """Ask it of all blocks, and add up: on a worker, where that spares the client bytes."""
+    def reduce(self, question: SumsRound) -> Sums:
+        """Ask it of all blocks, and put their sums together.
+
+        That is done on a worker, which spares the client bytes.
+        """
         asked = self._ask(question)
         symmetric = isinstance(question, ModelRound)
         total = self._client.submit(
-            _added, [future for _, future in asked], symmetric, **_at(asked[0][0]), key=_key("sum")
+            _added,
+            [future for _, future in asked],
+            question.together,
+            symmetric,
+            **_at(asked[0][0]),
+            key=_key("sum"),
         )
         (sums,) = self._results([total])
         return _unpacked(sums, question) if isinstance(question, ModelRound) else sums
@@ -258,11 +276,11 @@ def _run(question: Any, extent: Extent, blocks: list[Block]) -> Any:
     return question.run(blocks, extent)
 
 
-def _added(parts: list[Sums], symmetric: bool) -> Sums:
-    """The sum; of symmetric products the lower triangle."""
+def _added(parts: list[Sums], by: Any, symmetric: bool) -> Sums:
+    """All put together; of symmetric products the lower triangle."""
     total = [array.copy() for array in parts[0]]
     for part in parts[1:]:
-        add(total, part)
+        add(total, part, by)
     if symmetric:
         total[-1] = total[-1][np.tril_indices(len(total[-1]))]
     return total

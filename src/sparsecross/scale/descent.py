@@ -22,20 +22,17 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from .._inputs import Floats
 from .._solvers import Status
 from ..solution import Round
 from .asking import Asking, Gradient
 from .block import LossOfRows
+from .points import Columns, Point
 from .products import KnownProducts
 from .quadratic import Model, minimise
 from .reducer import Reducer
-from .rounds import Point
 from .survey import Penalty
 
-Columns = npt.NDArray[np.int64]
 OnRound = Callable[[Round, Point], bool | None]
 
 LARGEST_SET = 4096  # columns of a model, whose products take 128 MiB
@@ -47,7 +44,7 @@ _ARMIJO = 0.01
 _IDLE = 3  # looks without progress
 _ROUNDING = 1e-15  # of the objective
 _UNSEEN = 1e-13  # of the objective: a fall that sums of losses do not show
-_TIGHT = 1e-12  # of Σ |x r|: what is left of x_uᵀθ where it must be 0
+_TIGHT = 1e-12  # of Σ |r|: what is left of x_uᵀθ where it must be 0
 
 
 class Null(NamedTuple):
@@ -59,10 +56,10 @@ class Null(NamedTuple):
 
 @dataclass
 class Found:
-    """Where the loop is."""
+    """The best point that the loop has seen, and the best bound."""
 
     point: Point
-    primal: float = math.nan
+    primal: float = math.inf
     dual: float = -math.inf
     status: Status = Status.not_run
     history: list[Round] = field(default_factory=list)
@@ -79,7 +76,7 @@ class Descent:
     Parameters
     ----------
     reducer : Reducer
-        The data.
+        The data, in units in which no entry is above 1 in size.
     loss : LossOfRows
         The loss, one with a gradient.
     fit_intercept : bool
@@ -121,7 +118,7 @@ class Descent:
 
         The point, and the loss where the last step began.
         """
-        last = math.inf
+        lowest, least, idle = math.inf, math.inf, 0
         while True:
             step = self._step(at, free, penalty, 0.0, None)
             moved = self._searched(at, step, penalty)
@@ -129,9 +126,11 @@ class Descent:
                 return at, step.loss
             at = moved
             unseen = step.promised <= _UNSEEN * step.loss
-            if step.promised <= 0 or (unseen and step.promised > 0.1 * last):
+            forward = step.loss < lowest or step.promised < least
+            idle = 0 if forward else idle + 1
+            if step.promised <= 0 or idle >= _IDLE or (unseen and step.promised > 0.1 * least):
                 return at, step.loss
-            last = step.promised
+            lowest, least = min(lowest, step.loss), min(least, step.promised)
 
     def largest_strength(self, penalty: Penalty, null: Null) -> float:
         """Max |x_jᵀr| / ω_j at the null model, for a penalty of strength l1 = 1."""
@@ -148,15 +147,18 @@ class Descent:
         """Descend from a start until the gap is at most `target`."""
         started, first = time.perf_counter(), self._reducer.n_rounds
         free = penalty.unpenalised
-        found = Found(_over(start, np.union1d(start.columns, free)))
-        best_gap, idle, n_set = math.inf, 0, len(found.point.columns)
-        best_primal = math.inf
+        at = start.over(np.union1d(start.columns, free))
+        found = Found(at)
+        best_gap, idle, n_set = math.inf, 0, len(at.columns)
         stalled = False
         while True:
-            at = found.point = _without_zeros(found.point, free)
+            at = at.without_zeros(free)
             room = max(_LEAST_ROOM, len(at.columns))
             gradient = self._look(at, penalty, room)
-            found.primal = gradient.loss + penalty.value(at.columns, at.weights)
+            primal = gradient.loss + penalty.value(at.columns, at.weights)
+            forward = primal < found.primal * (1.0 - _ROUNDING)
+            if primal <= found.primal:
+                found.point, found.primal = at, primal
             found.dual = max(found.dual, self._dual(gradient, penalty))
             n_rounds = self._reducer.n_rounds - first
             found.history.append(
@@ -164,7 +166,7 @@ class Descent:
                     n_rounds,
                     n_set,
                     int(np.count_nonzero(at.weights)),
-                    found.primal,
+                    primal,
                     found.dual,
                     time.perf_counter() - started,
                     0,
@@ -172,9 +174,8 @@ class Descent:
             )
             told = on_round(found.history[-1], at)
             gap = found.gap
-            forward = found.primal < best_primal * (1.0 - _ROUNDING) or gap < 0.99 * best_gap
-            idle = 0 if forward else idle + 1
-            best_gap, best_primal = min(best_gap, gap), min(best_primal, found.primal)
+            idle = 0 if forward or gap < 0.99 * best_gap else idle + 1
+            best_gap = min(best_gap, gap)
             if told:
                 found.status = Status.interrupted
             elif gap <= target:
@@ -187,17 +188,15 @@ class Descent:
             if found.status != Status.not_run:
                 return found
             active = self._active(at, gradient, penalty)
-            wide = _over(at, np.union1d(at.columns, active))
+            wide = at.over(np.union1d(at.columns, active))
             n_set = len(active)
             self._largest_set = max(self._largest_set, n_set)
             aim = max(_PART * (gap if math.isfinite(gap) else found.primal), 0.3 * target)
-            found.point, stalled = self._descend(
-                wide, active, penalty, aim, 1e-3 * target, gradient
-            )
+            at, stalled = self._descend(wide, active, penalty, aim, 1e-3 * target, gradient)
 
     def certify(self, penalty: Penalty, at: Point) -> tuple[float, float]:
         """The primal value at a point as it is, and the best bound that follows from it."""
-        at = _over(at, np.union1d(at.columns, penalty.unpenalised))
+        at = at.over(np.union1d(at.columns, penalty.unpenalised))
         cost = penalty.value(at.columns, at.weights)
         primal = self._ask.losses(at, at, (0.0,))[0] + cost
         nothing = np.empty(0, np.int64)
@@ -231,8 +230,7 @@ class Descent:
         """The best dual value along the multiples of θ that the columns leave."""
         at, answer = gradient.round.at, gradient.answer
         free = np.searchsorted(at.columns, penalty.unpenalised)
-        largest = self._reducer.facts.largest
-        if (np.abs(answer.z[free]) > _TIGHT * largest * (gradient.up + gradient.down)).any():
+        if (np.abs(answer.z[free]) > _TIGHT * (gradient.up + gradient.down)).any():
             return -math.inf
         l2 = penalty.of(at.columns)[1]
         extra = math.fsum(np.where(at.weights == 0, 0.0, l2 * at.weights**2))
@@ -291,7 +289,7 @@ class Descent:
         self, at: Point, active: Columns, penalty: Penalty, accuracy: float, look: Gradient | None
     ) -> _Step:
         """A Newton step over some columns of a point."""
-        model, loss = self._model(at, active, penalty, look)
+        model, loss = self._model(at, active, look)
         w = at.weights[np.searchsorted(at.columns, active)]
         l1, l2 = (np.broadcast_to(part, w.shape) for part in penalty.of(active))
         v, shift = minimise(
@@ -316,16 +314,14 @@ class Descent:
             loss,
         )
 
-    def _model(
-        self, at: Point, active: Columns, penalty: Penalty, look: Gradient | None
-    ) -> tuple[Model, float]:
+    def _model(self, at: Point, active: Columns, look: Gradient | None) -> tuple[Model, float]:
         """The model over some columns, of which squared loss asks for the new ones alone."""
         if not self._quadratic or look is None:
             return self._ask.model(at, active)
         new = self._known.missing(active)
         if len(new):
             order = np.concatenate([self._known.columns, new])
-            known = _over(at, np.union1d(at.columns, order))
+            known = at.over(np.union1d(at.columns, order))
             self._known.learn(new, self._ask.model(known, order, len(self._known.columns))[0])
         weighted, products = self._known.of(active)
         if look.round.off is not None:  # the look is at another residual
@@ -362,27 +358,3 @@ class _Step(NamedTuple):
     way: Point
     promised: float
     loss: float
-
-
-def _over(point: Point, columns: Columns) -> Point:
-    """The same point with weights of more columns."""
-    if len(columns) == len(point.columns):
-        return point
-    weights = np.zeros(len(columns))
-    weights[np.searchsorted(columns, point.columns)] = point.weights
-    return Point(columns, weights, point.intercept)
-
-
-def _without_zeros(point: Point, kept: Columns) -> Point:
-    """The same point over the columns that have a weight, or are kept."""
-    stay = (point.weights != 0) | np.isin(point.columns, kept)
-    return Point(point.columns[stay], point.weights[stay], point.intercept)
-
-
-def as_point(coef: Floats, intercept: float) -> Point:
-    """A dense vector of weights as a point."""
-    columns = np.flatnonzero(coef)
-    return Point(columns, coef[columns], intercept)
-
-
-__all__ = ["LARGEST_SET", "Descent", "Found", "Null", "as_point"]

@@ -2,61 +2,90 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from .._inputs import Floats
+from .. import _solvers
+from .._inputs import Floats, aligned
 from .block import Block
+from .points import Units
 from .reducer import Reducer
-from .rounds import Extent, Sums
+from .rounds import Extent, Sums, SumsRound
+
+_CONSTANT = 1e-15  # of a column's mean square: less variation than that is rounding
 
 
 @dataclass(frozen=True)
-class MomentsRound:
-    """Σ s x and Σ s x² of every column.
+class SumsOfColumns(SumsRound):
+    """Of the stored entries of each column Σ s x and Σ s, on two grids, and how many there are.
 
     Attributes
     ----------
-    bounds : (float, float)
-        Of both, for exact sums.
+    weight : float
+        Σ s over all rows, the bound of both: no entry is above 1 in size.
     """
 
-    bounds: tuple[float, float]
+    weight: float
 
     def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
         """Ask it of some blocks."""
-        sums = [np.zeros(extent.n_columns), np.zeros(extent.n_columns)]
+        p = extent.n_columns
+        units, sums = extent.units.compiled(p), [np.zeros((p, 2)), np.zeros((p, 2)), np.zeros(p)]
         for block in blocks:
-            weight = np.ones(len(block.y)) if block.weight is None else block.weight
-            for power, (into, bound) in enumerate(zip(sums, self.bounds, strict=True), 1):
-                if block.indices is None:
-                    assert block.values is not None
-                    part: Floats = weight @ (block.values.astype(np.float64) ** power)
-                else:
-                    lengths = np.diff(block.row_ends)
-                    terms = np.repeat(weight, lengths)
-                    if block.values is not None:
-                        terms = terms * block.values.astype(np.float64) ** power
-                    part = np.bincount(block.indices, terms, extent.n_columns).astype(np.float64)
-                into += _on_grid(part, bound)
+            _solvers.add_sums(block.design, units, _weight(block), self.weight, *sums)
         return sums
 
 
-def deviations(reducer: Reducer, centred: bool) -> Floats:
-    """Weighted standard deviations of the columns; root mean squares unless centred."""
-    facts = reducer.facts
-    bounds = facts.weight * facts.largest, facts.weight * facts.largest**2
-    sums, squares = reducer.reduce(MomentsRound(bounds))
-    mean, square = sums / facts.weight, squares / facts.weight
-    variance = square - mean**2 if centred else square
-    # Less than rounding is none: a constant column is excluded.
-    return np.sqrt(np.where(variance > 1e-12 * square, variance, 0.0))
+@dataclass(frozen=True)
+class SquaresOfColumns(SumsRound):
+    """Σ s (x - mean)² over the stored entries of each column, on two grids.
+
+    Attributes
+    ----------
+    weight : float
+        As of `SumsOfColumns`.
+    mean : ndarray of shape (n_columns,), or None
+        0 where there is none.
+    """
+
+    weight: float
+    mean: Floats | None
+
+    def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
+        """Ask it of some blocks."""
+        p = extent.n_columns
+        units, squares = extent.units.compiled(p), np.zeros((p, 2))
+        mean, bound = None if self.mean is None else aligned(self.mean), 4.0 * self.weight
+        for block in blocks:
+            _solvers.add_squares(block.design, units, _weight(block), mean, bound, squares)
+        return [squares]
 
 
-def _on_grid(values: Floats, bound: float) -> Floats:
-    """Multiples of a power of 2 near these values, whose sums are exact up to the bound."""
-    shift = math.ldexp(1.5, math.frexp(max(bound, 1e-250))[1])
-    return (values + shift) - shift
+def _weight(block: Block) -> Floats | None:
+    return None if block.weight is None else aligned(block.weight)
+
+
+def deviations(reducer: Reducer, units: Units, centred: bool) -> Floats:
+    """Weighted standard deviations of the columns; root mean squares unless centred.
+
+    Two passes, as in Chan, Golub & LeVeque 1983, in units in which no column is large. A column
+    whose mean is beyond 3e7 times its deviation counts as constant, and so has 0.
+    """
+    facts, asked = reducer.facts, reducer.in_units(units)
+    weight = facts.weight
+    mean = None
+    if centred:
+        sums, stored, counts = asked.reduce(SumsOfColumns(weight))
+        mean = sums.sum(axis=1) / weight
+    (squares,) = asked.reduce(SquaresOfColumns(weight, mean))
+    variance = squares.sum(axis=1) / weight
+    if mean is not None:
+        # Entries that are not stored, whose weight is rounding where there are none.
+        absent = np.where(counts == facts.n_rows, 0.0, weight - stored.sum(axis=1))
+        variance += mean**2 * np.maximum(absent, 0.0) / weight
+        about_0 = mean + units.middle
+        variance[variance <= _CONSTANT * (variance + about_0**2)] = 0.0
+    scale: Floats = np.sqrt(variance)
+    return scale / (units.common if units.factor is None else units.factor)

@@ -6,13 +6,20 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from functools import cached_property, reduce
+from dataclasses import dataclass
+from functools import cached_property, partial, reduce
 from typing import Any, Self
 
 from .. import _solvers
 from .block import Block, Facts
-from .rounds import Extent, FactsRound, GradientRound, Round, Sums, add
+from .points import Units
+from .rounds import Extent, FactsRound, GradientRound, Round, Sums, SumsRound, add
 from .survey import Answer, Question, answer, chunks, together
+
+
+@dataclass
+class _Count:
+    n: int = 0
 
 
 class Reducer:
@@ -21,9 +28,7 @@ class Reducer:
     Attributes
     ----------
     extent : Extent
-        Blocks and columns.
-    n_rounds : int
-        Rounds asked so far.
+        Blocks and columns, and the units in which columns are looked at.
     feature_names : ndarray of str, or None
         Names of columns, where they are known.
     encoder : FeatureCross or None
@@ -33,10 +38,14 @@ class Reducer:
     """
 
     extent: Extent
-    n_rounds = 0
-    feature_names: Any = None
-    encoder: Any = None
+    feature_names: Any
+    encoder: Any
     n_workers = 0  # of this process, that hold sums at the same time
+
+    def __init__(self, extent: Extent, feature_names: Any, encoder: Any) -> None:
+        self.extent = extent
+        self.feature_names, self.encoder = feature_names, encoder
+        self._rounds = _Count()
 
     @property
     def nbytes(self) -> int:
@@ -44,12 +53,17 @@ class Reducer:
         raise NotImplementedError
 
     @property
+    def n_rounds(self) -> int:
+        """Rounds asked so far, in whatever units."""
+        return self._rounds.n
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.facts.n_rows, self.extent.n_columns
 
-    def reduce(self, question: Round) -> Sums:
-        """Ask it of all blocks, and add up."""
+    def reduce(self, question: SumsRound) -> Sums:
+        """Ask it of all blocks, and put their sums together."""
         raise NotImplementedError
 
     def gather(self, question: Round) -> Iterable[Any]:
@@ -78,8 +92,14 @@ class Reducer:
         found = copy(self)
         found.__dict__.pop("facts", None)
         found.each_facts = {number: self.each_facts[number] for number in numbers}
-        found.n_rounds = 0
+        found._rounds = _Count()
         found._take(numbers)
+        return found
+
+    def in_units(self, units: Units) -> Self:
+        """Who asks the same blocks in other units."""
+        found = copy(self)
+        found.extent = self.extent._replace(units=units)
         return found
 
     def _take(self, numbers: Sequence[int]) -> None:
@@ -113,10 +133,9 @@ class LocalReducer(Reducer):
         feature_names: Any = None,
         encoder: Any = None,
     ) -> None:
-        self.extent = Extent(len(blocks), n_columns)
+        super().__init__(Extent(len(blocks), n_columns), feature_names, encoder)
         self._blocks = blocks
         self._numbers: Sequence[int] = range(len(blocks))
-        self.feature_names, self.encoder = feature_names, encoder
         self.n_workers = min(_solvers.effective_threads(n_threads or 0), len(blocks))
 
     @property
@@ -129,7 +148,7 @@ class LocalReducer(Reducer):
 
     def gather(self, question: Round) -> Iterable[Any]:
         """Ask it of all blocks; what each thread's share of them says."""
-        self.n_rounds += 1
+        self._rounds.n += 1
         stopped = threading.Event()
         read_ahead = getattr(self._blocks, "read_ahead", lambda number: None)
         guard, numbers = threading.Lock(), iter(self._numbers)
@@ -151,7 +170,7 @@ class LocalReducer(Reducer):
                 stopped.set()  # or an interrupt would wait for the last block
                 raise
 
-    def reduce(self, question: Round) -> Sums:
-        """Ask it of all blocks, and add up."""
-        sums: Sums = reduce(add, self.gather(question))
+    def reduce(self, question: SumsRound) -> Sums:
+        """Ask it of all blocks, and put their sums together."""
+        sums: Sums = reduce(partial(add, by=question.together), self.gather(question))
         return sums

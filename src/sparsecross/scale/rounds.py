@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,41 +12,45 @@ import numpy.typing as npt
 from .. import _solvers
 from .._inputs import Floats, aligned
 from .block import Block, LossOfRows
+from .points import Columns, Point, Units
 
 # One array has a row for each block, which its block alone fills; the others are exact sums.
 Sums = list[Floats]
 
 
 class Extent(NamedTuple):
-    """How many blocks and columns a set has."""
+    """How many blocks and columns a set has, and the units in which it is asked of columns."""
 
     n_blocks: int
     n_columns: int
+    units: Units = Units()
 
-
-class Point(NamedTuple):
-    """Weights of some columns, increasing, and an intercept: a point, or a way from one."""
-
-    columns: npt.NDArray[np.int64]
-    weights: Floats
-    intercept: float
-
-    def aligned(self) -> Point:
-        """The same in memory as kernels read it, which arrays that have travelled may not be."""
-        return Point(aligned(self.columns), aligned(self.weights), self.intercept)
+    def chosen(self, columns: Columns) -> _solvers.ChosenColumns:
+        """Columns that margins are made of."""
+        return _solvers.ChosenColumns(columns, self.units.compiled(self.n_columns))
 
 
 class Round(Protocol):
-    """Something to ask of blocks, whose answers are `Sums` where they can be added up."""
+    """Something to ask of blocks."""
 
     def run(self, blocks: Iterable[Block], extent: Extent) -> Any:
         """Ask it of some blocks."""
 
 
-def add(sums: Sums, more: Sums) -> Sums:
+class SumsRound:
+    """One whose answers are `Sums`, which are put together by adding unless it says otherwise."""
+
+    together: ClassVar[Any] = np.add
+
+    def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
+        """Ask it of some blocks."""
+        raise NotImplementedError
+
+
+def add(sums: Sums, more: Sums, by: Any = np.add) -> Sums:
     """Add the sums of other blocks to these, in place."""
     for into, part in zip(sums, more, strict=True):
-        into += part
+        by(into, part, out=into)
     return sums
 
 
@@ -60,7 +64,7 @@ class FactsRound:
 
 
 @dataclass(frozen=True)
-class GradientRound:
+class GradientRound(SumsRound):
     """Xᵀr over all columns, and of every block Σ loss, Σ r₊, Σ r₋, Σ h.
 
     Attributes
@@ -70,7 +74,7 @@ class GradientRound:
     at : Point
         Where.
     bound : float
-        Of Σ |x r| for every column.
+        Of Σ |r|, and so of Σ |x r| for every column, in whose units no |x| is above 1.
     off : Point or None
         The residual loses h times the margins of this.
     """
@@ -84,7 +88,7 @@ class GradientRound:
         """Ask it of some blocks."""
         scalars, z = np.zeros((extent.n_blocks, 4)), np.zeros(extent.n_columns)
         at = self.at.aligned()
-        chosen = _solvers.ChosenColumns(at.columns, extent.n_columns)
+        chosen = extent.chosen(at.columns)
         off, off_intercept = _weights(self.off)
         for block in blocks:
             scalars[block.number] = block.rows(self.loss).add_gradient(
@@ -94,7 +98,7 @@ class GradientRound:
 
 
 @dataclass(frozen=True)
-class ModelRound:
+class ModelRound(SumsRound):
     """The quadratic model over some columns: X_Aᵀr, X_Aᵀh and X_Aᵀ diag(h) X_A, and the scalars.
 
     Attributes
@@ -108,9 +112,7 @@ class ModelRound:
     first_new : int
         Products among earlier columns are left 0.
     bounds : (float, float)
-        Of Σ |x r| and of Σ h.
-    largest : float
-        max |x|.
+        Of Σ |r| and of Σ h.
     """
 
     loss: LossOfRows
@@ -119,14 +121,13 @@ class ModelRound:
     order: int
     first_new: int
     bounds: tuple[float, float]
-    largest: float
 
     def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
         """Ask it of some blocks."""
         m = self.order
         sums = [np.zeros((extent.n_blocks, 4)), np.zeros(m), np.zeros(m), np.zeros((m, m))]
         at, place = self.at.aligned(), aligned(self.place)
-        chosen = _solvers.ChosenColumns(at.columns, extent.n_columns)
+        chosen = extent.chosen(at.columns)
         for block in blocks:
             sums[0][block.number] = block.rows(self.loss).add_model(
                 chosen,
@@ -135,14 +136,13 @@ class ModelRound:
                 place,
                 self.first_new,
                 *self.bounds,
-                self.largest,
                 *sums[1:],
             )
         return sums
 
 
 @dataclass(frozen=True)
-class LossRound:
+class LossRound(SumsRound):
     """Σ loss of every block at some points of a way: `at` + t `way`, of the same columns."""
 
     loss: LossOfRows
@@ -154,7 +154,7 @@ class LossRound:
         """Ask it of some blocks."""
         scalars = np.zeros((extent.n_blocks, len(self.t)))
         at, way = self.at.aligned(), self.way.aligned()
-        chosen = _solvers.ChosenColumns(at.columns, extent.n_columns)
+        chosen = extent.chosen(at.columns)
         for block in blocks:
             scalars[block.number] = block.rows(self.loss).losses(
                 chosen,
@@ -168,7 +168,7 @@ class LossRound:
 
 
 @dataclass(frozen=True)
-class DualRound:
+class DualRound(SumsRound):
     """Σ -f*(-t θ) of every block, for the θ of a `GradientRound` whose parts shrink by `parts`."""
 
     gradient: GradientRound
@@ -179,7 +179,7 @@ class DualRound:
         """Ask it of some blocks."""
         scalars = np.zeros((extent.n_blocks, len(self.t)))
         of, at = self.gradient, self.gradient.at.aligned()
-        chosen = _solvers.ChosenColumns(at.columns, extent.n_columns)
+        chosen = extent.chosen(at.columns)
         off, off_intercept = _weights(of.off)
         for block in blocks:
             scalars[block.number] = block.rows(of.loss).duals(
