@@ -37,6 +37,7 @@ def numbers():
         point = rng.integers(0, len(digits) + 1)
         yield f"{digits[:point]}.{digits[point:]}e{rng.integers(-30, 30)}"
     yield from ("0", "-0", "+1", ".5", "5.", "1e22", "1e23", "9007199254740993", "1E5", "4.9e-324")
+    yield from ("1e-400", "-1e-400", "+2.5e-324", "2e-324", "0." + 400 * "0" + "1", "1e-99999")
 
 
 def test_every_number_is_the_nearest_double():
@@ -58,6 +59,9 @@ def test_every_number_is_the_nearest_double():
         (b"1 1.5:2", "is no index:value"),
         (b"1 1:2x", "is no index:value"),
         (b"1 1:--2", "is no index:value"),
+        (b"1 1:+-2", "is no index:value"),
+        (b"+-1 1:2", "is no label"),
+        (b"1 1:+", "is no index:value"),
         (b"1 1:1e", "is no index:value"),
         (b"1 1:1e+", "is no index:value"),
         (b"1 1:.", "is no index:value"),

@@ -3,6 +3,7 @@
 
 #include <cctype>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -15,16 +16,18 @@ namespace detail {
 
 // The nearest double of a whole text, by the library, which knows what to do with the last bit.
 inline bool slow_double(const char* first, const char* last, double& value) {
+  if (*first == '+' && (++first == last || *first == '-')) return false;
 #if defined(__cpp_lib_to_chars)
-  const auto [end, error] = std::from_chars(*first == '+' ? first + 1 : first, last, value);
-  return error == std::errc() && end == last;
-#else
+  const auto [read, error] = std::from_chars(first, last, value);
+  if (error != std::errc::result_out_of_range || read != last)
+    return error == std::errc() && read == last;
+#endif
   const std::string text(first, last);  // ends in a 0, as strtod needs
   if (std::isspace(static_cast<unsigned char>(text[0]))) return false;
   char* end = nullptr;
-  value = std::strtod(text.c_str(), &end);
-  return end == text.c_str() + text.size();
-#endif
+  value = std::strtod(text.c_str(), &end);  // 0 for what is too small
+  const bool word = std::isalpha(static_cast<unsigned char>(text[text[0] == '-']));
+  return end == text.c_str() + text.size() && (word || !std::isinf(value));
 }
 
 }  // namespace detail

@@ -25,13 +25,13 @@ from .onestrength import OneStrength
 from .path import path as sx_path
 from .pathrecord import Path
 from .scale.averaging import LearnRound, average
+from .scale.batch import Batch, arrays_of, checked
 from .scale.block import Block
 from .scale.checkpoints import Checkpoint
 from .scale.cluster import ClusterReducer, require_distributed
 from .scale.reducer import Reducer
 from .scale.store import BlockStore
 from .scale.targets import label_losses
-from .scale.writing import Batch, arrays_of, checked
 from .solution import Look, OnLook
 from .streamparameters import StreamLoss, StreamParameters
 

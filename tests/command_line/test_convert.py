@@ -3,6 +3,7 @@
 import gzip
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -102,6 +103,42 @@ def test_what_was_cut_short_goes_on(run, fails, tmp_path, monkeypatch):
     assert sx.BlockStore(tmp_path / "s").shape[0] == 6_000
 
 
+def test_appended_svmlight_counts_columns_as_the_store_does(run, fails, tmp_path):
+    """A file that does not use column 1, from which alone nobody could tell where columns begin."""
+    (tmp_path / "a.svm").write_text("1 0:1 2:5\n-1 1:2\n")
+    (tmp_path / "b.svm").write_text("1 1:3\n-1 2:4\n")
+    assert run("convert", tmp_path / "a.svm", "-o", tmp_path / "s")[0] == 0
+    assert run("convert", tmp_path / "b.svm", "-o", tmp_path / "s", "--append")[0] == 0
+    got = np.concatenate([batch.X.toarray() for batch in sx.BlockStore(tmp_path / "s").batches()])
+    np.testing.assert_array_equal(got, [[1, 0, 5], [0, 2, 0], [0, 3, 0], [0, 0, 4]])
+    with pytest.raises(ValueError, match="zero_based must be those of the store, True, got False"):
+        sx.BlockStore.from_svmlight(
+            tmp_path / "b.svm", tmp_path / "s", append=True, zero_based=False
+        )
+    (tmp_path / "c.svm").write_text("1 3:3\n")
+    assert "has an index 3, but the columns end at 2" in fails(
+        "convert", tmp_path / "c.svm", "-o", tmp_path / "s", "--append"
+    )
+    assert sx.BlockStore(tmp_path / "s").shape == (4, 3)
+
+
+def test_appended_tables_take_the_columns_of_the_store(run, tmp_path):
+    (tmp_path / "a.csv").write_text("y,f,g\n" + "1,a,2\n2,b,3\n" * 20)
+    (tmp_path / "b.csv").write_text("g,f,y\n" + "2,b,1\n3,c,2\n" * 20)
+    asked = ["--target", "y", "-o", tmp_path / "s"]
+    assert run("convert", tmp_path / "a.csv", *asked)[0] == 0
+    encoder = sx.BlockStore(tmp_path / "s").encoder
+    code, _, err = run("convert", tmp_path / "b.csv", *asked, "--append", "--n-bits", 8)
+    assert code == 2
+    assert "--n-bits is not for --append: the store's own columns are taken" in err
+    assert run("convert", tmp_path / "b.csv", *asked, "--append")[0] == 0
+    store = sx.BlockStore(tmp_path / "s")
+    got = np.concatenate([batch.X.toarray() for batch in store.batches()])
+    tables = [pd.read_csv(tmp_path / name) for name in ("a.csv", "b.csv")]
+    expected = np.concatenate([encoder.transform(t[["f", "g"]]).toarray() for t in tables])
+    np.testing.assert_array_equal(got, expected)
+
+
 def test_errors_are_told_in_a_line(run, fails, tmp_path):
     (tmp_path / "a.svm").write_text("1 1:2\nx 1:2\n")
     assert "line 2: 'x' is no label" in fails("convert", tmp_path / "a.svm", "-o", tmp_path / "s")
@@ -134,3 +171,50 @@ def test_tables_without_an_encoder_are_numbers(tmp_path):
     mine = sx.Lasso(alpha=0.1, tol=1e-8).fit(store)
     theirs = sx.Lasso(alpha=0.1, tol=1e-8).fit(X, y, sample_weight=weight)
     np.testing.assert_allclose(mine.coef_, theirs.coef_, atol=1e-4)
+
+
+def test_columns_of_numbers_are_known_by_name(tmp_path):
+    """Files whose columns stand in another order are one table; others are refused."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 3))
+    columns = {f"x{j}": X[:, j] for j in range(3)} | {"y": X[:, 0] - X[:, 2]}
+    whole = pa.table(columns)
+    pq.write_table(whole.slice(0, 100), tmp_path / "a.parquet")
+    pq.write_table(whole.slice(100).select(["x2", "y", "x0", "x1"]), tmp_path / "b.parquet")
+    files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    store = sx.BlockStore.from_parquet(files, tmp_path / "s", target="y")
+    np.testing.assert_array_equal(np.concatenate([b.X for b in store.batches()]), X)
+    assert store.feature_names.tolist() == ["x0", "x1", "x2"]
+    assert sx.Lasso(alpha=0.1).fit(store).feature_names_in_.tolist() == ["x0", "x1", "x2"]
+    grown = sx.BlockStore.from_parquet(files[1], tmp_path / "s", target="y", append=True)
+    np.testing.assert_array_equal(np.concatenate([b.X for b in grown.batches()])[200:], X[100:])
+    pq.write_table(whole.rename_columns(["x0", "x1", "z", "y"]), tmp_path / "c.parquet")
+    pq.write_table(whole.append_column("z", whole["y"]), tmp_path / "d.parquet")
+    for name, message in (("c", "has no column 'x2'"), ("d", "has a column 'z', which other rows")):
+        with pytest.raises(ValueError, match=message):
+            sx.BlockStore.from_parquet(
+                tmp_path / f"{name}.parquet", tmp_path / "s", target="y", append=True
+            )
+    assert sx.BlockStore(tmp_path / "s").shape == (300, 3)
+
+
+def test_a_file_that_has_changed_is_not_gone_on_with(tmp_path, monkeypatch):
+    svmlight(tmp_path / "a.svm", n=300)
+    original = writing.write_block
+    n_written = []
+
+    def full(*arguments):
+        if len(n_written) == 3:
+            raise OSError(28, "No space left on device")
+        n_written.append(1)
+        return original(*arguments)
+
+    monkeypatch.setattr(writing, "write_block", full)
+    asked = {"files": tmp_path / "a.svm", "path": tmp_path / "s", "block_bytes": 500}
+    with pytest.raises(OSError, match="No space left"):
+        sx.BlockStore.from_svmlight(**asked)
+    monkeypatch.undo()
+    text = (tmp_path / "a.svm").read_text()
+    (tmp_path / "a.svm").write_text(text.replace("1:1", "1:2"))  # of the same size
+    with pytest.raises(ValueError, match="was not finished"):
+        sx.BlockStore.from_svmlight(**asked)

@@ -75,7 +75,7 @@ def test_what_is_implied_is_not_stored(tmp_path):
     sx.BlockStore.from_batches([(X, np.sign(y))], tmp_path / "s")
     files = {file.name for file in (tmp_path / "s" / "block-000000").iterdir()}
     assert files == {"indices.npy", "y.npy"}
-    assert np.load(tmp_path / "s" / "block-000000" / "y.npy").dtype == np.int8
+    assert np.load(tmp_path / "s" / "block-000000" / "y.npy").dtype == np.float16
     X, y = rows()
     weight, offset = np.full(len(y), 2.0), np.ones(len(y))
     sx.BlockStore.from_batches([(X, y, weight, offset)], tmp_path / "t")
@@ -101,6 +101,117 @@ def test_rows_are_appended(tmp_path):
     np.testing.assert_array_equal(stacked(store)[0], X.toarray())
     with pytest.raises(ValueError, match="every batch must have 30 columns, got 7"):
         sx.BlockStore.from_batches([(X[:, :7], y)], path, append=True)
+
+
+def test_rows_that_were_not_appended_whole_do_not_count(tmp_path):
+    X, y = rows()
+    path = tmp_path / "s"
+
+    def broken(first):
+        for k in range(first, first + 200, 20):
+            yield X[k : k + 20], y[k : k + 20]
+        raise CutError
+
+    small = {"block_bytes": 1_000}
+    sx.BlockStore.from_batches([(X[:200], y[:200])], path, **small)
+    n_blocks = len(sx.BlockStore(path))
+    for named in ({}, {"resume_as": "more"}, {"resume_as": "others"}):
+        with pytest.raises(CutError):
+            sx.BlockStore.from_batches(broken(200), path, append=True, **small, **named)
+        assert len(list(path.glob("block-*"))) > n_blocks
+        store = sx.BlockStore(path)
+        np.testing.assert_array_equal(stacked(store)[0], X[:200].toarray())
+        store.verify()
+    with pytest.raises(FileExistsError, match="is a store already"):
+        sx.BlockStore.from_batches([(X, y)], path)
+    store = sx.BlockStore.from_batches([(X[200:], y[200:])], path, append=True)
+    np.testing.assert_array_equal(stacked(store)[0], X.toarray())
+    assert len(list(path.glob("block-*"))) == len(store)
+    nameless = tmp_path / "t"  # whose rows nobody can go on with
+    for _ in range(2):
+        with pytest.raises(CutError):
+            sx.BlockStore.from_batches(broken(0), nameless, **small)
+        with pytest.raises(ValueError, match="was not finished"):
+            sx.BlockStore(nameless)
+    store = sx.BlockStore.from_batches([(X, y)], nameless, **small)
+    np.testing.assert_array_equal(stacked(store)[0], X.toarray())
+
+
+def test_what_was_cut_before_its_first_block_goes_on(tmp_path):
+    X, y = rows()
+
+    def broken():
+        yield X[:100], y[:100]
+        raise CutError
+
+    with pytest.raises(CutError):
+        sx.BlockStore.from_batches(broken(), tmp_path / "s", resume_as="rows")
+    with pytest.raises(ValueError, match="was not finished"):
+        sx.BlockStore(tmp_path / "s")
+    store = sx.BlockStore.from_batches([(X, y)], tmp_path / "s", resume_as="rows")
+    np.testing.assert_array_equal(stacked(store)[0], X.toarray())
+
+
+def test_one_writer_at_a_time(tmp_path):
+    X, y = rows()
+    path = tmp_path / "s"
+
+    def nested():
+        yield X, y
+        with pytest.raises(BlockingIOError, match="another process is writing"):
+            sx.BlockStore.from_batches([(X, y)], path, append=True)
+
+    assert len(sx.BlockStore.from_batches(nested(), path).y) == len(y)
+
+
+def test_the_rows_of_the_caller_are_left_alone(tmp_path):
+    X, y = rows()
+    order = np.concatenate([np.arange(a, b)[::-1] for a, b in itertools.pairwise(X.indptr)])
+    backwards = sp.csr_array((X.data[order], X.indices[order], X.indptr), X.shape)
+    kept = backwards.indices.copy()
+    for array in (backwards.data, backwards.indices, backwards.indptr):
+        array.flags.writeable = False
+    store = sx.BlockStore.from_batches([(backwards, y)], tmp_path / "s")
+    np.testing.assert_array_equal(backwards.indices, kept)
+    np.testing.assert_array_equal(stacked(store)[0], X.toarray())
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([2**53 + 1, 2**53, 7]),
+        np.array([2**24 + 1, 2**24, 0]),
+        np.array([2**63 + 2**11 + 1, 1, 0], np.uint64),
+        np.array([0.1, 1 / 3, 1e300]),
+        np.array([65504.0, 2**-24, -0.0]),
+        np.array([1e6, 2.0, 3.0]),
+        np.array([True, False, True]),
+    ],
+)
+def test_targets_keep_every_digit(tmp_path, y):
+    X = np.arange(6.0).reshape(3, 2)
+    for name, batches in (("one", [(X, y)]), ("each", [(X[[k]], y[[k]]) for k in range(3)])):
+        store = sx.BlockStore.from_batches(batches, tmp_path / name)
+        assert store.y.tolist() == y.tolist()
+        assert store.y.dtype.kind == y.dtype.kind
+
+
+def test_integers_that_fractions_would_round_are_refused(tmp_path):
+    X = np.arange(6.0).reshape(3, 2)
+    batches = [(X, np.array([2**53 + 1, 2**53, 7])), (X, np.array([0.5, 1.5, 2.5]))]
+    with pytest.raises(ValueError, match="y must not hold integers beyond 2"):
+        sx.BlockStore.from_batches(batches, tmp_path / "s")
+
+
+def test_classes_are_of_the_type_of_labels(tmp_path):
+    X, y = rows()
+    for labels in ((y > 0).astype(float), (y > 0).astype(np.int64), y > 0, np.sign(y) * 2.0):
+        store = sx.BlockStore.from_batches([(X, labels)], tmp_path / labels.dtype.name)
+        mine = sx.SparseLogisticRegression(alpha=0.05).fit(store).classes_
+        theirs = sx.SparseLogisticRegression(alpha=0.05).fit(X, labels).classes_
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine, theirs)
+        shutil.rmtree(store.path)
 
 
 def test_other_directories_are_left_alone(tmp_path):
@@ -203,6 +314,10 @@ def test_altered_manifests_are_refused(store):
         {"blocks": [{"n_rows": 0, "files": {}}]},
         {"blocks": [{"n_rows": 1, "files": {"y": {"bytes": 1, "crc32": 1}}}]},
         {"blocks": [{"n_rows": 1, "n_stored": 1, "files": {"y": {"bytes": 1}}}]},
+        {"blocks": []},
+        {"complete": False},
+        {"complete": False, "origin": None, "begun_at": 3},
+        {"complete": False, "origin": None, "begun_at": 10**6},
         {"blocks": [{"n_rows": 1, "files": {"../y": {"bytes": 1, "crc32": 1}, "y": {}}}]},
     ):
         file.write_text(json.dumps(manifest | change))
@@ -318,6 +433,8 @@ def test_bad_batches_are_named(tmp_path):
         shutil.rmtree(tmp_path / "bad", ignore_errors=True)
     with pytest.raises(ValueError, match="at least one row"):
         sx.BlockStore.from_batches([], tmp_path / "none")
+    with pytest.raises(ValueError, match="feature_names must have 30 names, one for each column"):
+        sx.BlockStore.from_batches([(X, y)], tmp_path / "few", feature_names=["a", "b"])
 
 
 def test_labels_of_one_kind(tmp_path):
@@ -325,10 +442,12 @@ def test_labels_of_one_kind(tmp_path):
     labels = np.where(y > 0, 1, 0)
     halves = [(X[:250], labels[:250]), (X[250:], labels[250:].astype(str))]
     path = tmp_path / "s"
-    sx.BlockStore.from_batches(halves[:1], path)
-    store = sx.BlockStore.from_batches(halves[1:], path, append=True)
-    with pytest.raises(ValueError, match="y must hold labels of one kind"):
-        sx.SparseLogisticRegression().fit(store)
+    with pytest.raises(ValueError, match="y must hold numbers, as in the rows before, got text"):
+        sx.BlockStore.from_batches(halves, path)
+    store = sx.BlockStore.from_batches(halves[:1], path)
+    with pytest.raises(ValueError, match="y must hold numbers, as in the rows before, got text"):
+        sx.BlockStore.from_batches(halves[1:], path, append=True)
+    assert len(sx.BlockStore(path).y) == len(store.y) == 250
     floats = [(X[:250], labels[:250].astype(float) + 0.5), (X[250:], labels[250:])]
     mixed = sx.BlockStore.from_batches(floats[:1], tmp_path / "t")
     mixed = sx.BlockStore.from_batches(floats[1:], tmp_path / "t", append=True)
@@ -350,6 +469,26 @@ def test_bad_fits_are_named(tmp_path, store):
         sx.SparseLogisticRegression().fit(store)
     with pytest.raises(ValueError, match="'absolute'"):
         sx.solve(store, loss="absolute", alpha=0.1)
+
+
+def test_class_weights_count_as_in_memory(tmp_path):
+    X, y = rows()
+    labels = np.digitize(y, [0.1])
+    store = sx.BlockStore.from_batches(batches_of(X, labels, 90), tmp_path / "s")
+    for class_weight, message in (
+        ({0: 0.0, 1: 1.0}, "at least two classes with positive weight, got one class: 1"),
+        ({0: -1.0, 1: 1.0}, "weights that are not negative"),
+        ({0: np.nan, 1: 1.0}, "must hold finite weights"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sx.SparseLogisticRegression(class_weight=class_weight).fit(store)
+    uneven = rows()[0], np.digitize(y, [-0.4, 0.5])
+    path = tmp_path / "t"
+    store = sx.BlockStore.from_batches(batches_of(*uneven, 90), path)
+    for class_weight in ("balanced", {0: 2.0, 1: 0.5, 2: 1.0}):
+        model = sx.SparseLogisticRegression(alpha=0.02, tol=1e-8, class_weight=class_weight)
+        mine = model.fit(store).coef_.copy()
+        np.testing.assert_allclose(mine, model.fit(*uneven).coef_, atol=1e-4)
 
 
 def test_stores_are_sent_as_their_place(store):

@@ -26,7 +26,8 @@ def convert(options: Namespace, console: Console) -> None:
     more: dict[str, Any] = {"append": options.append}
     if form != "svmlight":
         more |= {"target": options.target, "weight": options.weight, "drop": options.drop}
-        more["encoder"] = _encoder(options, form, console)
+        grows = options.append and (Path(options.store) / MANIFEST).exists()
+        more["encoder"] = None if grows else _encoder(options, form, console)
         if form != "parquet":
             more["delimiter"] = options.delimiter or ("\t" if form == "tsv" else ",")
     resumed = (Path(options.store) / MANIFEST).exists() and not options.append
@@ -110,6 +111,11 @@ def check_convert(options: Namespace) -> str | None:
                 return f"--{flag} is not for svmlight: its columns are taken as they are"
     elif options.target is None:
         return "--target is required"
+    elif options.append and (Path(options.store) / MANIFEST).exists():
+        for name in ("cross", "categorical", "n_bits", "min_count"):
+            if getattr(options, name):
+                flag = name.replace("_", "-")
+                return f"--{flag} is not for --append: the store's own columns are taken"
     elif options.n_features:
         return "--n-features is for svmlight"
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from ..crossing import FeatureCross
 from ..files import opened, require_pyarrow
 from ..svmlight import svmlight_chunks
 from ..tables import check_columns
-from .writing import Batch
+from .batch import Batch
 
 
 class Width(NamedTuple):
@@ -24,21 +24,45 @@ class Width(NamedTuple):
     zero_based: bool
 
 
+class Roles(NamedTuple):
+    """Which columns of a table are not fields."""
+
+    target: str
+    weight: str | None
+    offset: str | None
+    drop: tuple[str, ...]
+
+    def fields(self, names: Sequence[str], path: str) -> list[str]:
+        """The other columns, once these are known to be there."""
+        own = [name for name in self[:3] if name is not None]
+        check_columns([*own, *self.drop], names, path)
+        return [name for name in names if name not in {*own, *self.drop}]
+
+
 def origin_of(files: Sequence[str], **options: Any) -> dict[str, Any]:
-    """What a conversion is of, by which it is known again: files, their sizes, and options."""
-    sizes = [[os.fspath(Path(file).resolve()), Path(file).stat().st_size] for file in files]
-    return {"files": sizes, **{name: repr(value) for name, value in options.items()}}
+    """What a conversion is of, by which it is known again: files as they are now, and options."""
+    stamps = [
+        [os.fspath(Path(file).resolve()), (at := Path(file).stat()).st_size, at.st_mtime_ns]
+        for file in files
+    ]
+    return {"files": stamps, **{name: repr(value) for name, value in options.items()}}
 
 
-def svmlight_width(files: Sequence[str], n_threads: int | None) -> Width:
-    """Read files to find out how many columns they have, and whether they count from 0."""
-    largest, zero_based = 0, False
+def svmlight_width(
+    files: Sequence[str], n_threads: int | None, n_columns: int | None, zero_based: bool | None
+) -> Width:
+    """How many columns files have, and whether they count from 0; a look where it is not told."""
+    if n_columns is not None and zero_based is not None:
+        return Width(n_columns, zero_based)
+    largest, seen_0 = 0, False
     for path in files:
         with opened(path) as file:
             for X, _ in svmlight_chunks(file, path, n_threads=n_threads):
                 largest = max(largest, X.shape[1])
-                zero_based = zero_based or (X.nnz > 0 and int(X.indices.min()) == 0)
-    n_columns = largest if zero_based else largest - 1
+                seen_0 = seen_0 or (X.nnz > 0 and int(X.indices.min()) == 0)
+    zero_based = seen_0 if zero_based is None else zero_based
+    if n_columns is None:
+        n_columns = largest if zero_based else largest - 1
     if n_columns < 1:
         raise ValueError(f"{list(files)} must have at least one column, got none.")
     return Width(n_columns, zero_based)
@@ -71,39 +95,39 @@ def svmlight_rows(files: Sequence[str], width: Width, n_threads: int | None) -> 
 def table_rows(
     files: Sequence[str],
     form: str,
-    *,
-    target: str,
-    weight: str | None,
-    offset: str | None,
+    roles: Roles,
+    fields: Sequence[str],
     encoder: FeatureCross | None,
-    drop: Collection[str],
     delimiter: str | None,
 ) -> Iterator[Batch]:
-    """The rows of tables: an encoder's fields through it, or, without one, columns of numbers.
+    """The rows of tables: fields through an encoder, or, without one, as columns of numbers.
 
     Raises
     ------
     ValueError
-        If a column is missing, a target is null, or a column that is not encoded holds no numbers.
+        If a column is missing, a target is null, or a column that is not encoded holds no numbers
+        or is none of the fields.
     """
-    roles = [name for name in (target, weight, offset) if name is not None]
     for path in files:
         for table in tables_of(path, form, encoder, delimiter):
-            check_columns([*roles, *drop], table.column_names, path)
-            fields = [n for n in table.column_names if n not in {*roles, *drop}]
-            if encoder is not None:  # which reads its own, in its order
-                fields = list(encoder._names)
-                check_columns(fields, table.column_names, path)
-            y = table.column(target)
+            present = roles.fields(table.column_names, path)
+            check_columns(fields, table.column_names, path)
+            if encoder is None and (more := sorted(set(present) - set(fields))):
+                raise ValueError(
+                    f"{path!r} has a column {more[0]!r}, which other rows of the store do not have:"
+                    " drop it."
+                )
+            y = table.column(roles.target)
             if y.null_count:
                 raise ValueError(
-                    f"target {target!r} of {path!r} must hold a value in every row, got nulls."
+                    f"target {roles.target!r} of {path!r} must hold a value in every row, got "
+                    "nulls."
                 )
             X: Any = table.select(fields)
             X = _numbers(X, path) if encoder is None else encoder.transform(X)
             beside = [
                 None if name is None else _numbers(table.select([name]), path)[:, 0]
-                for name in (weight, offset)
+                for name in (roles.weight, roles.offset)
             ]
             yield Batch(X, np.asarray(y.to_pylist() if _is_text(y) else y.to_numpy()), *beside)
 

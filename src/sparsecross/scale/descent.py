@@ -44,6 +44,7 @@ _ARMIJO = 0.01
 _IDLE = 3  # looks without progress
 _ROUNDING = 1e-15  # of the objective
 _UNSEEN = 1e-13  # of the objective: a fall that sums of losses do not show
+_BEYOND = 1.1  # multiples of θ: of active columns that pull a little less than their penalty
 _TIGHT = 1e-12  # of Σ |r|: what is left of x_uᵀθ where it must be 0
 
 
@@ -236,7 +237,7 @@ class Descent:
         extra = math.fsum(np.where(at.weights == 0, 0.0, l2 * at.weights**2))
         limit = answer.limit(gradient.slack, penalty.least)
         limit = min(limit, 10.0) if len(free) else limit
-        ends = (1.0, 0.5) if self._quadratic else (min(limit, 1.0), 1.0)
+        ends = (1.0, 0.5) if self._quadratic else (min(limit, _BEYOND), 1.0)
         first, second = self._ask.duals(gradient, ends)
         if self._quadratic:  # a parabola without a constant: a t - b t²
             b = 2.0 * (2.0 * second - first)
@@ -246,6 +247,7 @@ class Descent:
             best = a * t - b * t * t - 0.5 * t * t * extra
         else:
             best, whole = first - 0.5 * ends[0] ** 2 * extra, second
+            best = max(best, whole - 0.5 * extra) if limit >= 1.0 else best
         return max(best, whole - answer.conjugate(gradient.slack)) if penalty.l2 > 0 else best
 
     def _active(self, at: Point, gradient: Gradient, penalty: Penalty) -> Columns:

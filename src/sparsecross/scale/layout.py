@@ -7,7 +7,7 @@
 What is implied has no file: `indptr` where all rows are as long, `values` where all are 1,
 `weight` and `offset` where there are none. A block is written under another name, forced to disk
 and renamed; then the manifest, likewise, begins to count it. Whatever is cut short, the manifest
-names whole blocks alone.
+names whole blocks alone; while rows are being appended, readers see those that were there before.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import threading
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,9 @@ import numpy.typing as npt
 
 from .. import artefact, encoderstate
 from ..crossing import FeatureCross
+
+if sys.platform != "win32":
+    import fcntl
 
 MANIFEST = "manifest.json"
 ENCODER = "encoder.sxm"
@@ -105,9 +110,14 @@ def read_manifest(store: Path) -> dict[str, Any]:
         version = int(manifest["version"])
         if not 1 <= version <= VERSION:
             raise ValueError(f"its version is {version}, this release reads up to {VERSION}")
-        n_columns = int(manifest["n_columns"])
-        if n_columns < 1 or not isinstance(manifest["complete"], bool):
-            raise ValueError("n_columns must be positive and complete true or false")
+        complete = manifest["complete"]
+        if not isinstance(complete, bool):
+            raise ValueError("complete must be true or false")
+        begun = not complete and not manifest["blocks"]  # before the first rows told the columns
+        if not (begun and manifest["n_columns"] is None) and int(manifest["n_columns"]) < 1:
+            raise ValueError("n_columns must be positive")
+        if complete and not manifest["blocks"]:
+            raise ValueError("there must be blocks")
         for block in manifest["blocks"]:
             files = block["files"]
             int(block["n_stored"])
@@ -115,6 +125,8 @@ def read_manifest(store: Path) -> dict[str, Any]:
                 raise ValueError("a block must have rows, y, and files of known names")
             for file in files.values():
                 int(file["bytes"]), int(file["crc32"])
+        if not complete:
+            manifest["origin"], whole_blocks(manifest)
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{os.fspath(store)!r} is no store of blocks: it has no {MANIFEST}"
@@ -122,6 +134,59 @@ def read_manifest(store: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{os.fspath(path)!r} is damaged: {error}") from None
     return dict(manifest)
+
+
+def rows_of(manifest: Mapping[str, Any]) -> int:
+    """How many rows the blocks of a manifest have."""
+    return sum(int(block["n_rows"]) for block in manifest["blocks"])
+
+
+def whole_blocks(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The blocks that count: not those of a conversion that has not been finished.
+
+    Raises
+    ------
+    ValueError
+        If the conversion began within a block.
+    """
+    if manifest["complete"]:
+        return list(manifest["blocks"])
+    whole: list[dict[str, Any]] = []
+    n_rows, begun_at = 0, int(manifest["begun_at"])
+    for block in manifest["blocks"]:
+        if n_rows >= begun_at:
+            break
+        whole.append(block)
+        n_rows += int(block["n_rows"])
+    if n_rows != begun_at:
+        raise ValueError("begun_at must be where a block ends")
+    return whole
+
+
+@contextmanager
+def alone(store: Path) -> Iterator[None]:
+    """Make the directory if there is none, and keep other writers out of it.
+
+    Raises
+    ------
+    BlockingIOError
+        If there is one, where the system can tell.
+    """
+    store.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = os.open(store, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(f"another process is writing to {os.fspath(store)!r}") from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def encoder_bytes(encoder: FeatureCross) -> bytearray:

@@ -5,26 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from ..crossing import FeatureCross
-from .block import Block
-from .converting import (
-    Width,
-    origin_of,
-    svmlight_rows,
-    svmlight_width,
-    table_rows,
-)
-from .layout import mapped, read_ahead, read_encoder, read_manifest
-from .reducer import LocalReducer, Reducer
-from .writing import BLOCK_BYTES, Batch, Writer, skipped
-
-Names = npt.NDArray[np.object_]
+from ..tables import column_names
+from .batch import Batch, skipped
+from .converting import Roles, origin_of, svmlight_rows, svmlight_width, table_rows
+from .layout import MANIFEST, alone, read_encoder, read_manifest
+from .reducer import Reducer
+from .stored import StoredBlocks
+from .writing import BLOCK_BYTES, Writer
 
 
 def reducer_of(
@@ -48,7 +40,7 @@ def reducer_of(
     return X.reducer(n_threads)
 
 
-class BlockStore(Sequence[Block]):
+class BlockStore(StoredBlocks):
     """A data set on disk, in blocks of rows that are mapped when they are asked for.
 
     Estimators, :func:`solve`, :func:`path`, :func:`alpha_max` and :func:`certify` take a store in
@@ -94,106 +86,6 @@ class BlockStore(Sequence[Block]):
     array([0, 1])
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        manifest = read_manifest(self.path)
-        if not manifest["complete"]:
-            raise ValueError(
-                f"{os.fspath(self.path)!r} was not finished from {manifest['origin']}: convert the "
-                "same again, which goes on where it stopped, or remove it."
-            )
-        self._blocks = manifest["blocks"]
-        names = manifest.get("feature_names")
-        self.feature_names: Names | None = None if names is None else np.array(names, object)
-        n_rows = sum(block["n_rows"] for block in self._blocks)
-        self.shape = n_rows, int(manifest["n_columns"])
-        self.encoder: FeatureCross | None = read_encoder(self.path)
-        self._opened: dict[int, Block] = {}
-
-    def __repr__(self) -> str:
-        rows, columns = self.shape
-        return (
-            f"BlockStore({os.fspath(self.path)!r}: {rows:,} rows, {columns:,} columns, "
-            f"{len(self)} blocks)"
-        )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return BlockStore, (os.fspath(self.path),)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all files but the manifest."""
-        return sum(file["bytes"] for block in self._blocks for file in block["files"].values())
-
-    @property
-    def n_stored(self) -> int:
-        """Entries of X, or values where rows are dense."""
-        return sum(int(block["n_stored"]) for block in self._blocks)
-
-    def __len__(self) -> int:
-        return len(self._blocks)
-
-    @overload
-    def __getitem__(self, number: int) -> Block: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Block]: ...
-    def __getitem__(self, number: int | slice) -> Block | list[Block]:
-        if isinstance(number, slice):
-            return [self[k] for k in range(*number.indices(len(self)))]
-        if not -len(self) <= number < len(self):
-            raise IndexError(f"the store has {len(self)} blocks, got {number}")
-        number %= len(self)
-        if number not in self._opened:
-            self._opened[number] = self._open(number)
-        return self._opened[number]
-
-    def read_ahead(self, number: int) -> None:
-        """Have the system read a block from disk while others are computed with."""
-        if 0 <= number < len(self):
-            read_ahead(self.path, number, self._blocks[number]["files"])
-
-    def _open(self, number: int) -> Block:
-        described = self._blocks[number]
-        arrays = {
-            name: mapped(self.path, number, name, file) for name, file in described["files"].items()
-        }
-        if arrays["y"].shape != (described["n_rows"],):
-            raise ValueError(f"block {number} must have {described['n_rows']} targets")
-        return Block(number, self.shape[1], **arrays)
-
-    def batches(self) -> Iterator[Batch]:
-        """The rows as (X, y, sample_weight, offset), a block at a time.
-
-        Yields
-        ------
-        Batch
-            X is a csr_array, or an ndarray where rows are dense.
-        """
-        for block in self:
-            yield Batch(block.rows_of_X(), block.y, block.weight, block.offset)
-
-    @property
-    def y(self) -> npt.NDArray[Any]:
-        """All targets."""
-        return np.concatenate([block.y for block in self])
-
-    def verify(self) -> None:
-        """Check every file against its checksum, and the structure of every block.
-
-        Raises
-        ------
-        ValueError or FileNotFoundError
-            If one is damaged or gone; the message names it.
-        """
-        for number in range(len(self)):
-            self._open(number).facts()
-
-    def reducer(self, n_threads: int | None = None) -> LocalReducer:
-        """What solvers ask rounds of."""
-        return LocalReducer(
-            self, self.shape[1], n_threads, feature_names=self.feature_names, encoder=self.encoder
-        )
-
     @classmethod
     def from_batches(
         cls,
@@ -218,11 +110,11 @@ class BlockStore(Sequence[Block]):
         n_columns : int, optional
             Of X; by default those of the first batch.
         feature_names : sequence of str, optional
-            Names of the columns.
+            Names of the columns, one for each.
         block_bytes : int, default=64 MiB
             What a block's indices take, about (or its values, where X is dense).
         append : bool, default=False
-            Whether to add the rows to a store.
+            Whether to add the rows to a store. Readers see none of them before all are there.
         resume_as : str, optional
             A name for these rows. Where writing was cut short, the same batches under the same
             name go on behind the last whole block; those before it are read and passed over.
@@ -238,12 +130,21 @@ class BlockStore(Sequence[Block]):
         FileExistsError
             If the directory holds a store, or other files.
         ValueError
-            If a batch is malformed, or its columns are not those of the others.
+            If a batch is malformed, or its columns or the kind of its targets are not those of the
+            others.
+        BlockingIOError
+            If another process is writing to the directory.
         """
-        origin = None if resume_as is None else {"from": resume_as}
         given = (Batch(*batch) for batch in batches)
         return cls._written(
-            path, given, n_columns, feature_names, block_bytes, append, origin, None, on_rows
+            path,
+            given,
+            on_rows,
+            n_columns=n_columns,
+            block_bytes=block_bytes,
+            append=append,
+            origin=None if resume_as is None else {"from": resume_as},
+            described={} if feature_names is None else {"feature_names": list(feature_names)},
         )
 
     @classmethod
@@ -268,8 +169,8 @@ class BlockStore(Sequence[Block]):
         path : str or path-like
             The directory.
         n_columns, zero_based : int and bool, optional
-            Columns, and whether indices count from 0; where one is not given, all files are read
-            once more to find out.
+            Columns, and whether indices count from 0. Where one is not given, it is that of the
+            store that rows are added to, or all files are read once more to find out.
         block_bytes, append, on_rows
             As of :meth:`from_batches`.
         n_threads : int, optional
@@ -287,14 +188,23 @@ class BlockStore(Sequence[Block]):
             If a file cannot be read, or the disk is full: the same call goes on then.
         """
         names = _paths(files)
-        if n_columns is None or zero_based is None:
-            found = svmlight_width(names, n_threads)
-            n_columns = found.n_columns if n_columns is None else n_columns
-            zero_based = found.zero_based if zero_based is None else zero_based
-        width = Width(n_columns, zero_based)
-        rows = svmlight_rows(names, width, n_threads)
-        origin = origin_of(names, format="svmlight", width=tuple(width))
-        return cls._written(path, rows, n_columns, None, block_bytes, append, origin, None, on_rows)
+        known = _known(path) if append else {}
+        width = svmlight_width(
+            names,
+            n_threads,
+            known.get("n_columns") if n_columns is None else n_columns,
+            known.get("zero_based") if zero_based is None else zero_based,
+        )
+        return cls._written(
+            path,
+            svmlight_rows(names, width, n_threads),
+            on_rows,
+            n_columns=width.n_columns,
+            block_bytes=block_bytes,
+            append=append,
+            origin=origin_of(names, format="svmlight", width=tuple(width)),
+            described={"zero_based": width.zero_based},
+        )
 
     @classmethod
     def from_parquet(
@@ -316,7 +226,7 @@ class BlockStore(Sequence[Block]):
         Parameters
         ----------
         files : path or sequence of paths
-            With the same columns.
+            With the same columns, in any order.
         path : str or path-like
             The directory.
         target : str
@@ -326,7 +236,8 @@ class BlockStore(Sequence[Block]):
         encoder : FeatureCross, optional
             Fitted; turns its fields into the columns of X, and is kept in the store, so that models
             of it predict from tables. One with `n_bits` may be fitted to the first rows of the
-            first file. Without an encoder all other columns must be numbers, and X is dense.
+            first file. By default the one of the store that rows are added to. Without an encoder
+            all other columns must be numbers, and X is dense; their names are kept.
         drop : sequence of str, default=()
             Columns to leave out where there is no encoder.
         block_bytes, append, on_rows
@@ -343,17 +254,9 @@ class BlockStore(Sequence[Block]):
         OSError
             If a file cannot be read, or the disk is full: the same call goes on then.
         """
+        roles = Roles(target, weight, offset, tuple(drop))
         return cls._from_tables(
-            files,
-            "parquet",
-            path,
-            (target, weight, offset),
-            encoder,
-            drop,
-            None,
-            block_bytes,
-            append,
-            on_rows,
+            files, "parquet", path, roles, encoder, None, block_bytes, append, on_rows
         )
 
     @classmethod
@@ -392,17 +295,9 @@ class BlockStore(Sequence[Block]):
         OSError
             If a file cannot be read, or the disk is full: the same call goes on then.
         """
+        roles = Roles(target, weight, offset, tuple(drop))
         return cls._from_tables(
-            files,
-            "csv",
-            path,
-            (target, weight, offset),
-            encoder,
-            drop,
-            delimiter,
-            block_bytes,
-            append,
-            on_rows,
+            files, "csv", path, roles, encoder, delimiter, block_bytes, append, on_rows
         )
 
     @classmethod
@@ -411,62 +306,60 @@ class BlockStore(Sequence[Block]):
         files: Any,
         form: str,
         path: str | os.PathLike[str],
-        roles: tuple[str, str | None, str | None],
+        roles: Roles,
         encoder: FeatureCross | None,
-        drop: Sequence[str],
         delimiter: str | None,
         block_bytes: int,
         append: bool,
         on_rows: Callable[[int], None],
     ) -> BlockStore:
         names = _paths(files)
+        known = _known(path) if append else {}
         if encoder is not None:
             check_is_fitted(encoder, "_learnt")
-        target, weight, offset = roles
-        rows = table_rows(
-            names,
-            form,
-            target=target,
-            weight=weight,
-            offset=offset,
+        elif known:
+            encoder = read_encoder(Path(path))
+        described = {}
+        if encoder is None:
+            present = column_names(names[0], form, delimiter)
+            fields = known.get("feature_names") or roles.fields(present, names[0])
+            described["feature_names"] = fields
+        else:
+            fields = list(encoder._names)
+        return cls._written(
+            path,
+            table_rows(names, form, roles, fields, encoder, delimiter),
+            on_rows,
+            block_bytes=block_bytes,
+            append=append,
+            origin=origin_of(names, format=form, roles=tuple(roles), delimiter=delimiter),
+            described=described,
             encoder=encoder,
-            drop=drop,
-            delimiter=delimiter,
         )
-        origin = origin_of(names, format=form, roles=roles, drop=list(drop), delimiter=delimiter)
-        return cls._written(path, rows, None, None, block_bytes, append, origin, encoder, on_rows)
 
     @classmethod
     def _written(
         cls,
         path: str | os.PathLike[str],
         batches: Iterator[Batch],
-        n_columns: int | None,
-        feature_names: Sequence[str] | None,
-        block_bytes: int,
-        append: bool,
-        origin: dict[str, Any] | None,
-        encoder: FeatureCross | None,
         on_rows: Callable[[int], None],
+        **how: Any,
     ) -> BlockStore:
-        described = {} if feature_names is None else {"feature_names": list(feature_names)}
-        writer = Writer(
-            Path(path),
-            n_columns,
-            block_bytes,
-            append=append,
-            origin=origin,
-            described=described,
-            encoder=encoder,
-        )
-        n_rows = writer.n_done
-        on_rows(n_rows)
-        for batch in skipped(batches, n_rows):
-            writer.add(batch)
-            n_rows += batch.X.shape[0]
+        with alone(Path(path)):
+            writer = Writer(Path(path), **how)
+            n_rows = writer.n_done
             on_rows(n_rows)
-        writer.finish()
+            for batch in skipped(batches, n_rows):
+                writer.add(batch)
+                n_rows += batch.X.shape[0]
+                on_rows(n_rows)
+            writer.finish()
         return cls(path)
+
+
+def _known(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a store that is to grow says of itself."""
+    return read_manifest(Path(path)) if (Path(path) / MANIFEST).exists() else {}
 
 
 def _paths(files: Any) -> list[str]:

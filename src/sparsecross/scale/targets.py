@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.class_weight import compute_class_weight
 
+from .._inputs import Floats
 from .block import MOST_LABELS, Facts, LossOfRows
 
 
@@ -67,7 +68,8 @@ def label_losses(
             "Unknown label type: continuous. Maybe you are trying to fit a classifier, which "
             "expects discrete classes on a regression target with continuous values."
         )
-    heavy = [of.value for of in labels if of.weight > 0]
+    factors = _class_factors(facts, classes, class_weight)
+    heavy = [of.value for of, factor in zip(labels, factors, strict=True) if of.weight * factor > 0]
     if len(heavy) < 2:
         raise ValueError(
             "y must hold at least two classes with positive weight, got one class: "
@@ -75,14 +77,22 @@ def label_losses(
         )
     weights: tuple[tuple[Any, float], ...] = ()
     if class_weight is not None:
-        rows = (
-            np.repeat(classes, [of.n_rows for of in labels])
-            if class_weight == "balanced"
-            else classes
+        weights = tuple(
+            (of.value, float(factor)) for of, factor in zip(labels, factors, strict=True)
         )
-        found = compute_class_weight(class_weight, classes=classes, y=rows)
-        weights = tuple((of.value, float(w)) for of, w in zip(labels, found, strict=True))
     positives = labels[1:] if len(labels) == 2 else labels
     return classes, tuple(
         LossOfRows("logistic", label=of.value, class_weight=weights) for of in positives
     )
+
+
+def _class_factors(facts: Facts, classes: npt.NDArray[Any], class_weight: Any) -> Floats:
+    """What the weights of each class are multiplied by."""
+    if class_weight == "balanced":  # as scikit-learn counts, without an array of all labels
+        return facts.n_rows / (len(classes) * np.array([of.n_rows for of in facts.labels], float))
+    found: Floats = compute_class_weight(class_weight, classes=classes, y=classes)
+    if not (np.isfinite(found) & (found >= 0)).all():
+        raise ValueError(
+            f"class_weight must hold finite weights that are not negative, got {class_weight}."
+        )
+    return found
