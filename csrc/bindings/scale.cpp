@@ -60,8 +60,27 @@ class BoundBlock {
   BoundLoss loss_;
 };
 
+// Pairs of places below n, sorted, the first at most the second.
+std::vector<ChosenColumns::Pair> pairs_of(const Array<std::int64_t>& given, Index n,
+                                          const Units& units) {
+  if (given.ndim() != 2 || given.shape(1) != 2)
+    throw std::invalid_argument("pairs must be two-dimensional, of two columns");
+  check_aligned(given, "pairs");
+  if (units.centre) throw std::invalid_argument("columns of pairs must have no centre");
+  std::vector<ChosenColumns::Pair> pairs;
+  for (py::ssize_t t = 0; t < given.shape(0); ++t) {
+    const ChosenColumns::Pair pair{given.at(t, 0), given.at(t, 1)};
+    if (pair[0] < 0 || pair[0] > pair[1] || pair[1] >= n || (t > 0 && !(pairs.back() < pair)))
+      throw std::invalid_argument("pairs must increase, and be of places below " +
+                                  std::to_string(n) + ", the first at most the second");
+    pairs.push_back(pair);
+  }
+  return pairs;
+}
+
 std::unique_ptr<ChosenColumns> chosen_of(const Array<std::int64_t>& columns,
-                                         const BoundUnits& units) {
+                                         const BoundUnits& units,
+                                         const std::optional<Array<std::int64_t>>& pairs) {
   const Index n_columns = units.n_columns();
   if (columns.ndim() != 1) throw std::invalid_argument("columns must be one-dimensional");
   check_aligned(columns, "columns");
@@ -71,7 +90,8 @@ std::unique_ptr<ChosenColumns> chosen_of(const Array<std::int64_t>& columns,
           "columns must increase and lie between 0 and " + std::to_string(n_columns - 1) +
           ", got " + std::to_string(columns.at(k)) + " at position " + std::to_string(k));
   return std::make_unique<ChosenColumns>(
-      std::vector<Index>(columns.data(), columns.data() + columns.size()), n_columns, units.get());
+      std::vector<Index>(columns.data(), columns.data() + columns.size()), n_columns, units.get(),
+      pairs ? pairs_of(*pairs, columns.size(), units.get()) : std::vector<ChosenColumns::Pair>());
 }
 
 Weights weights_of(const ChosenColumns& chosen, const Vector& of_columns, double intercept,
@@ -106,6 +126,40 @@ py::tuple gradient(const BoundBlock& block, const ChosenColumns& chosen, const V
     sums = add_gradient(block.get(), chosen, w, off ? &away : nullptr, bound, into);
   }
   return as_tuple(sums);
+}
+
+py::tuple gradient_parts(const BoundBlock& block, const ChosenColumns& chosen,
+                         const Vector& weights, double intercept, const OptionalArray& off,
+                         double off_intercept, double bound, Vector parts) {
+  block.check(chosen);
+  const Weights w = weights_of(chosen, weights, intercept, "weights");
+  Weights away{nullptr, off_intercept};
+  if (off) away = weights_of(chosen, *off, off_intercept, "off");
+  double* const into = added_to(parts, 2 * block.get().X.n_cols(), "parts");
+  BlockSums sums;
+  {
+    const py::gil_scoped_release released;  // the arguments hold all arrays
+    sums = add_gradient_parts(block.get(), chosen, w, off ? &away : nullptr, bound, into);
+  }
+  return as_tuple(sums);
+}
+
+void pairs(const BoundBlock& block, const ChosenColumns& chosen, const Vector& weights,
+           double intercept, const OptionalArray& off, double off_intercept, double bound,
+           const ChosenColumns& columns, Index first, Index last, Vector sums) {
+  block.check(chosen);
+  block.check(columns);
+  const Weights w = weights_of(chosen, weights, intercept, "weights");
+  Weights away{nullptr, off_intercept};
+  if (off) away = weights_of(chosen, *off, off_intercept, "off");
+  if (columns.size() != columns.n_own())
+    throw std::invalid_argument("columns must have no products");
+  if (!(0 <= first && first <= last && last <= columns.size()))
+    throw std::invalid_argument("first and last must lie between 0 and " +
+                                std::to_string(columns.size()));
+  double* const into = added_to(sums, (last - first) * columns.size(), "sums");
+  const py::gil_scoped_release released;  // the arguments hold all arrays
+  add_pairs(block.get(), chosen, w, off ? &away : nullptr, bound, columns, first, last, into);
 }
 
 py::tuple model(const BoundBlock& block, const ChosenColumns& chosen, const Vector& weights,
@@ -205,7 +259,7 @@ void register_scale(py::module_& module) {
 
   py::class_<ChosenColumns>(module, "ChosenColumns")
       .def(py::init(&chosen_of), py::arg("columns").noconvert(), py::arg("units"),
-           py::keep_alive<1, 3>());
+           py::arg("pairs").noconvert() = py::none(), py::keep_alive<1, 3>());
 
   py::class_<BoundBlock>(module, "RowBlock")
       .def(py::init<const BoundDesign&, const std::string&, Array<double>, OptionalArray,
@@ -217,6 +271,13 @@ void register_scale(py::module_& module) {
       .def("add_gradient", &gradient, py::arg("chosen"), py::arg("weights").noconvert(),
            py::arg("intercept"), py::arg("off").noconvert(), py::arg("off_intercept"),
            py::arg("bound"), py::arg("z").noconvert())
+      .def("add_gradient_parts", &gradient_parts, py::arg("chosen"), py::arg("weights").noconvert(),
+           py::arg("intercept"), py::arg("off").noconvert(), py::arg("off_intercept"),
+           py::arg("bound"), py::arg("parts").noconvert())
+      .def("add_pairs", &pairs, py::arg("chosen"), py::arg("weights").noconvert(),
+           py::arg("intercept"), py::arg("off").noconvert(), py::arg("off_intercept"),
+           py::arg("bound"), py::arg("columns"), py::arg("first"), py::arg("last"),
+           py::arg("sums").noconvert())
       .def("add_model", &model, py::arg("chosen"), py::arg("weights").noconvert(),
            py::arg("intercept"), py::arg("place").noconvert(), py::arg("first_new"),
            py::arg("bound_of_residuals"), py::arg("bound_of_curvatures"),

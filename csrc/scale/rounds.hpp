@@ -22,49 +22,12 @@
 
 #include "matrix/design.hpp"
 #include "model/losses.hpp"
+#include "scale/chosen.hpp"
 #include "scale/exact_sum.hpp"
-#include "scale/units.hpp"
 #include "support/ranked_bits.hpp"
 #include "support/wide.hpp"
 
 namespace sparsecross {
-
-// The columns that margins are made of, increasing, and where each stands among them; and the units
-// of all columns.
-class ChosenColumns {
- public:
-  ChosenColumns(std::vector<Index> columns, Index n_columns, Units units)
-      : columns_(std::move(columns)),
-        n_columns_(n_columns),
-        units_(units),
-        rank_(static_cast<std::uint64_t>(n_columns), [this](const auto& take) {
-          for (const Index j : columns_) take(static_cast<std::uint64_t>(j));
-        }) {}
-
-  Index size() const { return static_cast<Index>(columns_.size()); }
-  Index n_columns() const { return n_columns_; }
-  const Units& units() const { return units_; }
-  Index operator[](Index k) const { return columns_[static_cast<std::size_t>(k)]; }
-
-  // f(k, x_ij) for the entries of row i in chosen columns, in increasing column and their units.
-  template <class Rows, class F>
-  void each(const Rows& rows, Index i, const F& f) const {
-    if constexpr (is_dense<Rows>) {
-      for (Index k = 0; k < size(); ++k) f(k, units_.of((*this)[k], rows.at(i, (*this)[k])));
-    } else {
-      rows.each(i, [&](Index j, double x) {
-        const std::int64_t k = rank_.find(static_cast<std::uint64_t>(j));
-        if (k >= 0) f(k, units_.of(j, x));
-      });
-    }
-  }
-
- private:
-  std::vector<Index> columns_;
-  Index n_columns_;
-  Units units_;
-  RankedBits rank_;
-};
 
 // Rows of X and what is asked of their margins. The loss counts its samples as equal parts of the
 // block; sums here are over s_i, so that blocks of all lengths add up.
@@ -96,9 +59,10 @@ void margins_of(const Design& X, const ChosenColumns& chosen, const std::array<W
   if (chosen.size() == 0) return;
   X.visit([&](const auto& rows) {
     widely([&] {
+      ChosenColumns::Reader reader(chosen);
       for (Index i = 0; i < rows.n_slices(); ++i) {
         std::array<double, K> sums{};
-        chosen.each(rows, i, [&](Index at, double x) {
+        reader.each(rows, i, [&](Index at, double x) {
           for (std::size_t k = 0; k < K; ++k) sums[k] += x * w[k].of_columns[at];
         });
         for (std::size_t k = 0; k < K; ++k)
@@ -202,6 +166,53 @@ inline BlockSums add_gradient(const RowBlockProblem& block, const ChosenColumns&
 // The quadratic model over some of the chosen columns: gradient (m) += X_Aᵀr, weighted (m) +=
 // X_Aᵀh, products (m x m, symmetric) += X_Aᵀ diag(h) X_A. Column k of the chosen stands at place[k]
 // in A, or nowhere (-1); of the products only those of places from `first_new` on are made.
+// parts (p, 2) += Σ of the positive x r, and of the negative ones without their sign: z, and what
+// bounds the sum over the rows that a column shares with others.
+inline BlockSums add_gradient_parts(const RowBlockProblem& block, const ChosenColumns& chosen,
+                                    Weights w, const Weights* off, double bound, double* parts) {
+  const Grid grid(bound);
+  const detail::Expansion at = detail::expansion_at(block, chosen, w, off, grid, nullptr);
+  const Units& units = chosen.units();
+  block.X.visit([&](const auto& rows) {
+    for (Index i = 0; i < rows.n_slices(); ++i)
+      rows.each(i, [&, r = at.residual[static_cast<std::size_t>(i)]](Index j, double x) {
+        const double term = grid.round(units.of(j, x) * r);
+        parts[2 * j + (term < 0.0)] += std::abs(term);
+      });
+  });
+  return at.sums;
+}
+
+// sums (last - first, |A|) += Σ_i r_i x_ia x_ib for the pairs a < b of the columns A whose a lies
+// in [first, last); A has no products.
+inline void add_pairs(const RowBlockProblem& block, const ChosenColumns& chosen, Weights w,
+                      const Weights* off, double bound, const ChosenColumns& A, Index first,
+                      Index last, double* sums) {
+  const Grid grid(bound);
+  const detail::Expansion at = detail::expansion_at(block, chosen, w, off, grid, nullptr);
+  block.X.visit([&](const auto& rows) {
+    ChosenColumns::Reader reader(A);
+    std::vector<std::pair<Index, double>> entries;
+    entries.reserve(static_cast<std::size_t>(A.size()));
+    for (Index i = 0; i < rows.n_slices(); ++i) {
+      const double r = at.residual[static_cast<std::size_t>(i)];
+      if (r == 0.0) continue;
+      entries.clear();
+      reader.each(rows, i, [&](Index a, double x) {
+        if (x != 0.0) entries.emplace_back(a, x);
+      });
+      for (std::size_t e = 0; e < entries.size(); ++e) {
+        const auto [a, x] = entries[e];
+        if (a < first) continue;
+        if (a >= last) break;
+        double* const row = sums + (a - first) * A.size();
+        for (std::size_t other = e + 1; other < entries.size(); ++other)
+          row[entries[other].first] += grid.round(r * x * entries[other].second);
+      }
+    }
+  });
+}
+
 struct ModelSums {
   Index order;
   double* gradient;
@@ -217,12 +228,13 @@ void add_products(const Rows& rows, const ChosenColumns& chosen, const Index* pl
                   Index first_new, const Expansion& at, const Grid& of_residuals,
                   const Grid& of_curvatures, const ModelSums& into) {
   const Index m = into.order;
+  ChosenColumns::Reader reader(chosen);
   std::vector<std::pair<Index, double>> entries(static_cast<std::size_t>(chosen.size()));
   for (Index i = 0; i < rows.n_slices(); ++i) {
     const double r = at.residual[static_cast<std::size_t>(i)];
     const double h = at.curvature[static_cast<std::size_t>(i)];
     std::size_t n_entries = 0;
-    chosen.each(rows, i, [&](Index k, double x) {
+    reader.each(rows, i, [&](Index k, double x) {
       if (place[k] >= 0 && x != 0.0) entries[n_entries++] = {place[k], x};
     });
     for (std::size_t a = 0; a < n_entries; ++a) {

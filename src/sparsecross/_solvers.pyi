@@ -214,7 +214,12 @@ class Units:
     ) -> None: ...
 
 class ChosenColumns:
-    def __init__(self, columns: NDArray[np.int64], units: Units) -> None: ...
+    def __init__(
+        self,
+        columns: NDArray[np.int64],
+        units: Units,
+        pairs: NDArray[np.int64] | None = None,
+    ) -> None: ...
 
 def widen_extremes(X: Design, high: NDArray[np.float64], low: NDArray[np.float64]) -> None: ...
 def add_sums(
@@ -255,6 +260,29 @@ class RowBlock:
         bound: float,
         z: NDArray[np.float64],
     ) -> tuple[float, float, float, float]: ...
+    def add_gradient_parts(
+        self,
+        chosen: ChosenColumns,
+        weights: NDArray[np.float64],
+        intercept: float,
+        off: NDArray[np.float64] | None,
+        off_intercept: float,
+        bound: float,
+        parts: NDArray[np.float64],
+    ) -> tuple[float, float, float, float]: ...
+    def add_pairs(
+        self,
+        chosen: ChosenColumns,
+        weights: NDArray[np.float64],
+        intercept: float,
+        off: NDArray[np.float64] | None,
+        off_intercept: float,
+        bound: float,
+        columns: ChosenColumns,
+        first: int,
+        last: int,
+        sums: NDArray[np.float64],
+    ) -> None: ...
     def add_model(
         self,
         chosen: ChosenColumns,

@@ -21,6 +21,7 @@ from .callbacks import Listeners
 from .classifier import LinearClassifier
 from .crossing import FeatureCross
 from .estimator import Stated
+from .interactions import Interactions
 from .onestrength import OneStrength
 from .path import path as sx_path
 from .pathrecord import Path
@@ -29,6 +30,7 @@ from .scale.batch import Batch, arrays_of, checked
 from .scale.block import Block
 from .scale.checkpoints import Checkpoint
 from .scale.cluster import ClusterReducer, require_distributed
+from .scale.points import as_point
 from .scale.reducer import Reducer
 from .scale.store import BlockStore
 from .scale.targets import label_losses
@@ -209,13 +211,19 @@ class _OnCluster(OneStrength):
             for start, saved in zip(starts, map(self._kept.point, range(n_problems)), strict=True)
         ]
 
+    def _crosses_to_start_from(self, k: int, coef: Any) -> Interactions | None:
+        saved = None if self._kept is None else self._kept.point(k)
+        if saved is None or self.interactions is None:
+            return super()._crosses_to_start_from(k, coef)
+        return saved.crosses(len(coef))
+
     def _heard(self, k: int, listeners: Listeners) -> OnLook | None:
         on_look, kept = super()._heard(k, listeners), self._kept
         if kept is None:
             return on_look
 
         def saved(look: Look) -> bool | None:
-            kept.save(k, look.coef, float(look.intercept))
+            kept.save(k, as_point(look.coef, float(look.intercept), look.interactions))
             return None if on_look is None else on_look(look)
 
         return saved
@@ -234,8 +242,9 @@ def _documented(estimator: Any) -> Any:
 
     Notes
     -----
-    `interactions`, and `multi_class="multinomial"` where there are more than two classes, are for
-    rows in memory. `max_iter` limits rounds over the blocks, which `n_iter_` counts.
+    `interactions` are "pairwise" or None; `hierarchy`, `squares`, `fields`, and
+    `multi_class="multinomial"` where there are more than two classes are for rows in memory.
+    `max_iter` limits rounds over the blocks, which `n_iter_` counts.
     """
     return estimator
 

@@ -32,6 +32,7 @@ from .model import LinearModel
 from .multinomial import AnyTask
 from .scale.block import Facts, LossOfRows
 from .scale.blocktask import BlockTask
+from .scale.pairs import all_pairs
 from .scale.reducer import Reducer
 from .scale.store import reducer_of
 from .solution import Solution, SolverName
@@ -119,7 +120,7 @@ class Stated:
         Yields the targets of each problem.
     offset : ndarray of shape (n_samples,) or None
         What is added to the margins.
-    products : Products or None
+    products : Products, AllPairs or None
         Which products of columns there are.
     losses : tuple of LossOfRows
         Of each problem, where the rows lie in blocks; targets and weights lie with them.
@@ -131,7 +132,7 @@ class Stated:
     names: list[str]
     targets: Callable[[], Iterator[Floats]]
     offset: Floats | None = None
-    products: Products | None = None
+    products: Any = None
     losses: tuple[LossOfRows, ...] = ()
 
 
@@ -211,6 +212,7 @@ class SparseLinearModel(CallbackSupportMixin, LinearModel):
                     self.positive,
                     self.n_threads,
                     self.standardize,
+                    stated.products,
                 )
             return
         for target in stated.targets():
@@ -235,10 +237,15 @@ class SparseLinearModel(CallbackSupportMixin, LinearModel):
 
     def _stated_by_blocks(self, reducer: Reducer) -> Stated:
         """State the problems over rows that lie in blocks."""
-        if self.interactions is not None:
-            raise ValueError(
-                f"interactions must be None for blocks of rows, got {self.interactions!r}."
-            )
+        products = all_pairs(
+            reducer,
+            self.interactions,
+            hierarchy=self.hierarchy,
+            squares=self.squares,
+            interaction_penalty=self.interaction_penalty,
+            fields=self.fields,
+            standardize=self.standardize,
+        )
         self.encoder_ = encoder = reducer.encoder
         names, n_features = reducer.feature_names, reducer.shape[1]
         if encoder is not None:  # which reads tables
@@ -250,7 +257,15 @@ class SparseLinearModel(CallbackSupportMixin, LinearModel):
             self.feature_names_in_ = names
         losses = self._losses_of(reducer.facts)
         names = [f", class {loss.label!r}" for loss in losses] if len(losses) > 1 else [""]
-        return Stated(reducer, np.empty(0), None, names, lambda: iter(()), losses=losses)
+        return Stated(
+            reducer,
+            np.empty(0),
+            None,
+            names,
+            lambda: iter(()),
+            products=products,
+            losses=losses,
+        )
 
     def _losses_of(self, facts: Facts) -> tuple[LossOfRows, ...]:
         """The loss of each problem over blocks of rows."""

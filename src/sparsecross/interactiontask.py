@@ -35,6 +35,23 @@ class _AtStrength(NamedTuple):
         return self.problem.saturated()
 
 
+EVERYTHING = "all columns and their interactions"
+
+
+def cost_of_crosses(crosses: Interactions, alpha: float, l1_ratio: float) -> float:
+    """What the weights of crosses cost at this strength."""
+    w = crosses.values
+    return float(alpha * np.sum(l1_ratio * np.abs(w) + 0.5 * (1.0 - l1_ratio) * w**2))
+
+
+def counts_of(solution: Solution) -> tuple[list[int], list[int], int]:
+    """How many columns and crosses have weights; bytes of what looks these up."""
+    crosses = solution.interactions
+    if crosses is None:
+        return [len(solution.support)], [0], 0
+    return [len(solution.support)], [len(crosses)], int(crosses.terms().nbytes)
+
+
 @dataclass(frozen=True)
 class InteractionTask(Task):
     """A `Task` whose columns are those of the design and their products."""
@@ -105,11 +122,10 @@ class InteractionTask(Task):
 
     def penalty(self, solution: Solution, alpha: float, l1_ratio: float) -> float:
         """Return what a solution's weights cost at this alpha."""
-        w = np.empty(0) if solution.interactions is None else solution.interactions.values
-        each = l1_ratio * np.abs(w) + 0.5 * (1.0 - l1_ratio) * w**2
-        return super().penalty(solution, alpha, l1_ratio) + float(
-            alpha * self.products.penalty * np.sum(each)
-        )
+        own, crosses = super().penalty(solution, alpha, l1_ratio), solution.interactions
+        if crosses is None:
+            return own
+        return own + cost_of_crosses(crosses, alpha * self.products.penalty, l1_ratio)
 
     @property
     def order(self) -> int:  # type: ignore[override]
@@ -118,10 +134,7 @@ class InteractionTask(Task):
 
     def counts(self, solution: Solution) -> tuple[list[int], list[int], int]:
         """How many columns and crosses have weights; bytes of what looks these up."""
-        crosses = solution.interactions
-        if crosses is None:
-            return [len(solution.support)], [0], 0
-        return [len(solution.support)], [len(crosses)], int(crosses.terms().nbytes)
+        return counts_of(solution)
 
     def certify(
         self,
@@ -168,8 +181,7 @@ class InteractionTask(Task):
             )
         start = coef_init, interactions_init, intercept_init
         if self.products.hierarchy == "none":
-            everything = "all columns and their interactions"
-            return self._solved(alpha, l1_ratio, tol, max_iter, start, None, everything, on_look)
+            return self._solved(alpha, l1_ratio, tol, max_iter, start, None, EVERYTHING, on_look)
         return self._hierarchical(alpha, l1_ratio, tol, max_iter, start, on_look)
 
     def _hierarchical(

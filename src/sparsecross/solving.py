@@ -13,6 +13,7 @@ from ._inputs import as_start
 from .interactions import INTERACTION_RULES, Hierarchy, Interactions, as_interactions
 from .interactiontask import InteractionTask
 from .multinomial import AnyTask
+from .scale.blocktask import BlockTask
 from .solution import Certificate, Solution, SolverName
 from .stating import ANY_LOSS, AnyLossName, Statement, as_intercept
 from .task import DEFAULT_DELTA, RULES
@@ -377,7 +378,7 @@ sample_weight, offset, interactions, hierarchy, squares, interaction_penalty, fi
             )
     given = as_intercept(intercept, task.coef_shape, "intercept")
     crosses = _crosses_of(task, interaction_coef, "interaction_coef")
-    if not isinstance(task, InteractionTask):
+    if not isinstance(task, InteractionTask | BlockTask) or task.products is None:
         return task.certify(weights, given, alpha, l1_ratio)
     if hierarchy != "none":
         raise ValueError(
@@ -395,7 +396,7 @@ def _crosses_of(task: AnyTask, given: Any, name: str) -> Interactions | None:
     """Weights of crosses as a user hands them to a task."""
     if given is None:
         return None
-    if not isinstance(task, InteractionTask):
+    if task.products is None:
         raise ValueError(f"{name} must be None where interactions are None.")
     crosses = as_interactions(given, task.products.n_columns, task.products.order, name)
     task.products.check(crosses, name)

@@ -24,6 +24,7 @@ from .interactions import Hierarchy, Products, as_products
 from .interactiontask import InteractionTask
 from .multinomial import AnyTask, MultinomialTask, check_together
 from .scale.blocktask import BlockTask
+from .scale.pairs import all_pairs
 from .scale.reducer import Reducer
 from .scale.store import reducer_of
 from .scale.targets import numeric_loss
@@ -120,9 +121,8 @@ class Statement:
         )
 
     def _task_by_blocks(self, reducer: Reducer, loss: AnyLossName) -> BlockTask:
-        if self.interactions is not None or loss == "multinomial":
-            name, value = ("loss", loss) if loss == "multinomial" else ("interactions", "any")
-            raise ValueError(f"{name} must not be {value!r} for blocks of rows.")
+        if loss == "multinomial":
+            raise ValueError("loss must not be 'multinomial' for blocks of rows.")
         return BlockTask(
             reducer,
             numeric_loss(loss, reducer.facts, self.fit_intercept, self.delta),
@@ -131,6 +131,15 @@ class Statement:
             self.positive,
             self.n_threads,
             self.standardize,
+            all_pairs(
+                reducer,
+                self.interactions,
+                hierarchy=self.hierarchy,
+                squares=self.squares,
+                interaction_penalty=self.interaction_penalty,
+                fields=self.fields,
+                standardize=self.standardize,
+            ),
         )
 
     def _design(self, X: Any) -> tuple[_solvers.Design, Products | None]:

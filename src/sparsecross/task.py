@@ -53,6 +53,7 @@ class PenalisedTask:
     positive: bool
     n_threads: int | None
     standardize: bool
+    products: Any = None  # which products of columns there are
 
     @property
     def coef_shape(self) -> tuple[int, ...]:

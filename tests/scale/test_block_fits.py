@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import sparsecross as sx
-from blocks import cut
+from blocks import LOSSES, OPTIONS, random_problem, task_of
 from optimality import (
     feasible,
     improvement,
@@ -12,45 +12,7 @@ from optimality import (
     perfect,
     primal,
 )
-from problems import CONTENTS, Problem, factors, matrix, targets, weights
-from sparsecross.scale.block import LossOfRows
-from sparsecross.scale.blocktask import BlockTask
-from sparsecross.scale.reducer import LocalReducer
-
-LOSSES = ("squared", "logistic", "huber", "poisson")
-OPTIONS = {
-    "plain": lambda rng, n, p: {},
-    "elastic net": lambda rng, n, p: {"l1_ratio": 0.4},
-    "no intercept": lambda rng, n, p: {"fit_intercept": False},
-    "positive": lambda rng, n, p: {"positive": True},
-    "weights and offsets": lambda rng, n, p: {
-        "sample_weight": weights(rng, n),
-        "offset": 0.2 * rng.standard_normal(n),
-    },
-    "factors": lambda rng, n, p: {"penalty_factor": factors(rng, p)},
-    "standardized": lambda rng, n, p: {"standardize": True},
-}
-
-
-def task_of(problem, content, n_blocks=6, n_threads=2):
-    reducer = LocalReducer(cut(problem, n_blocks, content), problem.X.shape[1], n_threads)
-    return BlockTask(
-        reducer,
-        LossOfRows(problem.loss, problem.delta),
-        problem.penalty_factor,
-        problem.fit_intercept,
-        problem.positive,
-        n_threads,
-        problem.standardize,
-    )
-
-
-def random_problem(loss, content, option, seed=0, n=120, p=24):
-    rng = np.random.default_rng(seed)
-    X = matrix(rng, n, p, content)
-    problem = Problem(X, targets(rng, X, loss), loss, **OPTIONS[option](rng, n, p))
-    options = problem.options()
-    return problem.at(alpha=sx.alpha_max(X, problem.y, **options) / 15)
+from problems import CONTENTS, Problem
 
 
 @pytest.mark.parametrize("option", OPTIONS)

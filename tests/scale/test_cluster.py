@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 import sparsecross as sx
 from sparsecross.scale.blocktask import BlockTask
+from sparsecross.scale.pairs import AllPairs
 from sparsecross.scale.reducer import LocalReducer
 
 distributed = pytest.importorskip("distributed")
@@ -68,8 +69,10 @@ def stores(tmp_path_factory):
 def solved(reducer, loss, **options):
     from sparsecross.scale.block import LossOfRows
 
-    factor = options.pop("penalty_factor", None)
-    task = BlockTask(reducer, LossOfRows(loss), factor, True, False, 1, False)
+    factor, standardize = options.pop("penalty_factor", None), options.pop("standardize", False)
+    crossed = options.pop("crossed", False)
+    products = AllPairs(reducer.shape[1], 1.0, None) if crossed else None
+    task = BlockTask(reducer, LossOfRows(loss), factor, True, False, 1, standardize, products)
     ratio = options.pop("l1_ratio", 1.0)
     alpha = task.alpha_max(ratio) / 20
     return task.solve(alpha, ratio, tol=1e-6, **options)
@@ -77,6 +80,9 @@ def solved(reducer, loss, **options):
 
 def same_bits(mine, theirs):
     np.testing.assert_array_equal(mine.coef, theirs.coef)
+    if theirs.interactions is not None:
+        np.testing.assert_array_equal(mine.interactions.columns, theirs.interactions.columns)
+        np.testing.assert_array_equal(mine.interactions.values, theirs.interactions.values)
     assert mine.intercept == theirs.intercept
     assert mine.dual == theirs.dual
     assert mine.n_iter == theirs.n_iter
@@ -87,7 +93,14 @@ def test_bits_are_those_of_threads_in_memory(two, stores, loss):
     store = stores[loss]
     factor = np.ones(store.shape[1])
     factor[:3] = [0.0, 2.0, np.inf]
-    for options in ({}, {"l1_ratio": 0.5}, {"penalty_factor": factor}):
+    for options in (
+        {},
+        {"l1_ratio": 0.5},
+        {"penalty_factor": factor},
+        {"standardize": True},
+        {"crossed": True},
+        {"crossed": True, "l1_ratio": 0.5},
+    ):
         local = solved(store.reducer(2), loss, **options)
         far = solved(sxd.cluster_reducer(store, client=two), loss, **options)
         assert local.status == sx.Status.converged
@@ -214,10 +227,12 @@ def test_tables_of_categories_go_through_an_encoder(two):
     assert (sx.prune(model).predict(table) == y).all()
 
 
-def test_a_lost_client_goes_on_from_its_checkpoint(two, stores, tmp_path):
+@pytest.mark.parametrize("interactions", [None, "pairwise"])
+def test_a_lost_client_goes_on_from_its_checkpoint(two, stores, tmp_path, interactions):
     store, file = stores["logistic"], tmp_path / "fit.npz"
-    whole = sxd.SparseLogisticRegression(alpha=0.001, tol=1e-6).fit(store)
-    model = sxd.SparseLogisticRegression(alpha=0.001, tol=1e-6, checkpoint=file)
+    asked = {"alpha": 0.001, "tol": 1e-6, "interactions": interactions}
+    whole = sxd.SparseLogisticRegression(**asked).fit(store)
+    model = sxd.SparseLogisticRegression(**asked, checkpoint=file)
     n_looks = 0
 
     def lost(self, k, listeners, original=sxd._OnCluster._heard):
@@ -238,7 +253,7 @@ def test_a_lost_client_goes_on_from_its_checkpoint(two, stores, tmp_path):
             model.fit(store)
     assert file.exists()
     with pytest.raises(ValueError, match=r"checkpoint of another fit, of alpha=0\.001"):
-        sxd.SparseLogisticRegression(alpha=0.002, tol=1e-6, checkpoint=file).fit(store)
+        sxd.SparseLogisticRegression(**asked | {"alpha": 0.002}, checkpoint=file).fit(store)
     model.fit(store)
     assert not file.exists()
     assert model.n_iter_ < whole.n_iter_

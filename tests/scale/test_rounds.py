@@ -244,7 +244,7 @@ def test_entries_without_a_finite_square_are_refused_by_column():
 def test_points_come_back_from_other_units():
     units = some_units(13, "dense")
     point = some_point(13)
-    there = units.inward(point)
+    there = units.inward(point, 13)
     X = np.random.default_rng(2).standard_normal((5, 13))
     inside = (X - units.centre) * units.factor
     np.testing.assert_allclose(
@@ -252,7 +252,7 @@ def test_points_come_back_from_other_units():
         X[:, point.columns] @ point.weights + point.intercept,
         rtol=1e-12,
     )
-    back = units.outward(there)
+    back = units.outward(there, 13)
     np.testing.assert_array_equal(back.weights, point.weights)
     assert back.intercept == pytest.approx(point.intercept, abs=1e-14)
 

@@ -461,8 +461,8 @@ def test_bad_fits_are_named(tmp_path, store):
     ):
         with pytest.raises(ValueError, match=message):
             sx.Lasso().fit(store, **given)
-    with pytest.raises(ValueError, match="interactions must be None for blocks"):
-        sx.Lasso(interactions="pairwise").fit(store)
+    with pytest.raises(ValueError, match="interactions must be 'pairwise' or None for blocks"):
+        sx.Lasso(interactions="triples").fit(store)
     with pytest.raises(ValueError, match="y must not be negative"):
         sx.PoissonRegressor().fit(store)
     with pytest.raises(ValueError, match="label type"):

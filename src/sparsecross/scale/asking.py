@@ -11,12 +11,14 @@ import numpy.typing as npt
 
 from .._inputs import Floats
 from .block import LossOfRows
+from .pairs import NEAR, TABLE, PairsQuestion, PairsRound, heavy_columns
 from .points import Point
 from .quadratic import Model
 from .reducer import Reducer
 from .rounds import DualRound, GradientRound, LossRound, ModelRound
-from .survey import Answer, Penalty, Question
+from .survey import Answer, Heavy, Penalty, Question, together
 
+_HEAVIEST = 512  # columns whose products tell how strong a penalty must be at least
 _TINY = np.finfo(np.float64).tiny * 2.0**60  # no grid is finer
 
 
@@ -68,20 +70,51 @@ class Asking:
         size = facts.size if bounded is None else bounded * self.weight
         self._residuals = 4.0 * max(size, self.weight)
         self._curvatures = 4.0 * self.weight
+        self.n_pairs = 0  # that were looked at so far
 
     def gradient(
         self, at: Point, penalty: Penalty, room: int, off: Point | None = None
     ) -> Gradient:
         """The gradient over all columns, and who violates; `at` names whose is wanted."""
-        ask = Question(penalty, at.columns, at.weights, self.weight, room)
+        return self._gradient(at, penalty, room, off, NEAR * penalty.least_of_products, None)
+
+    def largest_strength(self, penalty: Penalty, at: Point, off: Point | None = None) -> float:
+        """Max |x_jᵀr| / ω_j at a point, for a penalty of strength l1 = 1.
+
+        Of products, those of the heaviest columns first: whatever these reach, no product of
+        lighter columns has to be looked at that is bound to stay below.
+        """
+        if penalty.crosses is None:
+            return self.gradient(at, penalty, 1, off).answer.largest
+        some = self._gradient(at, penalty, 1, off, 0.0, _HEAVIEST).answer.largest
+        least = some * penalty.least_of_products
+        return max(some, self._gradient(at, penalty, 1, off, least, None).answer.largest)
+
+    def _gradient(
+        self,
+        at: Point,
+        penalty: Penalty,
+        room: int,
+        off: Point | None,
+        threshold: float,
+        most: int | None,
+    ) -> Gradient:
+        """The gradient; of products, those of columns heavier than that, or the heaviest ones."""
+        crosses = penalty.crosses
+        heavy = None
+        if crosses is not None:
+            heavy = Heavy(threshold / crosses.units.least, crosses.units.signed)
+        ask = Question(penalty, at.columns, at.weights, self.weight, room, heavy)
         while True:
             bound = max(self._residuals, _TINY)
-            asked = GradientRound(self._loss, at, bound, off)
+            asked = GradientRound(self._loss, at, bound, off, crosses is not None)
             scalars, answer = self._reducer.survey(asked, ask)
             loss, up, down, curvature = _totals(scalars)
             held = up + down <= bound
             self._residuals = 2.0 * (up + down)
             if held:
+                if crosses is not None:
+                    answer = self._with_products(asked, ask, answer, most)
                 # A product is off by half of the grid where it had to be rounded, which is at most
                 # 2^-52 of the bound; to shrink the heavier side moves a correlation by the
                 # difference at most.
@@ -91,6 +124,24 @@ class Asking:
                     value / self.weight for value in (loss, up, down, curvature)
                 )
                 return Gradient(asked, loss, up, down, curvature, answer, slack / self.weight)
+
+    def _with_products(
+        self, asked: GradientRound, ask: Question, answer: Answer, most: int | None
+    ) -> Answer:
+        """What columns say, and all products of them that may be beyond the threshold."""
+        crosses = ask.penalty.crosses
+        assert crosses is not None
+        keys = ask.columns[ask.columns >= crosses.n_columns]
+        columns = heavy_columns(answer, keys, crosses.n_columns, most)
+        of_pairs = PairsQuestion.of(ask, columns)
+        n_heavy = len(columns)
+        rows = max(1, TABLE // max(n_heavy, 1))
+        answers = [answer]
+        for first in range(0, n_heavy - 1, rows):
+            pairs = PairsRound(asked, columns, first, min(first + rows, n_heavy))
+            answers.append(self._reducer.survey_pairs(pairs, of_pairs.within(first, pairs.last)))
+        self.n_pairs += n_heavy * (n_heavy - 1) // 2
+        return together(ask.room, answers)
 
     def model(
         self, at: Point, order: npt.NDArray[np.int64], first_new: int = 0

@@ -36,7 +36,7 @@ class BlockFold:
     def loss(self, task: AnyTask, solution: Solution) -> float:
         """The mean loss of the rows held out, weighted by sample and class."""
         assert isinstance(task, BlockTask)
-        at = as_point(solution.coef, float(solution.intercept))
+        at = as_point(solution.coef, float(solution.intercept), solution.interactions)
         return Asking(self.held, task.loss, task.fit_intercept).losses(at, at, (0.0,))[0]
 
 

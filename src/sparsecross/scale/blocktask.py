@@ -10,6 +10,7 @@ import numpy as np
 
 from .._inputs import Floats
 from ..interactions import Interactions
+from ..interactiontask import EVERYTHING, cost_of_crosses, counts_of
 from ..memory import FitMemory
 from ..solution import Certificate, Look, OnLook, Round, Solution, SolverName, chosen
 from ..task import PenalisedTask
@@ -17,9 +18,12 @@ from .block import LossOfRows
 from .descent import Descent, Found, Null, OnRound
 from .extremes import units_of
 from .moments import deviations
+from .pairs import AllPairs
 from .points import Point, Units, as_point
 from .reducer import Reducer
-from .survey import Penalty
+from .survey import CrossPenalty, Penalty
+
+_NONE = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class BlockTask(PenalisedTask):
         The loss.
     penalty_factor, fit_intercept, positive, n_threads, standardize
         As of :class:`Task`.
+    products : AllPairs or None
+        Which products of columns there are.
     """
 
     reducer: Reducer
@@ -46,6 +52,7 @@ class BlockTask(PenalisedTask):
     positive: bool
     n_threads: int | None
     standardize: bool
+    products: AllPairs | None = None
 
     @property
     def design(self) -> Any:  # type: ignore[override]
@@ -55,7 +62,7 @@ class BlockTask(PenalisedTask):
     @property
     def coef_shape(self) -> tuple[int, ...]:
         """The shape of the weights."""
-        return (self.reducer.extent.n_columns,)
+        return (self._n_columns,)
 
     @property
     def classifies(self) -> bool:
@@ -77,11 +84,11 @@ class BlockTask(PenalisedTask):
 
     @cached_property
     def _units(self) -> Units:
-        return units_of(self.reducer, self.fit_intercept)
+        return units_of(self.reducer, self.fit_intercept and self.products is None)
 
     @cached_property
     def _scale(self) -> Floats | None:
-        return self._units.scales(self.column_scale, self.reducer.extent.n_columns)
+        return self._units.scales(self.column_scale, self._n_columns)
 
     @cached_property
     def _descent(self) -> Descent:
@@ -89,7 +96,19 @@ class BlockTask(PenalisedTask):
         return Descent(asked, self.loss, self.fit_intercept, self.n_threads)
 
     def _penalty(self, l1: float, l2: float) -> Penalty:
-        return Penalty(l1, l2, self.penalty_factor, self._scale, self.positive)
+        return Penalty(
+            l1, l2, self.penalty_factor, self._scale, self.positive, self._cost_of_crosses
+        )
+
+    @cached_property
+    def _cost_of_crosses(self) -> CrossPenalty | None:
+        if self.products is None:
+            return None
+        return CrossPenalty(self.products.penalty, self._n_columns, self._units)
+
+    @property
+    def _n_columns(self) -> int:
+        return self.reducer.extent.n_columns
 
     @cached_property
     def _null(self) -> Null:
@@ -116,11 +135,36 @@ class BlockTask(PenalisedTask):
         """Xw + b, and the offset, of every row."""
         raise NotImplementedError
 
-    def certify(self, coef: Floats, intercept: Any, alpha: float, l1_ratio: float) -> Certificate:
-        """Bound the distance of these weights from the optimum."""
+    @property
+    def order(self) -> int:  # type: ignore[override]
+        """How many columns a cross may have."""
+        return 1 if self.products is None else self.products.order
+
+    def penalty(self, solution: Solution, alpha: float, l1_ratio: float) -> float:
+        """Return what a solution's weights cost at this alpha."""
+        own = super().penalty(solution, alpha, l1_ratio)
+        if self.products is None or solution.interactions is None:
+            return own
+        return own + cost_of_crosses(solution.interactions, alpha * self.products.penalty, l1_ratio)
+
+    def counts(self, solution: Solution) -> tuple[list[int], list[int], int]:
+        """How many columns and crosses have weights; bytes of what looks these up."""
+        return super().counts(solution) if self.products is None else counts_of(solution)
+
+    def certify(
+        self,
+        coef: Floats,
+        intercept: Any,
+        alpha: float,
+        l1_ratio: float,
+        interactions: Interactions | None = None,
+    ) -> Certificate:
+        """Bound the distance of these weights from the optimum, over all crosses too."""
         self._check_strength(alpha, l1_ratio)
         penalty = self._penalty(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
-        primal, dual = self._descent.certify(penalty, self._inward(coef, float(intercept)))
+        primal, dual = self._descent.certify(
+            penalty, self._inward(coef, float(intercept), interactions)
+        )
         gap = 0.0 if primal <= dual else primal - dual
         shift = self.saturated
         return Certificate(primal + shift, dual + shift, gap, gap / self.null_loss)
@@ -140,7 +184,7 @@ class BlockTask(PenalisedTask):
     ) -> Solution:
         """Minimise the objective at this alpha; `on_look` may end it by returning True.
 
-        `max_iter` limits rounds over the blocks. There are no interactions to start from here.
+        `max_iter` limits rounds over the blocks.
         """
         if chosen(solver) != "cd":
             raise ValueError(f"solver must be 'auto' or 'cd' for blocks of rows, got {solver!r}.")
@@ -148,7 +192,9 @@ class BlockTask(PenalisedTask):
         penalty = self._penalty(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
         start = self._null.point
         if coef_init is not None:
-            start = self._feasible(self._inward(coef_init, intercept_init), penalty)
+            start = self._feasible(
+                self._inward(coef_init, intercept_init, interactions_init), penalty
+            )
         found = self._descent.solve(
             penalty, tol * self.null_loss, max_iter, start, self._told(on_look)
         )
@@ -171,14 +217,13 @@ class BlockTask(PenalisedTask):
                 f"l1_ratio={l1_ratio}: without an L1 part every column has a weight."
             )
 
-    def _inward(self, coef: Floats, intercept: float) -> Point:
-        return self._units.inward(as_point(coef, intercept))
+    def _inward(self, coef: Floats, intercept: float, crosses: Interactions | None) -> Point:
+        return self._units.inward(as_point(coef, intercept, crosses), self._n_columns)
 
-    def _outward(self, point: Point) -> tuple[Floats, float]:
-        columns, weights, intercept = self._units.outward(point)
-        coef = np.zeros(self.coef_shape)
-        coef[columns] = weights
-        return coef, intercept
+    def _outward(self, point: Point) -> tuple[Floats, float, Interactions | None]:
+        p, told = self._n_columns, self._units.outward(point, self._n_columns)
+        crosses = None if self.products is None else told.crosses(p, self.products.names)
+        return told.dense(p), told.intercept, crosses
 
     def _told(self, on_look: OnLook | None) -> OnRound:
         if on_look is None:
@@ -193,7 +238,7 @@ class BlockTask(PenalisedTask):
 
     def _as_solution(self, found: Found) -> Solution:
         shift = self.saturated
-        coef, intercept = self._outward(found.point)
+        coef, intercept, crosses = self._outward(found.point.without_zeros(_NONE))
         return Solution(
             coef=coef,
             intercept=intercept,
@@ -206,5 +251,7 @@ class BlockTask(PenalisedTask):
             status=found.status,
             history=[told.above(shift) for told in found.history],
             solver="cd",
+            interactions=crosses,
+            certified_over="" if crosses is None else EVERYTHING,
             memory=FitMemory(self.reducer.nbytes, *self._descent.held),
         )

@@ -7,26 +7,11 @@ import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from .._inputs import Floats
-
-
-class SavedPoint(NamedTuple):
-    """Weights that are not 0, and an intercept."""
-
-    columns: npt.NDArray[np.int64]
-    weights: Floats
-    intercept: float
-
-    def dense(self, n_columns: int) -> Floats:
-        """The weights of all columns."""
-        coef = np.zeros(n_columns)
-        coef[self.columns] = self.weights
-        return coef
+from .points import Point
 
 
 class Checkpoint:
@@ -48,7 +33,7 @@ class Checkpoint:
     def __init__(self, path: str | os.PathLike[str], asked: Mapping[str, str]) -> None:
         self._path = Path(path)
         self._asked = dict(asked)
-        self._points: dict[int, SavedPoint] = {}
+        self._points: dict[int, Point] = {}
         if self._path.exists():
             self._read()
 
@@ -61,7 +46,7 @@ class Checkpoint:
                     if columns.shape != weights.shape or columns.ndim != 1:
                         raise ValueError("columns and weights must be as many")
                     intercept = float(file[f"intercept{k}"])
-                    self._points[k] = SavedPoint(columns, weights, intercept)
+                    self._points[k] = Point(columns, weights, intercept)
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(
                 f"{os.fspath(self._path)!r} is no checkpoint of a fit: {error}"
@@ -73,14 +58,13 @@ class Checkpoint:
                     f"{asked.get(name)}, and this is of {value}: remove it to begin anew."
                 )
 
-    def point(self, k: int) -> SavedPoint | None:
+    def point(self, k: int) -> Point | None:
         """Where problem k stood, if it had begun."""
         return self._points.get(k)
 
-    def save(self, k: int, coef: Floats, intercept: float) -> None:
+    def save(self, k: int, where: Point) -> None:
         """Save the point of problem k beside those of the others, whole or not at all."""
-        columns = np.flatnonzero(coef)
-        self._points[k] = SavedPoint(columns, coef[columns], intercept)
+        self._points[k] = where
         arrays: dict[str, npt.NDArray[np.generic]] = {
             "asked": np.array(json.dumps(self._asked)),
             "problems": np.array(sorted(self._points)),

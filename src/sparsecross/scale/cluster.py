@@ -17,6 +17,7 @@ import numpy as np
 from .._inputs import Floats
 from ..crossing import FeatureCross
 from .block import Block
+from .pairs import PairsQuestion, PairsRound, answer_pairs
 from .points import Units
 from .reducer import Reducer
 from .rounds import Extent, GradientRound, ModelRound, Round, Sums, SumsRound, add
@@ -185,7 +186,18 @@ class ClusterReducer(Reducer):
             _scalars, [future for _, future in asked], **_at(owners[0]), key=_key("scalars")
         )
         totals, *said = self._results([scalars, *answers])
-        return totals, together(ask, [each for part in said for each in part])
+        return totals, together(ask.room, [each for part in said for each in part])
+
+    def survey_pairs(self, pairs: PairsRound, ask: PairsQuestion) -> Answer:
+        """What pairs of columns say to the residual of a gradient; one worker sums them."""
+        asked = self._ask(pairs)
+        tables = [future for _, future in asked]
+        said = self._client.submit(
+            _answer_pairs, tables, pairs, ask, **_at(asked[0][0]), key=_key("pairs")
+        )
+        answer: Answer
+        (answer,) = self._results([said])
+        return answer
 
     def _penalty_of(self, penalty: Penalty, columns: slice) -> Any:
         """Factors and scales of some columns, which are sent once."""
@@ -304,6 +316,11 @@ def _scalars(parts: list[Sums]) -> Floats:
     return total
 
 
+def _answer_pairs(parts: list[Sums], pairs: PairsRound, ask: PairsQuestion) -> Answer:
+    (table,) = _added(parts, pairs.together, False)
+    return answer_pairs(ask, pairs, table)
+
+
 def _same(value: Any) -> Any:
     return value
 
@@ -313,7 +330,12 @@ def _within(ask: Question, columns: slice) -> Question:
     named = slice(*np.searchsorted(ask.columns, [columns.start, columns.stop]))
     penalty = Penalty(ask.penalty.l1, ask.penalty.l2, positive=ask.penalty.positive)
     return Question(
-        penalty, ask.columns[named] - columns.start, ask.weights[named], ask.n_rows, ask.room
+        penalty,
+        ask.columns[named] - columns.start,
+        ask.weights[named],
+        ask.n_rows,
+        ask.room,
+        ask.heavy,
     )
 
 

@@ -19,14 +19,17 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
 
 from .._solvers import Status
+from ..interactions import InteractionCounts
 from ..solution import Round
 from .asking import Asking, Gradient
 from .block import LossOfRows
+from .pairs import NEAR
 from .points import Columns, Point
 from .products import KnownProducts
 from .quadratic import Model, minimise
@@ -100,6 +103,8 @@ class Descent:
         self._quadratic = loss.name == "squared"
         self._known = KnownProducts(LARGEST_SET)
         self._largest_set = 0
+        self._n_columns = reducer.extent.n_columns
+        self._built: Columns = np.empty(0, np.int64)  # products
 
     @property
     def held(self) -> tuple[int, int]:
@@ -135,7 +140,8 @@ class Descent:
 
     def largest_strength(self, penalty: Penalty, null: Null) -> float:
         """Max |x_jᵀr| / ω_j at the null model, for a penalty of strength l1 = 1."""
-        return self._look(null.point, replace(penalty, l1=1.0, l2=0.0), 1).answer.largest
+        of_1 = replace(penalty, l1=1.0, l2=0.0)
+        return self._ask.largest_strength(of_1, null.point, self._off(null.point, of_1))
 
     def solve(
         self,
@@ -171,6 +177,7 @@ class Descent:
                     found.dual,
                     time.perf_counter() - started,
                     0,
+                    self._crossed(penalty),
                 )
             )
             told = on_round(found.history[-1], at)
@@ -191,9 +198,17 @@ class Descent:
             active = self._active(at, gradient, penalty)
             wide = at.over(np.union1d(at.columns, active))
             n_set = len(active)
+            self._built = np.union1d(self._built, active[active >= self._n_columns])
             self._largest_set = max(self._largest_set, n_set)
             aim = max(_PART * (gap if math.isfinite(gap) else found.primal), 0.3 * target)
             at, stalled = self._descend(wide, active, penalty, aim, 1e-3 * target, gradient)
+
+    def _crossed(self, penalty: Penalty) -> InteractionCounts | None:
+        """How many products there are, were looked at, and ever had a place in the set."""
+        if penalty.crosses is None:
+            return None
+        possible = comb(penalty.crosses.n_columns, 2)
+        return InteractionCounts(possible, None, self._ask.n_pairs, len(self._built))
 
     def certify(self, penalty: Penalty, at: Point) -> tuple[float, float]:
         """The primal value at a point as it is, and the best bound that follows from it."""
@@ -207,15 +222,16 @@ class Descent:
 
     def _look(self, at: Point, penalty: Penalty, room: int) -> Gradient:
         """The gradient at a point, off the unpenalised columns."""
-        free = penalty.unpenalised
-        off = self._off(at, free) if len(free) else None
-        return self._ask.gradient(at, penalty, room, off)
+        return self._ask.gradient(at, penalty, room, self._off(at, penalty))
 
-    def _off(self, at: Point, free: Columns) -> Point:
-        """What takes the residual off these columns, and off the ones: h times its margins.
+    def _off(self, at: Point, penalty: Penalty) -> Point | None:
+        """What takes the residual off unpenalised columns and the ones: h times its margins.
 
         The nearest θ, in the metric of 1 / h, that is orthogonal to them.
         """
+        free = penalty.unpenalised
+        if not len(free):
+            return None
         model, _ = self._ask.model(at, free)
         square, force = model.products, model.gradient
         if self._fit_intercept:
@@ -235,7 +251,10 @@ class Descent:
             return -math.inf
         l2 = penalty.of(at.columns)[1]
         extra = math.fsum(np.where(at.weights == 0, 0.0, l2 * at.weights**2))
+        if gradient.slack > (1.0 - NEAR) * penalty.least_of_products:
+            return -math.inf  # products that were left out may be beyond their penalty
         limit = answer.limit(gradient.slack, penalty.least)
+        limit = limit if penalty.crosses is None else min(limit, 1.0 / NEAR)
         limit = min(limit, 10.0) if len(free) else limit
         ends = (1.0, 0.5) if self._quadratic else (min(limit, _BEYOND), 1.0)
         first, second = self._ask.duals(gradient, ends)

@@ -32,12 +32,12 @@ class ExtremesRound(SumsRound):
         return [high, low]
 
 
-def units_of(reducer: Reducer, fit_intercept: bool) -> Units:
+def units_of(reducer: Reducer, centred: bool) -> Units:
     """Units in which no entry is above 1, and the largest of a column not far below.
 
-    Where an intercept can make up for it, columns of dense rows are counted from the middle of
-    their range. Sparse columns much alike have one factor, which costs no look-up; entries that are
-    all 1 are left alone.
+    Columns of dense rows may be `centred`, counted from the middle of their range, where an
+    intercept makes up for it. Sparse columns much alike have one factor, which costs no look-up;
+    entries that are all 1 are left alone.
 
     Raises
     ------
@@ -56,7 +56,8 @@ def units_of(reducer: Reducer, fit_intercept: bool) -> Units:
             "have no finite sum."
         )
     centre = None
-    if facts.dense and fit_intercept:
+    signed = bool((low > 0).any())
+    if facts.dense and centred:
         centre = high / 2.0 - low / 2.0
         reach = np.maximum(high - centre, low + centre)
     exponents = np.clip(np.frexp(reach)[1], -500, 500)
@@ -64,5 +65,6 @@ def units_of(reducer: Reducer, fit_intercept: bool) -> Units:
     if not len(some):
         return Units()
     if not facts.dense and np.ptp(some) <= _ALIKE:
-        return Units(common=2.0 ** -int(some.max()))
-    return Units(np.ldexp(1.0, np.where(reach > 0, -exponents, 0)), centre)
+        return Units(common=2.0 ** -int(some.max()), signed=signed)
+    factor = np.ldexp(1.0, np.where(reach > 0, -exponents, 0))
+    return Units(factor, centre, signed=signed)

@@ -1,18 +1,29 @@
-"""Points that few columns tell, and the units in which they are looked for."""
+"""Points that few columns tell, and the units in which they are looked for.
+
+Products of columns are columns of numbers of their own, n_columns and beyond: the keys of
+csrc/interactions/keys.hpp.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _solvers
 from .._inputs import Floats, aligned
+from ..interactions import Interactions, of_keys
 
 Columns = npt.NDArray[np.int64]
+
+
+def factors_of(keys: Columns, n_columns: int) -> tuple[Columns, Columns]:
+    """Of which two columns products are, the first at most the second."""
+    first, second = np.divmod(keys - n_columns, n_columns)
+    return first, second
 
 
 class Point(NamedTuple):
@@ -22,10 +33,6 @@ class Point(NamedTuple):
     weights: Floats
     intercept: float
 
-    def aligned(self) -> Point:
-        """The same in memory as kernels read it, which arrays that have travelled may not be."""
-        return Point(aligned(self.columns), aligned(self.weights), self.intercept)
-
     def over(self, columns: Columns) -> Point:
         """The same point with weights of more columns."""
         if len(columns) == len(self.columns):
@@ -34,16 +41,32 @@ class Point(NamedTuple):
         weights[np.searchsorted(columns, self.columns)] = self.weights
         return Point(columns, weights, self.intercept)
 
+    def dense(self, n_columns: int) -> Floats:
+        """The weights of all columns."""
+        own = self.columns < n_columns
+        coef = np.zeros(n_columns)
+        coef[self.columns[own]] = self.weights[own]
+        return coef
+
+    def crosses(self, n_columns: int, names: npt.NDArray[Any] | None = None) -> Interactions:
+        """The weights of products."""
+        own = self.columns < n_columns
+        keys = self.columns[~own].astype(np.uint64)
+        return of_keys(keys, self.weights[~own], n_columns, 2, names)
+
     def without_zeros(self, kept: Columns) -> Point:
         """The same point over the columns that have a weight, or are kept."""
         stay = (self.weights != 0) | np.isin(self.columns, kept)
         return Point(self.columns[stay], self.weights[stay], self.intercept)
 
 
-def as_point(coef: Floats, intercept: float) -> Point:
-    """A dense vector of weights as a point."""
+def as_point(coef: Floats, intercept: float, crosses: Interactions | None = None) -> Point:
+    """A dense vector of weights, and those of products, as a point."""
     columns = np.flatnonzero(coef)
-    return Point(columns, coef[columns], intercept)
+    if crosses is None:
+        return Point(columns, coef[columns], intercept)
+    keys = np.concatenate([columns, crosses.keys.astype(np.int64)])
+    return Point(keys, np.concatenate([coef[columns], crosses.values]), intercept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +83,14 @@ class Units:
         What comes off entries, of dense rows alone; with factors.
     common : float
         A factor of all columns, where they have none of their own.
+    signed : bool
+        Whether some entry may be negative.
     """
 
     factor: Floats | None = None
     centre: Floats | None = None
     common: float = 1.0
+    signed: bool = False
 
     @property
     def plain(self) -> bool:
@@ -76,23 +102,38 @@ class Units:
         factor, centre = (None if a is None else aligned(a) for a in (self.factor, self.centre))
         return _solvers.Units(n_columns, factor, centre, self.common)
 
-    def factor_of(self, columns: Columns) -> Floats | float:
-        """The factors of some columns."""
+    def factor_of(self, columns: Columns, n_columns: int) -> Floats:
+        """The factors of some columns and products, of which those of products are products."""
+        if self.plain:
+            return np.ones(len(columns))
+        own = columns < n_columns
+        first, second = factors_of(columns[~own], n_columns)
+        found = np.empty(len(columns))
+        found[own] = self._of(columns[own])
+        found[~own] = self._of(first) * self._of(second)
+        return found
+
+    def _of(self, columns: Columns) -> Floats | float:
         return self.common if self.factor is None else self.factor[columns]
 
-    def inward(self, point: Point) -> Point:
+    @property
+    def least(self) -> float:
+        """The smallest factor."""
+        return self.common if self.factor is None else float(self.factor.min())
+
+    def inward(self, point: Point, n_columns: int) -> Point:
         """A point of the data in these units."""
-        weights = point.weights / self.factor_of(point.columns)
+        weights = point.weights / self.factor_of(point.columns, n_columns)
         shift = self._shift(point.columns, point.weights)
         return Point(point.columns, weights, point.intercept + shift)
 
-    def outward(self, point: Point) -> Point:
+    def outward(self, point: Point, n_columns: int) -> Point:
         """A point in these units as one of the data."""
-        weights = point.weights * self.factor_of(point.columns)
+        weights = point.weights * self.factor_of(point.columns, n_columns)
         return Point(point.columns, weights, point.intercept - self._shift(point.columns, weights))
 
     def _shift(self, columns: Columns, weights: Floats) -> float:
-        """What the centres are worth to the margins."""
+        """What the centres are worth to the margins; products stand beside none."""
         return 0.0 if self.centre is None else math.fsum(weights * self.centre[columns])
 
     @property

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from .. import _solvers
 from .block import Block, Facts
+from .pairs import PairsQuestion, PairsRound, answer_pairs
 from .points import Units
 from .rounds import Extent, FactsRound, GradientRound, Round, Sums, SumsRound, add
 from .survey import Answer, Question, answer, chunks, together
@@ -74,7 +75,12 @@ class Reducer:
         """The scalars of a gradient, and what all columns say to it."""
         scalars, z = self.reduce(gradient)
         parts = (answer(ask, z[at], at) for at in chunks(self.extent.n_columns))
-        return scalars, together(ask, parts)
+        return scalars, together(ask.room, parts)
+
+    def survey_pairs(self, pairs: PairsRound, ask: PairsQuestion) -> Answer:
+        """What pairs of columns say to the residual of a gradient."""
+        (table,) = self.reduce(pairs)
+        return answer_pairs(ask, pairs, table)
 
     @cached_property
     def each_facts(self) -> dict[int, Facts]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .. import _solvers
 from .._inputs import Floats, aligned
 from .block import Block, LossOfRows
-from .points import Columns, Point, Units
+from .points import Columns, Point, Units, factors_of
 
 # One array has a row for each block, which its block alone fills; the others are exact sums.
 Sums = list[Floats]
@@ -25,9 +25,34 @@ class Extent(NamedTuple):
     n_columns: int
     units: Units = Units()
 
-    def chosen(self, columns: Columns) -> _solvers.ChosenColumns:
-        """Columns that margins are made of."""
-        return _solvers.ChosenColumns(columns, self.units.compiled(self.n_columns))
+    def chosen(self, columns: Columns) -> tuple[_solvers.ChosenColumns, _Layout]:
+        """Columns and products that margins are made of, and how kernels number them."""
+        units = self.units.compiled(self.n_columns)
+        own, keys = columns[columns < self.n_columns], columns[columns >= self.n_columns]
+        if not len(keys):
+            return _solvers.ChosenColumns(columns, units), _Layout(len(columns), None)
+        factors = factors_of(keys, self.n_columns)
+        there = np.unique(np.concatenate([own, *factors]))
+        pairs = np.stack([np.searchsorted(there, of) for of in factors], axis=1)
+        chosen = _solvers.ChosenColumns(there, units, np.ascontiguousarray(pairs))
+        n_chosen = len(there) + len(keys)
+        place = np.concatenate([np.searchsorted(there, own), np.arange(len(there), n_chosen)])
+        return chosen, _Layout(n_chosen, place)
+
+
+class _Layout(NamedTuple):
+    """Where kernels have what belongs to each of some columns; in the same order without places."""
+
+    n_chosen: int
+    place: npt.NDArray[np.intp] | None
+
+    def laid_out(self, values: Any, rest: float = 0.0) -> Any:
+        """Values of columns as kernels take them."""
+        if self.place is None:
+            return aligned(values)
+        found = np.full(self.n_chosen, rest, values.dtype)
+        found[self.place] = values
+        return found
 
 
 class Round(Protocol):
@@ -77,24 +102,48 @@ class GradientRound(SumsRound):
         Of Σ |r|, and so of Σ |x r| for every column, in whose units no |x| is above 1.
     off : Point or None
         The residual loses h times the margins of this.
+    in_parts : bool
+        Whether the sums of positive and of negative terms are wanted, (n_columns, 2).
     """
 
     loss: LossOfRows
     at: Point
     bound: float
     off: Point | None = None
+    in_parts: bool = False
 
     def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
         """Ask it of some blocks."""
-        scalars, z = np.zeros((extent.n_blocks, 4)), np.zeros(extent.n_columns)
-        at = self.at.aligned()
-        chosen = extent.chosen(at.columns)
-        off, off_intercept = _weights(self.off)
+        scalars = np.zeros((extent.n_blocks, 4))
+        z = np.zeros((extent.n_columns, 2) if self.in_parts else extent.n_columns)
+        residual = self.residual(extent)
         for block in blocks:
-            scalars[block.number] = block.rows(self.loss).add_gradient(
-                chosen, at.weights, at.intercept, off, off_intercept, self.bound, z
-            )
+            rows = block.rows(self.loss)
+            add = rows.add_gradient_parts if self.in_parts else rows.add_gradient
+            scalars[block.number] = add(*residual, z)
         return [scalars, z]
+
+    def residual(self, extent: Extent) -> _Residual:
+        """What kernels are told of the residual."""
+        chosen, layout = extent.chosen(aligned(self.at.columns))
+        off = None if self.off is None else layout.laid_out(self.off.weights)
+        return _Residual(
+            chosen,
+            layout.laid_out(self.at.weights),
+            self.at.intercept,
+            off,
+            0.0 if self.off is None else self.off.intercept,
+            self.bound,
+        )
+
+
+class _Residual(NamedTuple):
+    chosen: _solvers.ChosenColumns
+    weights: Floats
+    intercept: float
+    off: Floats | None
+    off_intercept: float
+    bound: float
 
 
 @dataclass(frozen=True)
@@ -126,13 +175,13 @@ class ModelRound(SumsRound):
         """Ask it of some blocks."""
         m = self.order
         sums = [np.zeros((extent.n_blocks, 4)), np.zeros(m), np.zeros(m), np.zeros((m, m))]
-        at, place = self.at.aligned(), aligned(self.place)
-        chosen = extent.chosen(at.columns)
+        chosen, layout = extent.chosen(aligned(self.at.columns))
+        weights, place = layout.laid_out(self.at.weights), layout.laid_out(self.place, -1)
         for block in blocks:
             sums[0][block.number] = block.rows(self.loss).add_model(
                 chosen,
-                at.weights,
-                at.intercept,
+                weights,
+                self.at.intercept,
                 place,
                 self.first_new,
                 *self.bounds,
@@ -153,16 +202,11 @@ class LossRound(SumsRound):
     def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
         """Ask it of some blocks."""
         scalars = np.zeros((extent.n_blocks, len(self.t)))
-        at, way = self.at.aligned(), self.way.aligned()
-        chosen = extent.chosen(at.columns)
+        chosen, layout = extent.chosen(aligned(self.at.columns))
+        at, way = (layout.laid_out(point.weights) for point in (self.at, self.way))
         for block in blocks:
             scalars[block.number] = block.rows(self.loss).losses(
-                chosen,
-                at.weights,
-                at.intercept,
-                way.weights,
-                way.intercept,
-                list(self.t),
+                chosen, at, self.at.intercept, way, self.way.intercept, list(self.t)
             )
         return [scalars]
 
@@ -178,22 +222,9 @@ class DualRound(SumsRound):
     def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
         """Ask it of some blocks."""
         scalars = np.zeros((extent.n_blocks, len(self.t)))
-        of, at = self.gradient, self.gradient.at.aligned()
-        chosen = extent.chosen(at.columns)
-        off, off_intercept = _weights(of.off)
+        residual = self.gradient.residual(extent)
         for block in blocks:
-            scalars[block.number] = block.rows(of.loss).duals(
-                chosen,
-                at.weights,
-                at.intercept,
-                off,
-                off_intercept,
-                of.bound,
-                *self.parts,
-                list(self.t),
+            scalars[block.number] = block.rows(self.gradient.loss).duals(
+                *residual, *self.parts, list(self.t)
             )
         return [scalars]
-
-
-def _weights(point: Point | None) -> tuple[Floats | None, float]:
-    return (None, 0.0) if point is None else (aligned(point.weights), point.intercept)
