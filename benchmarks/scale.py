@@ -2,6 +2,7 @@
 
     python benchmarks/scale.py store [--rows N] [--columns P] [--folder DIR]
     python benchmarks/scale.py cluster [--rows N] [--columns P] [--folder DIR]
+    python benchmarks/scale.py crosses [--rows N] [--columns P] [--folder DIR]
     python benchmarks/scale.py rivals --python PYTHON [--rows N] [--columns P]
     python benchmarks/scale.py model
 
@@ -9,7 +10,8 @@
 fits logistic regression out of core: seconds of each kind of round beside those of the same blocks
 in memory, bytes a second beside `cat`, and anonymous memory at its peak. As root it also empties
 the page cache, for what a cold disk gives. `cluster` fits the same on local clusters of 1, 2 and 4
-workers: bits, rounds, bytes through the client, and the overhead over threads in memory. `rivals`
+workers: bits, rounds, bytes through the client, and the overhead over threads in memory. `crosses`
+fits all products of two columns too, beside the solver for matrices in memory. `rivals`
 fits rows of this kind by Spark MLlib and dask-ml, run by an interpreter that has them, and by a
 local cluster of two workers to an objective that is no worse than theirs. `model` prints time and
 traffic at 10^9 rows and 10^8 columns on 100 workers, from costs measured here and assumptions that
@@ -179,6 +181,28 @@ def run_store(options: argparse.Namespace) -> None:
             again = task_of(each).solve(alpha, tol=options.tol)
             print(f"  run {k}, {name}: {time.perf_counter() - start:.2f} s")
             assert (again.coef == found.coef).all()
+
+
+def run_crosses(options: argparse.Namespace) -> None:
+    """Fit over all products of two columns, from a store and in memory."""
+    store = store_of(options)
+    X = sp.vstack([batch.X for batch in store.batches()], format="csc")
+    y = store.y.astype(np.float64)
+    asked = {"loss": "logistic", "interactions": "pairwise"}
+    largest = sx.alpha_max(X, y, **asked)
+    for strength in (10.0, 100.0):
+        for name, data in (("memory", (X, y)), ("store", (store,))):
+            seconds = []
+            for _ in range(3):
+                start = time.perf_counter()
+                found = sx.solve(*data, alpha=largest / strength, tol=options.tol, **asked)
+                seconds.append(time.perf_counter() - start)
+            counts = found.history[-1].interactions
+            print(
+                f"alpha_max / {strength:g}, {name}: {np.median(seconds):.2f} s, relative gap "
+                f"{found.relative_gap:.1e}, {len(found.interactions)} products with a weight, "
+                f"{counts.visited:,} looked at of {counts.possible:,}"
+            )
 
 
 class Traffic:
@@ -377,7 +401,7 @@ def run_model(_: argparse.Namespace) -> None:
 def main() -> None:
     """Run one part."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("part", choices=("store", "cluster", "rivals", "model"))
+    parser.add_argument("part", choices=("store", "cluster", "crosses", "rivals", "model"))
     parser.add_argument("--python", default=sys.executable, help="an interpreter with the rivals")
     parser.add_argument("--methods", nargs="+", default=["spark", "dask_ml"])
     parser.add_argument("--limit", type=float, default=300.0, help="seconds for a rival")
@@ -395,6 +419,7 @@ def main() -> None:
         parts = {
             "store": run_store,
             "cluster": run_cluster,
+            "crosses": run_crosses,
             "rivals": run_rivals,
             "model": run_model,
         }

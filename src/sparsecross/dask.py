@@ -1,6 +1,6 @@
 """The estimators for data on the workers of a Dask cluster: the user's, who has a client to it.
 
-`Lasso`, `ElasticNet`, `SparseLogisticRegression` and `path` are those of `sparsecross`, with the
+Estimators of one strength and `path` are those of `sparsecross`, with the
 same parameters and the same answers, but for where the rows lie: X may be a :class:`BlockStore`, a
 dask DataFrame, a dask array whose blocks are dense or scipy's CSR, or a list of delayed batches.
 """
@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import _fit_context
 
-from . import linear, logistic, stream
+from . import linear, logistic, poisson, robust, stream
 from .callbacks import Listeners
 from .classifier import LinearClassifier
 from .crossing import FeatureCross
@@ -37,7 +37,15 @@ from .scale.targets import label_losses
 from .solution import Look, OnLook
 from .streamparameters import StreamLoss, StreamParameters
 
-__all__ = ["ElasticNet", "FTRLClassifier", "Lasso", "SparseLogisticRegression", "path"]
+__all__ = [
+    "ElasticNet",
+    "FTRLClassifier",
+    "HuberRegressor",
+    "Lasso",
+    "PoissonRegressor",
+    "SparseLogisticRegression",
+    "path",
+]
 
 _PARAMETERS = """encoder : FeatureCross, optional
         Fitted; turns the partitions of a DataFrame into columns. Without it they must be numbers.
@@ -183,6 +191,14 @@ class _OnCluster(OneStrength):
         "checkpoint": [str, os.PathLike, None],
     }
 
+    def __init_subclass__(cls) -> None:
+        """Check the parameters of both sides."""
+        super().__init_subclass__()
+        rules: dict[str, list[Any]] = {}
+        for base in reversed(cls.__mro__):
+            rules |= vars(base).get("_parameter_constraints", {})
+        cls._parameter_constraints = rules
+
     def _reducer(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Reducer | None:
         return cluster_reducer(X, y, sample_weight, offset, encoder=self.encoder)
 
@@ -254,32 +270,29 @@ def _documented(estimator: Any) -> Any:
 class ElasticNet(_OnCluster, linear.ElasticNet):
     """Elastic net."""
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **linear.ElasticNet._parameter_constraints,
-        **_OnCluster._parameter_constraints,
-    }
-
 
 @_documented
 @dataclass(kw_only=True, eq=False, repr=False)
 class Lasso(_OnCluster, linear.Lasso):
     """Lasso."""
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **linear.Lasso._parameter_constraints,
-        **_OnCluster._parameter_constraints,
-    }
+
+@_documented
+@dataclass(kw_only=True, eq=False, repr=False)
+class HuberRegressor(_OnCluster, robust.HuberRegressor):
+    """Regression that few outliers do not pull."""
+
+
+@_documented
+@dataclass(kw_only=True, eq=False, repr=False)
+class PoissonRegressor(_OnCluster, poisson.PoissonRegressor):
+    """Regression of counts."""
 
 
 @_documented
 @dataclass(kw_only=True, eq=False, repr=False)
 class SparseLogisticRegression(_OnCluster, logistic.SparseLogisticRegression):
     """Sparse logistic regression."""
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **logistic.SparseLogisticRegression._parameter_constraints,
-        **_OnCluster._parameter_constraints,
-    }
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -353,7 +366,7 @@ class FTRLClassifier(LinearClassifier, StreamParameters):
         self.classes_, _ = label_losses(reducer.facts, None)
         parameters = {k: v for k, v in self.get_params(deep=False).items() if k != "encoder"}
         asked = LearnRound(stream.FTRLClassifier(**parameters), tuple(self.classes_.tolist()))
-        parts = list(reducer.gather(asked))
+        parts = reducer.deal(asked)
         found = average(parts)
         self.coef_, self.intercept_ = found.weights.toarray(), found.intercepts
         self.n_models_, self.n_rows_, self.progressive_loss_ = len(parts), found.n_rows, found.loss

@@ -21,7 +21,7 @@ cluster = pytest.importorskip("sparsecross.scale.cluster")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Dask itself
 
 
-def start(n_workers, threads=1):
+def start(n_workers, threads=1, **more):
     return distributed.LocalCluster(
         n_workers=n_workers,
         threads_per_worker=threads,
@@ -29,6 +29,7 @@ def start(n_workers, threads=1):
         dashboard_address=None,
         host="127.0.0.1",
         silence_logs=50,
+        **more,
     )
 
 
@@ -165,6 +166,26 @@ def test_killed_workers_cost_time_and_no_bit(stores, n_killed, kind, monkeypatch
         far = solved(reducer, "logistic")
         assert len(pids) == 3 - n_killed
     same_bits(far, local)
+
+
+def test_blocks_that_no_worker_can_hold_say_how_large_they_may_be():
+    """Workers that their nannies kill over a batch, again and again: real ones, and real bytes."""
+    import dask
+
+    def too_large():
+        import numpy as np
+
+        X = np.ones((1 << 17, 1 << 11))  # 2 GiB
+        return X, X[:, 0]
+
+    limits = {"distributed.scheduler.allowed-failures": 1, "distributed.worker.memory.pause": False}
+    with (
+        dask.config.set(limits),
+        start(1, memory_limit="512MiB") as workers,
+        distributed.Client(workers),
+        pytest.raises(MemoryError, match=r"cut the rows into blocks below 134,217,728 bytes"),
+    ):
+        sxd.Lasso(alpha=0.1).fit([dask.delayed(too_large)()])
 
 
 def client_free_batch(store, k):
@@ -353,7 +374,8 @@ def test_streams_are_averaged_and_say_so(two, stores):
     assert model.n_models_ == 2
     assert model.n_rows_ == 2 * store.shape[0]
     reducer = sxd.cluster_reducer(store, client=two)
-    shares = [two.gather(blocks) for _, blocks in reducer._shares()]
+    blocks = two.gather(reducer._blocks)
+    shares = [blocks[k::2] for k in range(2)]  # whoever has them
     coefs, counts = [], []
     for share in shares:
         own = sx.FTRLClassifier(l1=0.1, n_passes=1)

@@ -354,41 +354,6 @@ def test_forged_blocks_with_right_checksums_do_no_harm(store):
                 sx.Lasso(alpha=0.1).fit(sx.BlockStore(store.path))
 
 
-ESTIMATORS = {
-    "lasso": (sx.Lasso(alpha=0.01, tol=1e-6), None),
-    "elastic net": (sx.ElasticNet(alpha=0.01, tol=1e-6), None),
-    "huber": (sx.HuberRegressor(alpha=0.01, tol=1e-6), None),
-    "counts": (sx.PoissonRegressor(alpha=0.01, tol=1e-6), lambda y: np.round(np.exp(y))),
-    "two classes": (
-        sx.SparseLogisticRegression(alpha=0.01, tol=1e-6, class_weight="balanced"),
-        lambda y: np.where(y > 0.3, "high", "low"),
-    ),
-    "several classes": (
-        sx.SparseLogisticRegression(alpha=0.01, tol=1e-6),
-        lambda y: np.digitize(y, [-0.2, 0.3]),
-    ),
-    "standardized": (sx.Lasso(alpha=0.01, tol=1e-6, standardize=True), None),
-    "default strength": (sx.Lasso(alpha=None, tol=1e-6), None),
-}
-
-
-@pytest.mark.parametrize("kind", ESTIMATORS)
-def test_estimators_take_a_store(tmp_path, kind):
-    model, target = ESTIMATORS[kind]
-    X, y = rows(n=700)
-    y = y if target is None else target(y)
-    weight = np.random.default_rng(1).choice([0.5, 1.0, 2.0], len(y))
-    batches = batches_of(X, y, 90, weight)
-    store = sx.BlockStore.from_batches(batches, tmp_path / "s", block_bytes=5_000)
-    model = model.fit(store)
-    found = {name: getattr(model, name) for name in ("coef_", "intercept_", "relative_gap_")}
-    assert (np.asarray(found["relative_gap_"]) <= 1e-6).all()
-    np.testing.assert_array_equal(model.predict(store), model.predict(X))
-    model.fit(X, y, sample_weight=weight)
-    np.testing.assert_allclose(found["coef_"], model.coef_, atol=5e-3)
-    np.testing.assert_allclose(found["intercept_"], model.intercept_, atol=5e-3)
-
-
 def test_a_path_over_a_store_is_that_of_its_rows(tmp_path):
     X, y = rows()
     store = sx.BlockStore.from_batches(batches_of(X, y, 90), tmp_path / "s", block_bytes=5_000)

@@ -8,6 +8,7 @@ of workers nor the loss of one changes a bit.
 
 from __future__ import annotations
 
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
@@ -41,8 +42,7 @@ class ClusterReducer(Reducer):
     client : distributed.Client
         Of the cluster.
     makers : list of callable
-        Each takes keywords of `Client.submit` or `Client.compute` and returns the future of a
-        block, on the workers that these name where they live.
+        Each returns the future of a block.
     feature_names : ndarray of str, optional
         Names of columns.
     encoder : FeatureCross, optional
@@ -63,11 +63,11 @@ class ClusterReducer(Reducer):
     ) -> None:
         self._client = client
         check_cluster(client)
-        addresses = sorted(self._threads())
-        self._blocks = [
-            make(workers=[addresses[k % len(addresses)]], allow_other_workers=True)
-            for k, make in enumerate(makers)
-        ]
+        self._threads()  # of which there must be some
+        workers = client.scheduler_info()["workers"].values()
+        # A block, its margins and sums, and twice while it is made.
+        self._largest_block = min(worker["memory_limit"] or 0 for worker in workers) // 4
+        self._blocks = [make() for make in makers]
         super().__init__(Extent(len(self._blocks), 0), feature_names, encoder)
         self._sent: Any = self.extent
         described = [one for part in self.gather(_Described()) for one in part]
@@ -93,7 +93,7 @@ class ClusterReducer(Reducer):
         found._factors = {}
         found._sent = found.extent
         if units.factor is not None:
-            found._sent = self._client.submit(_same, found.extent, key=_key("units"))
+            found._sent = self._submit("units", _same, found.extent)
         return found
 
     def _take(self, numbers: Sequence[int]) -> None:
@@ -107,32 +107,61 @@ class ClusterReducer(Reducer):
         return found
 
     def _shares(self) -> list[tuple[str, list[Any]]]:
-        """Which thread asks which blocks: those that its worker has."""
+        """Which thread asks which blocks: those that its worker has, as long as it has its part.
+
+        A block beyond that moves, once: to a worker that has less.
+        """
         threads = self._threads()
+        n_threads, n_blocks = sum(threads.values()), len(self._blocks)
+        room = {address: -(-n_blocks * n // n_threads) for address, n in threads.items()}
         held = self._client.who_has(self._blocks)
-        addresses = sorted(threads)
         by_worker: dict[str, list[Any]] = defaultdict(list)
-        for k, block in enumerate(self._blocks):
-            owners = [address for address in held.get(block.key, ()) if address in threads]
-            by_worker[owners[0] if owners else addresses[k % len(addresses)]].append(block)
+        left = []
+        for block in self._blocks:
+            owners = [address for address in held.get(block.key, ()) if room.get(address, 0) > 0]
+            if not owners:
+                left.append(block)
+                continue
+            owner = max(sorted(owners), key=lambda address: room[address])
+            by_worker[owner].append(block)
+            room[owner] -= 1
+        for block in left:
+            address = max(sorted(room), key=lambda address: room[address])
+            by_worker[address].append(block)
+            room[address] -= 1
         return [
             (address, blocks[thread :: threads[address]])
             for address, blocks in sorted(by_worker.items())
             for thread in range(min(threads[address], len(blocks)))
         ]
 
+    def deal(self, question: Round) -> list[Any]:
+        """Ask it of equal shares of the blocks, dealt out by number, one for each thread."""
+        n_shares = min(sum(self._threads().values()), len(self._blocks))
+        self._rounds.n += 1
+        return self._results(
+            [
+                self._submit("share", _run, question, self._sent, self._blocks[k::n_shares])
+                for k in range(n_shares)
+            ]
+        )
+
     def _ask(self, question: Any) -> list[tuple[str, Any]]:
         """The futures of what each share of the blocks says, and the workers they began at."""
         self._rounds.n += 1
         return [
-            (
-                address,
-                self._client.submit(
-                    _run, question, self._sent, blocks, **_at(address), key=_key(question)
-                ),
-            )
+            (address, self._submit(type(question).__name__, _run, question, self._sent, blocks))
             for address, blocks in self._shares()
         ]
+
+    def _submit(self, name: str, function: Callable[..., Any], *given: Any) -> Any:
+        """The future of a task, which the scheduler runs where most of what it is given lies.
+
+        Nowhere in particular: tasks that ask for a worker wait for ever where all that lived when
+        they were submitted have died, even if they allow others (distributed 2026.8).
+        """
+        key = f"sparsecross-{name.strip('_').lower()}-{uuid.uuid4().hex}"
+        return self._client.submit(function, *given, pure=False, key=key)
 
     def gather(self, question: Round) -> Iterable[Any]:
         """Ask it of all blocks; what each share of them says."""
@@ -145,46 +174,29 @@ class ClusterReducer(Reducer):
         """
         asked = self._ask(question)
         symmetric = isinstance(question, ModelRound)
-        total = self._client.submit(
-            _added,
-            [future for _, future in asked],
-            question.together,
-            symmetric,
-            **_at(asked[0][0]),
-            key=_key("sum"),
-        )
+        parts = [future for _, future in asked]
+        total = self._submit("sum", _added, parts, question.together, symmetric)
         (sums,) = self._results([total])
         return _unpacked(sums, question) if isinstance(question, ModelRound) else sums
 
     def survey(self, gradient: GradientRound, ask: Question) -> tuple[Any, Answer]:
         """The scalars of a gradient, and what all columns say: each worker sums some columns."""
         asked = self._ask(gradient)
-        owners = sorted({address for address, _ in asked})
+        futures = [future for _, future in asked]
+        n_owners = len({address for address, _ in asked})
         n_chunks = -(-self.extent.n_columns // CHUNK)
         answers = []
-        for k, address in enumerate(owners):
-            first, last = (n_chunks * at // len(owners) for at in (k, k + 1))
+        for k in range(n_owners):
+            first, last = (n_chunks * at // n_owners for at in (k, k + 1))
             if first == last:
                 continue
             columns = slice(first * CHUNK, min(last * CHUNK, self.extent.n_columns))
-            parts = [
-                self._client.submit(_part, future, columns, **_at(at), key=_key("part"))
-                for at, future in asked
-            ]
+            parts = [self._submit("part", _part, future, columns) for future in futures]
+            penalty = self._penalty_of(ask.penalty, columns)
             answers.append(
-                self._client.submit(
-                    _answers,
-                    parts,
-                    _within(ask, columns),
-                    self._penalty_of(ask.penalty, columns),
-                    columns,
-                    **_at(address),
-                    key=_key("survey"),
-                )
+                self._submit("survey", _answers, parts, _within(ask, columns), penalty, columns)
             )
-        scalars = self._client.submit(
-            _scalars, [future for _, future in asked], **_at(owners[0]), key=_key("scalars")
-        )
+        scalars = self._submit("scalars", _scalars, futures)
         totals, *said = self._results([scalars, *answers])
         return totals, together(ask.room, [each for part in said for each in part])
 
@@ -192,9 +204,7 @@ class ClusterReducer(Reducer):
         """What pairs of columns say to the residual of a gradient; one worker sums them."""
         asked = self._ask(pairs)
         tables = [future for _, future in asked]
-        said = self._client.submit(
-            _answer_pairs, tables, pairs, ask, **_at(asked[0][0]), key=_key("pairs")
-        )
+        said = self._submit("pairs", _answer_pairs, tables, pairs, ask)
         answer: Answer
         (answer,) = self._results([said])
         return answer
@@ -207,7 +217,7 @@ class ClusterReducer(Reducer):
         known = self._factors.get(at)
         if known is None or known[0] is not penalty.factor or known[1] is not penalty.scale:
             arrays = [None if a is None else a[columns] for a in (penalty.factor, penalty.scale)]
-            future = self._client.submit(_same, arrays, key=_key("factors"))
+            future = self._submit("factors", _same, arrays)
             known = self._factors[at] = (penalty.factor, penalty.scale, future)
         return known[2]
 
@@ -217,22 +227,16 @@ class ClusterReducer(Reducer):
         try:
             found: list[Any] = self._client.gather(futures)
         except distributed.scheduler.KilledWorker as error:
+            most = self._largest_block
             raise MemoryError(
                 "workers died again and again over the same blocks, most likely for want of "
-                f"memory: give them more, or cut the rows into blocks below "
-                f"{self._largest_block()} bytes."
+                "memory: give them more, or cut the rows into "
+                + (f"blocks below {most:,} bytes." if most else "smaller blocks.")
             ) from error
         except BaseException:
             self._client.cancel(futures)
             raise
         return found
-
-    def _largest_block(self) -> str:
-        limits = [
-            worker["memory_limit"] for worker in self._client.scheduler_info()["workers"].values()
-        ]
-        # A block, its margins and sums, and twice while it is made.
-        return f"{min(limits, default=0) // 4:,}"
 
 
 class _Described:
@@ -267,18 +271,6 @@ def _version() -> str | None:
     except ImportError:
         return None
     return sparsecross.__version__
-
-
-def _at(address: str) -> dict[str, Any]:
-    """Where a task should run, and what holds of all tasks: each is asked once."""
-    return {"workers": [address], "allow_other_workers": True, "pure": False}
-
-
-def _key(question: Any) -> str:
-    import uuid
-
-    name = question if isinstance(question, str) else type(question).__name__
-    return f"sparsecross-{name.strip('_').lower()}-{uuid.uuid4().hex}"
 
 
 # -- tasks ---------------------------------------------------------------------------------------
