@@ -71,6 +71,7 @@ class Asking:
         self._residuals = 4.0 * max(size, self.weight)
         self._curvatures = 4.0 * self.weight
         self.n_pairs = 0  # that were looked at so far
+        self.table_bytes = 0  # of the largest table of pairs
 
     def gradient(
         self, at: Point, penalty: Penalty, room: int, off: Point | None = None
@@ -103,7 +104,7 @@ class Asking:
         crosses = penalty.crosses
         heavy = None
         if crosses is not None:
-            heavy = Heavy(threshold / crosses.units.least, crosses.units.signed)
+            heavy = Heavy(threshold / crosses.units.least, crosses.units.signed, most)
         ask = Question(penalty, at.columns, at.weights, self.weight, room, heavy)
         while True:
             bound = max(self._residuals, _TINY)
@@ -141,6 +142,7 @@ class Asking:
             pairs = PairsRound(asked, columns, first, min(first + rows, n_heavy))
             answers.append(self._reducer.survey_pairs(pairs, of_pairs.within(first, pairs.last)))
         self.n_pairs += n_heavy * (n_heavy - 1) // 2
+        self.table_bytes = max(self.table_bytes, 8 * n_heavy * min(rows, n_heavy))
         return together(ask.room, answers)
 
     def model(

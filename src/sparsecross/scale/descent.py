@@ -111,7 +111,8 @@ class Descent:
         """Bytes of vectors and of the set's products at most: those of rounds in this process."""
         n_columns = self._reducer.extent.n_columns
         n_sets = 1 + self._reducer.n_workers
-        return 8 * n_columns * n_sets, 8 * self._largest_set**2 * (n_sets + 1)
+        of_set = 8 * self._largest_set**2 * (n_sets + 1)
+        return 8 * n_columns * n_sets, max(of_set, self._ask.table_bytes * n_sets)
 
     def null(self, penalty: Penalty) -> Null:
         """Newton steps on the intercept and the unpenalised columns alone."""
@@ -254,7 +255,8 @@ class Descent:
         if gradient.slack > (1.0 - NEAR) * penalty.least_of_products:
             return -math.inf  # products that were left out may be beyond their penalty
         limit = answer.limit(gradient.slack, penalty.least)
-        limit = limit if penalty.crosses is None else min(limit, 1.0 / NEAR)
+        if penalty.crosses is not None:
+            limit = min(limit, 1.0 / (NEAR + gradient.slack / penalty.least_of_products))
         limit = min(limit, 10.0) if len(free) else limit
         ends = (1.0, 0.5) if self._quadratic else (min(limit, _BEYOND), 1.0)
         first, second = self._ask.duals(gradient, ends)

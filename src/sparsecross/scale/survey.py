@@ -109,10 +109,13 @@ class Heavy(NamedTuple):
         What the bound of a column's products must be above, in units of its factor.
     signed : bool
         Whether entries may be negative, so that positive and negative terms do not bound alone.
+    most : int or None
+        How many are wanted of a chunk at most, those of the largest bounds.
     """
 
     threshold: float
     signed: bool
+    most: int | None
 
 
 @dataclass(frozen=True)
@@ -242,6 +245,7 @@ def _heavy(ask: Heavy, parts: Floats, scale: Floats | None, at: slice) -> tuple[
     if scale is not None:
         bounds = bounds / scale[at]
     found = np.flatnonzero(bounds > ask.threshold)
+    found = found[np.lexsort((found, -bounds[found]))[: ask.most]]
     return found + at.start, bounds[found]
 
 
