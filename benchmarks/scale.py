@@ -235,7 +235,7 @@ def run_cluster(options: argparse.Namespace) -> None:
     """Local clusters, beside threads in memory."""
     from distributed import Client, LocalCluster
 
-    from sparsecross.dask import cluster_reducer
+    from sparsecross.scale.clusterblocks import cluster_reducer
 
     store = store_of(options)
     print(f"{store}, {store.nbytes / 1e9:.2f} GB")
@@ -291,7 +291,7 @@ def run_rivals(options: argparse.Namespace) -> None:
     from distributed import Client, LocalCluster
     from sklearn.datasets import dump_svmlight_file
 
-    from sparsecross.dask import cluster_reducer
+    from sparsecross.scale.clusterblocks import cluster_reducer
 
     store = store_of(options)
     path = Path(options.folder) / f"rows-{options.rows}-{options.columns}.svmlight"

@@ -137,9 +137,9 @@ def narrowing(chunk):
     """A function of no module, as workers do not have this one."""
 
     def narrow():
-        from sparsecross.scale import cluster, survey
+        from sparsecross.scale import cluster, clustertasks, survey
 
-        survey.CHUNK = cluster.CHUNK = chunk
+        survey.CHUNK = cluster.CHUNK = clustertasks.CHUNK = chunk
 
     return narrow
 

@@ -13,16 +13,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
-import numpy as np
-
-from .._inputs import Floats
 from ..crossing import FeatureCross
+from . import clustertasks as tasks
 from .block import Block
-from .pairs import PairsQuestion, PairsRound, answer_pairs
+from .pairs import PairsQuestion, PairsRound
 from .points import Units
 from .reducer import Reducer
-from .rounds import Extent, GradientRound, ModelRound, Round, Sums, SumsRound, add
-from .survey import CHUNK, Answer, Penalty, Question, answer, together
+from .rounds import Extent, GradientRound, ModelRound, Round, Sums, SumsRound
+from .survey import CHUNK, Answer, Penalty, Question, together
 
 
 def require_distributed() -> Any:
@@ -93,7 +91,7 @@ class ClusterReducer(Reducer):
         found._factors = {}
         found._sent = found.extent
         if units.factor is not None:
-            found._sent = self._submit("units", _same, found.extent)
+            found._sent = self._submit(tasks.same, found.extent)
         return found
 
     def _take(self, numbers: Sequence[int]) -> None:
@@ -141,7 +139,7 @@ class ClusterReducer(Reducer):
         self._rounds.n += 1
         return self._results(
             [
-                self._submit("share", _run, question, self._sent, self._blocks[k::n_shares])
+                self._submit(tasks.ask, question, self._sent, self._blocks[k::n_shares])
                 for k in range(n_shares)
             ]
         )
@@ -150,16 +148,20 @@ class ClusterReducer(Reducer):
         """The futures of what each share of the blocks says, and the workers they began at."""
         self._rounds.n += 1
         return [
-            (address, self._submit(type(question).__name__, _run, question, self._sent, blocks))
+            (
+                address,
+                self._submit(tasks.ask, question, self._sent, blocks),
+            )
             for address, blocks in self._shares()
         ]
 
-    def _submit(self, name: str, function: Callable[..., Any], *given: Any) -> Any:
+    def _submit(self, function: Callable[..., Any], *given: Any) -> Any:
         """The future of a task, which the scheduler runs where most of what it is given lies.
 
         Nowhere in particular: tasks that ask for a worker wait for ever where all that lived when
         they were submitted have died, even if they allow others (distributed 2026.8).
         """
+        name = function.__name__ if function is not tasks.ask else type(given[0]).__name__
         key = f"sparsecross-{name.strip('_').lower()}-{uuid.uuid4().hex}"
         return self._client.submit(function, *given, pure=False, key=key)
 
@@ -175,9 +177,9 @@ class ClusterReducer(Reducer):
         asked = self._ask(question)
         symmetric = isinstance(question, ModelRound)
         parts = [future for _, future in asked]
-        total = self._submit("sum", _added, parts, question.together, symmetric)
+        total = self._submit(tasks.add_up, parts, question.together, symmetric)
         (sums,) = self._results([total])
-        return _unpacked(sums, question) if isinstance(question, ModelRound) else sums
+        return tasks.unpack(sums, question) if isinstance(question, ModelRound) else sums
 
     def survey(self, gradient: GradientRound, ask: Question) -> tuple[Any, Answer]:
         """The scalars of a gradient, and what all columns say: each worker sums some columns."""
@@ -191,12 +193,18 @@ class ClusterReducer(Reducer):
             if first == last:
                 continue
             columns = slice(first * CHUNK, min(last * CHUNK, self.extent.n_columns))
-            parts = [self._submit("part", _part, future, columns) for future in futures]
+            parts = [self._submit(tasks.some_columns, future, columns) for future in futures]
             penalty = self._penalty_of(ask.penalty, columns)
             answers.append(
-                self._submit("survey", _answers, parts, _within(ask, columns), penalty, columns)
+                self._submit(
+                    tasks.judge_columns,
+                    parts,
+                    tasks.within(ask, columns),
+                    penalty,
+                    columns,
+                )
             )
-        scalars = self._submit("scalars", _scalars, futures)
+        scalars = self._submit(tasks.add_scalars, futures)
         totals, *said = self._results([scalars, *answers])
         return totals, together(ask.room, [each for part in said for each in part])
 
@@ -204,7 +212,7 @@ class ClusterReducer(Reducer):
         """What pairs of columns say to the residual of a gradient; one worker sums them."""
         asked = self._ask(pairs)
         tables = [future for _, future in asked]
-        said = self._submit("pairs", _answer_pairs, tables, pairs, ask)
+        said = self._submit(tasks.judge_pairs, tables, pairs, ask)
         answer: Answer
         (answer,) = self._results([said])
         return answer
@@ -217,7 +225,7 @@ class ClusterReducer(Reducer):
         known = self._factors.get(at)
         if known is None or known[0] is not penalty.factor or known[1] is not penalty.scale:
             arrays = [None if a is None else a[columns] for a in (penalty.factor, penalty.scale)]
-            future = self._submit("factors", _same, arrays)
+            future = self._submit(tasks.same, arrays)
             known = self._factors[at] = (penalty.factor, penalty.scale, future)
         return known[2]
 
@@ -271,77 +279,3 @@ def _version() -> str | None:
     except ImportError:
         return None
     return sparsecross.__version__
-
-
-# -- tasks ---------------------------------------------------------------------------------------
-
-
-def _run(question: Any, extent: Extent, blocks: list[Block]) -> Any:
-    return question.run(blocks, extent)
-
-
-def _added(parts: list[Sums], by: Any, symmetric: bool) -> Sums:
-    """All put together; of symmetric products the lower triangle."""
-    total = [array.copy() for array in parts[0]]
-    for part in parts[1:]:
-        add(total, part, by)
-    if symmetric:
-        total[-1] = total[-1][np.tril_indices(len(total[-1]))]
-    return total
-
-
-def _unpacked(sums: Sums, question: ModelRound) -> Sums:
-    m = question.order
-    products = np.zeros((m, m))
-    lower = np.tril_indices(m)
-    products[lower] = sums[-1]
-    products[lower[::-1]] = sums[-1]
-    return [*sums[:-1], products]
-
-
-def _part(sums: Sums, columns: slice) -> Floats:
-    return sums[1][columns].copy()
-
-
-def _scalars(parts: list[Sums]) -> Floats:
-    total: Floats = np.sum([part[0] for part in parts], axis=0)
-    return total
-
-
-def _answer_pairs(parts: list[Sums], pairs: PairsRound, ask: PairsQuestion) -> Answer:
-    (table,) = _added(parts, pairs.together, False)
-    return answer_pairs(ask, pairs, table)
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _within(ask: Question, columns: slice) -> Question:
-    """A question to some columns, which they count from 0."""
-    named = slice(*np.searchsorted(ask.columns, [columns.start, columns.stop]))
-    penalty = Penalty(ask.penalty.l1, ask.penalty.l2, positive=ask.penalty.positive)
-    return Question(
-        penalty,
-        ask.columns[named] - columns.start,
-        ask.weights[named],
-        ask.n_rows,
-        ask.room,
-        ask.heavy,
-    )
-
-
-def _answers(
-    parts: list[Floats], ask: Question, factors: list[Floats | None] | None, columns: slice
-) -> list[Answer]:
-    """What some columns say, chunk by chunk, by their numbers."""
-    z = parts[0].copy()
-    for part in parts[1:]:
-        z += part
-    if factors is not None:
-        ask = ask.with_factors(*factors)
-    found = []
-    for first in range(0, len(z), CHUNK):
-        at = slice(first, min(first + CHUNK, len(z)))
-        found.append(answer(ask, z[at], at).moved(columns.start))
-    return found
