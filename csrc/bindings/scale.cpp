@@ -12,13 +12,15 @@ using Vector = Array<double>;
 // Units of columns, and the arrays that they look at.
 class BoundUnits {
  public:
-  BoundUnits(Index n_columns, OptionalArray factor, OptionalArray centre, double common)
+  BoundUnits(Index n_columns, OptionalArray factor, OptionalArray centre, double common,
+             Index n_terms)
       : n_columns_(n_columns), factor_(std::move(factor)), centre_(std::move(centre)) {
     if (n_columns < 0) throw std::invalid_argument("n_columns must not be negative");
     if (factor_) check_length(*factor_, n_columns, "factor");
     if (centre_) check_length(*centre_, n_columns, "centre");
     if (centre_ && !factor_) throw std::invalid_argument("centre must come with factor");
-    units_ = {data_or_null(centre_), data_or_null(factor_), common};
+    if (n_terms < 0) throw std::invalid_argument("n_terms must not be negative");
+    units_ = {data_or_null(centre_), data_or_null(factor_), common, n_terms};
   }
   BoundUnits(const BoundUnits&) = delete;
 
@@ -94,11 +96,27 @@ std::unique_ptr<ChosenColumns> chosen_of(const Array<std::int64_t>& columns,
       pairs ? pairs_of(*pairs, columns.size(), units.get()) : std::vector<ChosenColumns::Pair>());
 }
 
+// How many doubles a sum takes.
+Index grids_of(const ChosenColumns& chosen) { return chosen.units().n_terms > 0 ? 2 : 1; }
+
 Weights weights_of(const ChosenColumns& chosen, const Vector& of_columns, double intercept,
                    const char* name) {
   check_length(of_columns, chosen.size(), name);
   return {of_columns.data(), intercept};
 }
+
+// A point, and what its residual is off, if anything.
+struct PointAndOff {
+  PointAndOff(const ChosenColumns& chosen, const Vector& weights, double intercept,
+              const OptionalArray& given, double off_intercept)
+      : point(weights_of(chosen, weights, intercept, "weights")) {
+    if (given) away = weights_of(chosen, *given, off_intercept, "off");
+  }
+  const Weights* off() const { return away ? &*away : nullptr; }
+
+  Weights point;
+  std::optional<Weights> away;
+};
 
 // Arrays that kernels add to: only views into the caller's memory will do.
 double* added_to(Vector& array, Index size, const char* name) {
@@ -116,14 +134,12 @@ py::tuple gradient(const BoundBlock& block, const ChosenColumns& chosen, const V
                    double intercept, const OptionalArray& off, double off_intercept, double bound,
                    Vector z) {
   block.check(chosen);
-  const Weights w = weights_of(chosen, weights, intercept, "weights");
-  Weights away{nullptr, off_intercept};
-  if (off) away = weights_of(chosen, *off, off_intercept, "off");
-  double* const into = added_to(z, block.get().X.n_cols(), "z");
+  const PointAndOff at(chosen, weights, intercept, off, off_intercept);
+  double* const into = added_to(z, grids_of(chosen) * block.get().X.n_cols(), "z");
   BlockSums sums;
   {
     const py::gil_scoped_release released;  // the arguments hold all arrays
-    sums = add_gradient(block.get(), chosen, w, off ? &away : nullptr, bound, into);
+    sums = add_gradient(block.get(), chosen, at.point, at.off(), bound, into);
   }
   return as_tuple(sums);
 }
@@ -132,14 +148,12 @@ py::tuple gradient_parts(const BoundBlock& block, const ChosenColumns& chosen,
                          const Vector& weights, double intercept, const OptionalArray& off,
                          double off_intercept, double bound, Vector parts) {
   block.check(chosen);
-  const Weights w = weights_of(chosen, weights, intercept, "weights");
-  Weights away{nullptr, off_intercept};
-  if (off) away = weights_of(chosen, *off, off_intercept, "off");
-  double* const into = added_to(parts, 2 * block.get().X.n_cols(), "parts");
+  const PointAndOff at(chosen, weights, intercept, off, off_intercept);
+  double* const into = added_to(parts, 2 * grids_of(chosen) * block.get().X.n_cols(), "parts");
   BlockSums sums;
   {
     const py::gil_scoped_release released;  // the arguments hold all arrays
-    sums = add_gradient_parts(block.get(), chosen, w, off ? &away : nullptr, bound, into);
+    sums = add_gradient_parts(block.get(), chosen, at.point, at.off(), bound, into);
   }
   return as_tuple(sums);
 }
@@ -149,17 +163,15 @@ void pairs(const BoundBlock& block, const ChosenColumns& chosen, const Vector& w
            const ChosenColumns& columns, Index first, Index last, Vector sums) {
   block.check(chosen);
   block.check(columns);
-  const Weights w = weights_of(chosen, weights, intercept, "weights");
-  Weights away{nullptr, off_intercept};
-  if (off) away = weights_of(chosen, *off, off_intercept, "off");
+  const PointAndOff at(chosen, weights, intercept, off, off_intercept);
   if (columns.size() != columns.n_own())
     throw std::invalid_argument("columns must have no products");
   if (!(0 <= first && first <= last && last <= columns.size()))
     throw std::invalid_argument("first and last must lie between 0 and " +
                                 std::to_string(columns.size()));
-  double* const into = added_to(sums, (last - first) * columns.size(), "sums");
+  double* const into = added_to(sums, grids_of(chosen) * (last - first) * columns.size(), "sums");
   const py::gil_scoped_release released;  // the arguments hold all arrays
-  add_pairs(block.get(), chosen, w, off ? &away : nullptr, bound, columns, first, last, into);
+  add_pairs(block.get(), chosen, at.point, at.off(), bound, columns, first, last, into);
 }
 
 py::tuple model(const BoundBlock& block, const ChosenColumns& chosen, const Vector& weights,
@@ -169,13 +181,14 @@ py::tuple model(const BoundBlock& block, const ChosenColumns& chosen, const Vect
   block.check(chosen);
   const Weights w = weights_of(chosen, weights, intercept, "weights");
   check_length(place, chosen.size(), "place");
-  const Index m = gradient.size();
+  const Index grids = grids_of(chosen), m = gradient.size() / grids;
   for (py::ssize_t k = 0; k < place.size(); ++k)
     if (place.at(k) < -1 || place.at(k) >= m)
       throw std::invalid_argument("place must lie between -1 and " + std::to_string(m - 1) +
                                   ", got " + std::to_string(place.at(k)));
-  const ModelSums into{m, added_to(gradient, m, "gradient"), added_to(weighted, m, "weighted"),
-                       added_to(products, m * m, "products")};
+  const ModelSums into{m, added_to(gradient, grids * m, "gradient"),
+                       added_to(weighted, grids * m, "weighted"),
+                       added_to(products, grids * m * m, "products")};
   BlockSums sums;
   {
     const py::gil_scoped_release released;  // the arguments hold all arrays
@@ -202,12 +215,10 @@ std::vector<double> duals(const BoundBlock& block, const ChosenColumns& chosen,
                           double off_intercept, double bound, double up, double down,
                           const std::vector<double>& t) {
   block.check(chosen);
-  const Weights w = weights_of(chosen, weights, intercept, "weights");
-  Weights away{nullptr, off_intercept};
-  if (off) away = weights_of(chosen, *off, off_intercept, "off");
+  const PointAndOff at(chosen, weights, intercept, off, off_intercept);
   std::vector<double> values(t.size());
   const py::gil_scoped_release released;  // the arguments hold all arrays
-  duals_along(block.get(), chosen, w, off ? &away : nullptr, bound, up, down, t, values.data());
+  duals_along(block.get(), chosen, at.point, at.off(), bound, up, down, t, values.data());
   return values;
 }
 
@@ -225,9 +236,14 @@ void extremes(const BoundDesign& X, Vector high, Vector low) {
   widen_extremes(rows, up, down);
 }
 
+void check_terms(Index n_terms) {
+  if (n_terms < 1) throw std::invalid_argument("n_terms must be at least 1");
+}
+
 void sums(const BoundDesign& X, const BoundUnits& units, const OptionalArray& weight, double bound,
-          Vector sums, Vector stored, Vector counts) {
+          Index n_terms, Vector sums, Vector stored, Vector counts) {
   const Design& rows = rows_of(X);
+  check_terms(n_terms);
   const Index p = rows.n_cols();
   check_units(rows, units.n_columns(), units.get());
   if (weight) check_length(*weight, rows.n_rows(), "weight");
@@ -235,27 +251,28 @@ void sums(const BoundDesign& X, const BoundUnits& units, const OptionalArray& we
   double* const of_rows = added_to(stored, 2 * p, "stored");
   double* const of_entries = added_to(counts, p, "counts");
   const py::gil_scoped_release released;  // the arguments hold all arrays
-  add_sums(rows, data_or_null(weight), units.get(), bound, of_x, of_rows, of_entries);
+  add_sums(rows, data_or_null(weight), units.get(), bound, n_terms, of_x, of_rows, of_entries);
 }
 
 void squares(const BoundDesign& X, const BoundUnits& units, const OptionalArray& weight,
-             const OptionalArray& mean, double bound, Vector squares) {
+             const OptionalArray& mean, double bound, Index n_terms, Vector squares) {
   const Design& rows = rows_of(X);
+  check_terms(n_terms);
   check_units(rows, units.n_columns(), units.get());
   if (weight) check_length(*weight, rows.n_rows(), "weight");
   if (mean) check_length(*mean, rows.n_cols(), "mean");
   double* const into = added_to(squares, 2 * rows.n_cols(), "squares");
   const py::gil_scoped_release released;  // the arguments hold all arrays
-  add_squares(rows, data_or_null(weight), units.get(), data_or_null(mean), bound, into);
+  add_squares(rows, data_or_null(weight), units.get(), data_or_null(mean), bound, n_terms, into);
 }
 
 }  // namespace
 
 void register_scale(py::module_& module) {
   py::class_<BoundUnits>(module, "Units")
-      .def(py::init<Index, OptionalArray, OptionalArray, double>(), py::arg("n_columns"),
+      .def(py::init<Index, OptionalArray, OptionalArray, double, Index>(), py::arg("n_columns"),
            py::arg("factor").noconvert() = py::none(), py::arg("centre").noconvert() = py::none(),
-           py::arg("common") = 1.0);
+           py::arg("common") = 1.0, py::arg("n_terms") = 0);
 
   py::class_<ChosenColumns>(module, "ChosenColumns")
       .def(py::init(&chosen_of), py::arg("columns").noconvert(), py::arg("units"),
@@ -292,10 +309,11 @@ void register_scale(py::module_& module) {
   module.def("widen_extremes", &extremes, py::arg("X"), py::arg("high").noconvert(),
              py::arg("low").noconvert());
   module.def("add_sums", &sums, py::arg("X"), py::arg("units"), py::arg("weight").noconvert(),
-             py::arg("bound"), py::arg("sums").noconvert(), py::arg("stored").noconvert(),
-             py::arg("counts").noconvert());
+             py::arg("bound"), py::arg("n_terms"), py::arg("sums").noconvert(),
+             py::arg("stored").noconvert(), py::arg("counts").noconvert());
   module.def("add_squares", &squares, py::arg("X"), py::arg("units"), py::arg("weight").noconvert(),
-             py::arg("mean").noconvert(), py::arg("bound"), py::arg("squares").noconvert());
+             py::arg("mean").noconvert(), py::arg("bound"), py::arg("n_terms"),
+             py::arg("squares").noconvert());
 }
 
 }  // namespace sparsecross::bindings

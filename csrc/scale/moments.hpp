@@ -5,15 +5,13 @@
 //          stored entries of each column.
 // Given:   rows of X, sliced by rows, sample weights s (n) or null for ones, units in which no |x|
 //          is above 1, and a bound of all these sums.
-// Result:  added to pairs (p, 2), on a grid and on one 2^50 times finer for what the first rounds
-//          off, so that small sums keep their digits; counts of entries to an array (p).
+// Result:  added to pairs (p, 2), on a grid and on a finer one; counts of entries to an array (p).
 // Cost:    one visit of the entries.
-// Source:  Demmel & Nguyen 2013, "Fast reproducible floating-point summation", with K = 2; the
-//          deviations that follow are those of Chan, Golub & LeVeque 1983 (two passes).
+// Source:  exact_sum.hpp; the deviations that follow are those of Chan, Golub & LeVeque 1983 (two
+//          passes).
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 
 #include "matrix/design.hpp"
 #include "scale/exact_sum.hpp"
@@ -22,21 +20,6 @@
 namespace sparsecross {
 
 namespace detail {
-
-// A grid and a finer one.
-class GridPair {
- public:
-  explicit GridPair(double bound) : coarse_(bound), fine_(std::ldexp(bound, -50)) {}
-
-  void add(double term, double* pair) const {
-    const double most = coarse_.round(term);
-    pair[0] += most;
-    pair[1] += fine_.round(term - most);
-  }
-
- private:
-  Grid coarse_, fine_;
-};
 
 // f(j, x, s) for every stored entry, x in its units.
 template <class F>
@@ -63,22 +46,22 @@ inline void widen_extremes(const Design& X, double* high, double* low) {
 
 // sums (p, 2) += Σ s x; stored (p, 2) += Σ s; counts (p) += entries.
 inline void add_sums(const Design& X, const double* weight, const Units& units, double bound,
-                     double* sums, double* stored, double* counts) {
-  const detail::GridPair grids(bound);
+                     Index n_terms, double* sums, double* stored, double* counts) {
+  const ExactSums exact(bound, n_terms);
   detail::each_weighed(X, weight, units, [&](Index j, double x, double s) {
-    grids.add(s * x, sums + 2 * j);
-    grids.add(s, stored + 2 * j);
+    exact.add(s * x, sums + 2 * j);
+    exact.add(s, stored + 2 * j);
     counts[j] += 1.0;
   });
 }
 
 // squares (p, 2) += Σ s (x - mean)², about 0 without a mean.
 inline void add_squares(const Design& X, const double* weight, const Units& units,
-                        const double* mean, double bound, double* squares) {
-  const detail::GridPair grids(bound);
+                        const double* mean, double bound, Index n_terms, double* squares) {
+  const ExactSums exact(bound, n_terms);
   detail::each_weighed(X, weight, units, [&](Index j, double x, double s) {
     const double off = mean ? x - mean[j] : x;
-    grids.add(s * off * off, squares + 2 * j);
+    exact.add(s * off * off, squares + 2 * j);
   });
 }
 

@@ -122,19 +122,23 @@ inline Expansion expansion_at(const RowBlockProblem& block, const ChosenColumns&
 
 }  // namespace detail
 
-// z (p) += Xᵀr, for a bound of Σ |r|.
+// Sums are those of exact_sum.hpp for a bound of Σ |r|, so many doubles each as it has grids.
+
+// z (p, grids) += Xᵀr.
 inline BlockSums add_gradient(const RowBlockProblem& block, const ChosenColumns& chosen, Weights w,
                               const Weights* off, double bound, double* z) {
-  const Grid grid(bound);
-  const detail::Expansion at = detail::expansion_at(block, chosen, w, off, grid, nullptr);
   const Units& units = chosen.units();
+  const ExactSums exact(bound, units.n_terms);
+  const Index grids = exact.n_grids();
+  const detail::Expansion at = detail::expansion_at(block, chosen, w, off, exact.coarse(), nullptr);
   block.X.visit([&](const auto& rows) {
     using Rows = std::decay_t<decltype(rows)>;
     const double* residual = at.residual.data();
     if constexpr (is_dense<Rows>) {
       for (Index i = 0; i < rows.n_slices(); ++i)
-        rows.each(
-            i, [&, r = residual[i]](Index j, double x) { z[j] += grid.round(units.of(j, x) * r); });
+        rows.each(i, [&, r = residual[i]](Index j, double x) {
+          exact.add(units.of(j, x) * r, z + grids * j);
+        });
     } else {
       constexpr Index ahead = 64;  // entries, whose sums are fetched before they are added to
       const auto* columns = rows.indices();
@@ -144,18 +148,18 @@ inline BlockSums add_gradient(const RowBlockProblem& block, const ChosenColumns&
         for (Index i = 0; i < rows.n_slices(); ++i) {
           const Index end = rows.offsets()[i + 1];
           for (Index e = rows.offsets()[i]; e < end; ++e) {
-            __builtin_prefetch(z + columns[std::min(e + ahead, last)], 1);
+            __builtin_prefetch(z + grids * columns[std::min(e + ahead, last)], 1);
             f(e, residual[i]);
           }
         }
       };
-      if (is_valueless<Rows> && units.plain()) {
+      if (is_valueless<Rows> && units.plain() && grids == 1) {
         each_entry([&](Index e, double r) { z[columns[e]] += r; });
       } else {
         each_entry([&](Index e, double r) {
           if (units.factor) __builtin_prefetch(units.factor + columns[std::min(e + ahead, last)]);
           const double x = static_cast<double>(rows.values()[e]);
-          z[columns[e]] += grid.round(units.of(columns[e], x) * r);
+          exact.add(units.of(columns[e], x) * r, z + grids * columns[e]);
         });
       }
     }
@@ -163,33 +167,32 @@ inline BlockSums add_gradient(const RowBlockProblem& block, const ChosenColumns&
   return at.sums;
 }
 
-// The quadratic model over some of the chosen columns: gradient (m) += X_Aᵀr, weighted (m) +=
-// X_Aᵀh, products (m x m, symmetric) += X_Aᵀ diag(h) X_A. Column k of the chosen stands at place[k]
-// in A, or nowhere (-1); of the products only those of places from `first_new` on are made.
-// parts (p, 2) += Σ of the positive x r, and of the negative ones without their sign: z, and what
-// bounds the sum over the rows that a column shares with others.
+// parts (p, 2, grids) += Σ of the positive x r, and of the negative ones without their sign: z, and
+// what bounds the sum over the rows that a column shares with others.
 inline BlockSums add_gradient_parts(const RowBlockProblem& block, const ChosenColumns& chosen,
                                     Weights w, const Weights* off, double bound, double* parts) {
-  const Grid grid(bound);
-  const detail::Expansion at = detail::expansion_at(block, chosen, w, off, grid, nullptr);
   const Units& units = chosen.units();
+  const ExactSums exact(bound, units.n_terms);
+  const Index grids = exact.n_grids();
+  const detail::Expansion at = detail::expansion_at(block, chosen, w, off, exact.coarse(), nullptr);
   block.X.visit([&](const auto& rows) {
     for (Index i = 0; i < rows.n_slices(); ++i)
       rows.each(i, [&, r = at.residual[static_cast<std::size_t>(i)]](Index j, double x) {
-        const double term = grid.round(units.of(j, x) * r);
-        parts[2 * j + (term < 0.0)] += std::abs(term);
+        const double term = units.of(j, x) * r;
+        exact.add(std::abs(term), parts + grids * (2 * j + (term < 0.0)));
       });
   });
   return at.sums;
 }
 
-// sums (last - first, |A|) += Σ_i r_i x_ia x_ib for the pairs a < b of the columns A whose a lies
-// in [first, last); A has no products.
+// sums (last - first, |A|, grids) += Σ_i r_i x_ia x_ib for the pairs a < b of the columns A whose a
+// lies in [first, last); A has no products.
 inline void add_pairs(const RowBlockProblem& block, const ChosenColumns& chosen, Weights w,
                       const Weights* off, double bound, const ChosenColumns& A, Index first,
                       Index last, double* sums) {
-  const Grid grid(bound);
-  const detail::Expansion at = detail::expansion_at(block, chosen, w, off, grid, nullptr);
+  const ExactSums exact(bound, chosen.units().n_terms);
+  const Index grids = exact.n_grids();
+  const detail::Expansion at = detail::expansion_at(block, chosen, w, off, exact.coarse(), nullptr);
   block.X.visit([&](const auto& rows) {
     ChosenColumns::Reader reader(A);
     std::vector<std::pair<Index, double>> entries;
@@ -205,14 +208,18 @@ inline void add_pairs(const RowBlockProblem& block, const ChosenColumns& chosen,
         const auto [a, x] = entries[e];
         if (a < first) continue;
         if (a >= last) break;
-        double* const row = sums + (a - first) * A.size();
+        double* const row = sums + grids * (a - first) * A.size();
         for (std::size_t other = e + 1; other < entries.size(); ++other)
-          row[entries[other].first] += grid.round(r * x * entries[other].second);
+          exact.add(r * x * entries[other].second, row + grids * entries[other].first);
       }
     }
   });
 }
 
+// The quadratic model over some of the chosen columns: gradient (m, grids) += X_Aᵀr, weighted (m,
+// grids) += X_Aᵀh, products (m, m, grids), symmetric, += X_Aᵀ diag(h) X_A. Column k of the chosen
+// stands at place[k] in A, or nowhere (-1); of the products only those of places from `first_new`
+// on are made.
 struct ModelSums {
   Index order;
   double* gradient;
@@ -222,12 +229,18 @@ struct ModelSums {
 
 namespace detail {
 
-// As add_model, of an Expansion; of `ones` nothing has to be rounded.
+// As add_model, of an Expansion; of `ones` on one grid nothing has to be rounded.
 template <bool ones, class Rows>
 void add_products(const Rows& rows, const ChosenColumns& chosen, const Index* place,
-                  Index first_new, const Expansion& at, const Grid& of_residuals,
-                  const Grid& of_curvatures, const ModelSums& into) {
-  const Index m = into.order;
+                  Index first_new, const Expansion& at, const ExactSums& of_residuals,
+                  const ExactSums& of_curvatures, const ModelSums& into) {
+  const Index m = into.order, grids = of_residuals.n_grids();
+  const auto add = [](const ExactSums& exact, double term, double* sum) {
+    if constexpr (ones)
+      *sum += term;
+    else
+      exact.add(term, sum);
+  };
   ChosenColumns::Reader reader(chosen);
   std::vector<std::pair<Index, double>> entries(static_cast<std::size_t>(chosen.size()));
   for (Index i = 0; i < rows.n_slices(); ++i) {
@@ -239,17 +252,15 @@ void add_products(const Rows& rows, const ChosenColumns& chosen, const Index* pl
     });
     for (std::size_t a = 0; a < n_entries; ++a) {
       const auto [at_a, x] = entries[a];
-      into.gradient[at_a] += ones ? r : of_residuals.round(x * r);
+      add(of_residuals, x * r, into.gradient + grids * at_a);
       const double hx = h * x;
-      into.weighted[at_a] += ones ? h : of_curvatures.round(hx);
-      double* const row = into.products + at_a * m;
+      add(of_curvatures, hx, into.weighted + grids * at_a);
       const bool fresh = at_a >= first_new;
       for (std::size_t b = 0; b <= a; ++b) {
         const auto [at_b, other] = entries[b];
         if (!fresh && at_b < first_new) continue;
-        const double product = ones ? h : of_curvatures.round(hx * other);
-        row[at_b] += product;
-        if (at_a != at_b) into.products[at_b * m + at_a] += product;
+        add(of_curvatures, hx * other, into.products + grids * (at_a * m + at_b));
+        if (at_a != at_b) add(of_curvatures, hx * other, into.products + grids * (at_b * m + at_a));
       }
     }
   }
@@ -260,9 +271,11 @@ void add_products(const Rows& rows, const ChosenColumns& chosen, const Index* pl
 inline BlockSums add_model(const RowBlockProblem& block, const ChosenColumns& chosen, Weights w,
                            const Index* place, Index first_new, double bound_of_residuals,
                            double bound_of_curvatures, const ModelSums& into) {
-  const Grid of_residuals(bound_of_residuals), of_curvatures(bound_of_curvatures);
-  const detail::Expansion at =
-      detail::expansion_at(block, chosen, w, nullptr, of_residuals, &of_curvatures);
+  const Index n_terms = chosen.units().n_terms;
+  const ExactSums of_residuals(bound_of_residuals, n_terms);
+  const ExactSums of_curvatures(bound_of_curvatures, n_terms);
+  const detail::Expansion at = detail::expansion_at(block, chosen, w, nullptr,
+                                                    of_residuals.coarse(), &of_curvatures.coarse());
   block.X.visit([&](const auto& rows) {
     using Rows = std::decay_t<decltype(rows)>;
     const auto add = [&](auto ones) {
@@ -272,7 +285,7 @@ inline BlockSums add_model(const RowBlockProblem& block, const ChosenColumns& ch
       });
     };
     if constexpr (is_valueless<Rows>) {
-      if (chosen.units().plain()) return add(std::true_type{});
+      if (chosen.units().plain() && n_terms == 0) return add(std::true_type{});
     }
     add(std::false_type{});
   });

@@ -4,7 +4,8 @@
 //          neither too fine nor too coarse for any column.
 // Given:   a factor for each column, or one for all, powers of 2, by which no |x| is above 1; and
 //          for dense rows centres, where columns lie far from 0.
-// Result:  (x - centre_j) factor_j in the place of x_ij.
+// Result:  (x - centre_j) factor_j in the place of x_ij; and how many terms sums may have, where
+//          entries are not all 1, so that terms have to be rounded (exact_sum.hpp).
 // Cost:    a look-up an entry where columns have factors of their own.
 #pragma once
 
@@ -16,6 +17,7 @@ struct Units {
   const double* centre = nullptr;  // (p)
   const double* factor = nullptr;  // (p)
   double common = 1.0;             // of all columns, without factors
+  Index n_terms = 0;               // rows of all blocks; 0 where all entries are 1
 
   // Whether entries are what they are.
   bool plain() const { return !factor && common == 1.0; }

@@ -211,6 +211,7 @@ class Units:
         factor: NDArray[np.float64] | None = None,
         centre: NDArray[np.float64] | None = None,
         common: float = 1.0,
+        n_terms: int = 0,
     ) -> None: ...
 
 class ChosenColumns:
@@ -227,6 +228,7 @@ def add_sums(
     units: Units,
     weight: NDArray[np.float64] | None,
     bound: float,
+    n_terms: int,
     sums: NDArray[np.float64],
     stored: NDArray[np.float64],
     counts: NDArray[np.float64],
@@ -237,6 +239,7 @@ def add_squares(
     weight: NDArray[np.float64] | None,
     mean: NDArray[np.float64] | None,
     bound: float,
+    n_terms: int,
     squares: NDArray[np.float64],
 ) -> None: ...
 

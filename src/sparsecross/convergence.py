@@ -14,8 +14,8 @@ _ADVICE = {
     Status.max_iter: "increase max_iter, or accept the gap by increasing tol",
     Status.precision_limit: "no step changes the objective any more in double precision; "
     "increase tol",
-    Status.not_certified: "no dual-feasible point was found (unpenalised columns); "
-    "the weights are stationary",
+    Status.not_certified: "no dual-feasible point was found (unpenalised columns, or scales too "
+    "far apart for double precision); the weights are stationary",
     Status.interrupted: "a callback ended it",
 }
 

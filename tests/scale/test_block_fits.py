@@ -115,6 +115,28 @@ def test_columns_far_from_0_are_no_constants(loss, standardize):
     np.testing.assert_allclose(found.coef, other.coef, rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_unpenalised_weights_that_must_not_be_negative(loss, seed):
+    """At weight 0 their columns may pull the other way, and the dual point need not be off them."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((80, 5))
+    X[:, 1] += 0.5 * X[:, 0]
+    y = -X[:, 0] + 0.5 * X[:, 1] + 0.3 * X[:, 3] + 0.2 * rng.standard_normal(80)
+    y = y if loss == "squared" else np.sign(y)
+    factor = np.array([0.0, 1.0, 0.0, 1.0, 1.0])
+    problem = Problem(X, y, loss, positive=True, penalty_factor=factor)
+    options = problem.options()
+    largest = sx.alpha_max(X, y, **options)
+    task = task_of(problem, "dense")
+    np.testing.assert_allclose(task.alpha_max(), largest, rtol=1e-6)
+    problem = problem.at(alpha=largest / 10)
+    found = task.solve(problem.alpha, tol=1e-7)
+    assert found.status == sx.Status.converged
+    other = sx.solve(X, y, alpha=problem.alpha, tol=1e-9, **options)
+    assert abs(found.primal - other.primal) <= found.gap + 1e-9 * null_objective(problem)
+
+
 def test_what_cannot_be_proved_is_said_and_the_best_point_returned():
     """A column so large that roundings leave no proof: no endless loop, no worse point."""
     problem = random_problem("squared", "sparse", "plain", seed=7)

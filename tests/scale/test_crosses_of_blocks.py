@@ -104,6 +104,21 @@ def test_scales_of_columns_change_no_answer(content):
     assert found.primal - other.primal <= found.gap + 1e-9 * null_objective(whole)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_values_of_all_sizes_lose_no_digits(seed):
+    """Products of skewed values, the largest of which lies far below those of their columns."""
+    rng = np.random.default_rng(seed)
+    X = (rng.random((200, 20)) < 0.3) * np.exp(2.0 * rng.standard_normal((200, 20)))
+    problem = Problem(X, rng.standard_normal(200))
+    whole, pairs = built(problem)
+    largest = sx.alpha_max(whole.X, whole.y, **whole.options())
+    task = with_pairs(problem, "sparse")
+    found = task.solve(largest / 100, tol=1e-7)
+    assert found.status == sx.Status.converged
+    value = primal(whole.at(alpha=largest / 100), all_weights(found, pairs, 20), found.intercept)
+    np.testing.assert_allclose(found.primal, value, rtol=1e-10)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_bits_depend_neither_on_threads_nor_on_parts_of_the_table(loss, monkeypatch):
     problem = random_problem(loss, "sparse", "weights and offsets", n=300)
@@ -138,7 +153,7 @@ def asked(request):
     rng = np.random.default_rng(5)
     X = matrix(rng, 90, 13, content)
     problem = Problem(X, targets(rng, X, loss), loss, sample_weight=weights(rng, 90))
-    units = Units(2.0 ** rng.integers(-3, 3, 13), signed=True)
+    units = Units(2.0 ** rng.integers(-3, 3, 13), signed=True, n_terms=90)
     reducer = LocalReducer(cut(problem, 7, content), 13, 2).in_units(units)
     inside, pairs = crossed(np.asarray(problem.X, np.float64) * units.factor)
     keys = np.concatenate([np.arange(13), 13 + pairs[:, 0] * 13 + pairs[:, 1]])
@@ -157,16 +172,16 @@ def test_rounds_know_products(asked):
     gradient = GradientRound(loss, at, bound, in_parts=True)
     _, parts = reducer.reduce(gradient)
     terms = problem.X[:, :13] * r[:, None]
-    for sign, part in zip((1, -1), parts.T, strict=True):
+    for sign, part in zip((1, -1), parts.sum(axis=-1).T, strict=True):
         expected = np.maximum(sign * terms, 0.0).sum(axis=0)
         np.testing.assert_allclose(part, expected, rtol=1e-9, atol=1e-10 * bound)
     columns = np.array([0, 2, 3, 7, 8, 12])
     (table,) = reducer.reduce(PairsRound(gradient, columns, 1, 5))
     A = problem.X[:, columns]
     expected = np.triu(A.T @ (r[:, None] * A), 1)[1:5]
-    np.testing.assert_allclose(table, expected, atol=1e-10 * bound)
+    np.testing.assert_allclose(table.sum(axis=-1), expected, atol=1e-10 * bound)
     model = ModelRound(loss, at, np.arange(11), 11, 0, (1e6, 1e6))
-    _, force, weighted, products = reducer.reduce(model)
+    force, weighted, products = (part.sum(axis=-1) for part in reducer.reduce(model)[1:])
     X = problem.X[:, some]
     np.testing.assert_allclose(force, X.T @ r, rtol=1e-8, atol=1e-6)
     if problem.loss == "squared":

@@ -46,7 +46,12 @@ def some_units(p, content):
     """Factors within a few powers of 2, and centres that are none of X's numbers."""
     rng = np.random.default_rng(p)
     centre = rng.standard_normal(p) if content == "dense" else None
-    return Units(2.0 ** rng.integers(-3, 3, p), centre)
+    return Units(2.0 ** rng.integers(-3, 3, p), centre, n_terms=90)
+
+
+def one(sums):
+    """Sums on whatever grids, as numbers; scalars of blocks are none."""
+    return [sums[0], *(part.sum(axis=-1) for part in sums[1:])]
 
 
 @pytest.fixture(
@@ -79,7 +84,7 @@ def test_gradients(asked):
     problem, reducer, loss, at = asked
     total, r = totals(problem, at)
     bound = 2.0 * np.abs(r).sum() * max(1.0, np.abs(problem.X).max())
-    scalars, z = reducer.reduce(GradientRound(loss, at, bound))
+    scalars, z = one(reducer.reduce(GradientRound(loss, at, bound)))
     np.testing.assert_allclose(z, problem.X.T @ r, rtol=1e-10, atol=1e-12 * bound)
     margins = problem.X @ dense(at, problem.X.shape[1]) + at.intercept
     value = total * (loss_value(problem, margins) - perfect(problem))
@@ -91,12 +96,12 @@ def test_gradients_off_a_direction_lose_the_curvature_along_it(asked):
     problem, reducer, loss, at = asked
     off = some_point(problem.X.shape[1], seed=1)._replace(intercept=0.1)
     bound = 1e5
-    plain = reducer.reduce(GradientRound(loss, at, bound))[1]
-    moved = reducer.reduce(GradientRound(loss, at, bound, off))[1]
+    plain = one(reducer.reduce(GradientRound(loss, at, bound)))[1]
+    moved = one(reducer.reduce(GradientRound(loss, at, bound, off)))[1]
     order = np.arange(problem.X.shape[1])
     wide = Point(order, dense(at, len(order)), at.intercept)
     question = ModelRound(loss, wide, order, len(order), 0, (bound, bound))
-    _, _, weighted, products = reducer.reduce(question)
+    _, _, weighted, products = one(reducer.reduce(question))
     expected = products @ dense(off, len(order)) + weighted * off.intercept
     np.testing.assert_allclose(plain - moved, expected, rtol=1e-6, atol=1e-5)
 
@@ -109,13 +114,13 @@ def test_models(asked):
     place = np.full(len(at.columns), -1)
     place[np.searchsorted(at.columns, order)] = np.arange(4)
     question = ModelRound(loss, at, place, 4, 0, (1e6, 1e6))
-    scalars, gradient, weighted, products = reducer.reduce(question)
+    scalars, gradient, weighted, products = one(reducer.reduce(question))
     A = problem.X[:, order]
     np.testing.assert_allclose(gradient, A.T @ r, rtol=1e-8, atol=1e-7)
     # The curvature is Σ h over rows; h follows from the model over all columns and the ones.
     everything = Point(np.arange(p), dense(at, p), at.intercept)
     whole = ModelRound(loss, everything, np.arange(p), p, 0, (1e6, 1e6))
-    _, _, all_weighted, all_products = reducer.reduce(whole)
+    _, _, all_weighted, all_products = one(reducer.reduce(whole))
     np.testing.assert_array_equal(products, all_products[np.ix_(order, order)])
     np.testing.assert_array_equal(weighted, all_weighted[order])
     np.testing.assert_array_equal(products, products.T)
@@ -129,7 +134,7 @@ def test_only_products_with_new_columns_are_made(asked):
     _, reducer, loss, at = asked
     m = len(at.columns)
     ask = [ModelRound(loss, at, np.arange(m), m, first, (1e6, 1e6)) for first in (0, 3)]
-    whole, part = (reducer.reduce(question)[3] for question in ask)
+    whole, part = (one(reducer.reduce(question))[3] for question in ask)
     assert not part[:3, :3].any()
     part[:3, :3] = whole[:3, :3]
     np.testing.assert_array_equal(part, whole)
@@ -173,8 +178,8 @@ def test_bits_do_not_depend_on_the_order_of_blocks(loss, content, apart):
     for question in (
         GradientRound(of_rows, at, 1e8),
         ModelRound(of_rows, at, np.arange(m), m, 0, (1e8, 1e8)),
-        SumsOfColumns(1e6),
-        SquaresOfColumns(1e6, np.linspace(-1.0, 1.0, p)),
+        SumsOfColumns(1e6, 90),
+        SquaresOfColumns(1e6, 90, np.linspace(-1.0, 1.0, p)),
         ExtremesRound(),
     ):
         whole = question.run(blocks, extent)
@@ -309,6 +314,10 @@ def test_compiled_sums_of_columns_refuse_malformed_arrays():
         _solvers.Units(p, None, ones)
     with pytest.raises(ValueError, match="n_columns must not be negative"):
         _solvers.Units(-1)
+    with pytest.raises(ValueError, match="n_terms must not be negative"):
+        _solvers.Units(p, n_terms=-1)
+    with pytest.raises(ValueError, match="n_terms must be at least 1"):
+        _solvers.add_squares(X, units, None, None, 1.0, 0, np.zeros((p, 2)))
     columns = _solvers.Design.from_dense(np.asfortranarray(problem.X), "columns")
     pairs, short = np.zeros((p, 2)), np.zeros((p - 1, 2))
     with pytest.raises(ValueError, match="X must be sliced by rows"):
@@ -316,15 +325,15 @@ def test_compiled_sums_of_columns_refuse_malformed_arrays():
     with pytest.raises(ValueError, match="low must be writeable"):
         _solvers.widen_extremes(X, np.zeros(p), np.zeros(p + 1))
     with pytest.raises(ValueError, match="units must be of"):
-        _solvers.add_squares(X, _solvers.Units(p + 1), None, None, 1.0, pairs)
+        _solvers.add_squares(X, _solvers.Units(p + 1), None, None, 1.0, n, pairs)
     with pytest.raises(ValueError, match=f"weight must be one-dimensional of length {n}"):
-        _solvers.add_squares(X, units, np.ones(n + 1), None, 1.0, pairs)
+        _solvers.add_squares(X, units, np.ones(n + 1), None, 1.0, n, pairs)
     with pytest.raises(ValueError, match=f"mean must be one-dimensional of length {p}"):
-        _solvers.add_squares(X, units, None, np.ones(p + 1), 1.0, pairs)
+        _solvers.add_squares(X, units, None, np.ones(p + 1), 1.0, n, pairs)
     with pytest.raises(ValueError, match="squares must be writeable"):
-        _solvers.add_squares(X, units, None, None, 1.0, short)
+        _solvers.add_squares(X, units, None, None, 1.0, n, short)
     for bound in (0.0, np.nan, np.inf):
         with pytest.raises(ValueError, match="bound of a sum"):
-            _solvers.add_sums(X, units, None, bound, pairs, pairs, np.zeros(p))
+            _solvers.add_sums(X, units, None, bound, n, pairs, pairs, np.zeros(p))
     with pytest.raises(ValueError, match="counts must be writeable"):
-        _solvers.add_sums(X, units, None, 1.0, pairs, pairs, np.zeros(p + 1))
+        _solvers.add_sums(X, units, None, 1.0, n, pairs, pairs, np.zeros(p + 1))

@@ -137,6 +137,76 @@ def test_rows_that_were_not_appended_whole_do_not_count(tmp_path):
     np.testing.assert_array_equal(stacked(store)[0], X.toarray())
 
 
+def test_nothing_stays_of_rows_that_nobody_can_go_on_with(tmp_path):
+    """Columns, names, kinds and encoders of a failed creation, or of a failed append."""
+    X, y = np.ones((5, 3)), np.arange(5.0)
+    more, text = np.ones((5, 4)), np.array(list("abcde"))
+
+    def bad(*batch):
+        yield batch
+        raise CutError
+
+    path = tmp_path / "s"
+    with pytest.raises(CutError):
+        sx.BlockStore.from_batches(bad(X, text), path, block_bytes=1, feature_names=list("abc"))
+    store = sx.BlockStore.from_batches([(more, y)], path)
+    assert store.shape == (5, 4)
+    assert store.feature_names is None
+    with pytest.raises(CutError):
+        sx.BlockStore.from_batches(bad(more, y), path, block_bytes=1, append=True)
+    with pytest.raises(FileExistsError, match="is a store already"):
+        sx.BlockStore.from_batches([(more, y)], path, resume_as="rows")
+    assert sx.BlockStore.from_batches([(more, y)], path, append=True).shape == (10, 4)
+
+
+def test_rows_to_go_on_with_must_be_as_many(tmp_path):
+    X, y = rows()
+
+    def broken():
+        yield X[:400], y[:400]
+        raise CutError
+
+    asked = {"path": tmp_path / "s", "resume_as": "rows", "block_bytes": 1_000}
+    with pytest.raises(CutError):
+        sx.BlockStore.from_batches(broken(), **asked)
+    with pytest.raises(ValueError, match="the rows must be those of before, which had"):
+        sx.BlockStore.from_batches([(X[:50], y[:50])], **asked)
+    assert sx.BlockStore.from_batches([(X, y)], **asked).shape == X.shape
+
+
+@pytest.mark.parametrize("block_bytes", [1, 1 << 20])
+def test_rows_of_a_store_are_alike(tmp_path, block_bytes):
+    X, y = rows()
+    s = np.ones(len(y))
+    for first, second, message in (
+        ((X, y), (X.toarray(), y), "X must hold sparse rows, as in the rows before, got dense"),
+        ((X, y, s), (X, y), "sample_weight must hold numbers, as in the rows before, got nothing"),
+        ((X, y), (X, y, None, s), "offset must hold nothing, as in the rows before, got numbers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sx.BlockStore.from_batches([first, second], tmp_path / "s", block_bytes=block_bytes)
+        store = sx.BlockStore.from_batches([first], tmp_path / "s")
+        with pytest.raises(ValueError, match=message):
+            sx.BlockStore.from_batches([second], store.path, append=True, block_bytes=block_bytes)
+        assert sx.BlockStore(store.path).shape == X.shape
+        shutil.rmtree(store.path)
+
+
+@pytest.mark.parametrize("labels", [(2048.0, 2049.0), (2.0**24, 2.0**24 + 1), (300, 301)])
+def test_labels_are_not_rounded_to_the_type_of_a_block(tmp_path, labels):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 2))
+    y = np.where(X[:, 0] > 0, labels[1], labels[0])
+    order = np.argsort(y)  # blocks of one label, which take the narrowest type that holds it
+    store = sx.BlockStore.from_batches([(X[order], y[order])], tmp_path / "s", block_bytes=800)
+    weights = {labels[0]: 1.0, labels[1]: 2.0}
+    for class_weight in (None, weights):
+        model = sx.SparseLogisticRegression(alpha=0.01, class_weight=class_weight).fit(store)
+        other = sx.SparseLogisticRegression(alpha=0.01, class_weight=class_weight).fit(X, y)
+        np.testing.assert_allclose(model.coef_, other.coef_, atol=1e-2)
+        assert model.score(X, y) > 0.97
+
+
 def test_what_was_cut_before_its_first_block_goes_on(tmp_path):
     X, y = rows()
 
@@ -317,7 +387,8 @@ def test_altered_manifests_are_refused(store):
         {"blocks": []},
         {"complete": False},
         {"complete": False, "origin": None, "begun_at": 3},
-        {"complete": False, "origin": None, "begun_at": 10**6},
+        {"complete": False, "origin": None, "begun_at": 10**6, "known_before": []},
+        {"complete": False, "origin": None, "begun_at": 0, "known_before": ["columns"]},
         {"blocks": [{"n_rows": 1, "files": {"../y": {"bytes": 1, "crc32": 1}, "y": {}}}]},
     ):
         file.write_text(json.dumps(manifest | change))
@@ -392,6 +463,9 @@ def test_bad_batches_are_named(tmp_path):
         ((X, np.array([None, *y[1:]], object)), "numbers or labels of one kind"),
         ((X, np.array(["a", *y[1:]], object)), "numbers or labels of one kind"),
         ((np.zeros(3), np.zeros(3)), "X must be two-dimensional"),
+        ((X, y.astype(complex)), "y must hold numbers or text, got complex128"),
+        ((X, np.full(len(y), b"a")), "y must hold numbers or text, got"),
+        ((X, y.astype("datetime64[s]")), "y must hold numbers or text, got datetime64"),
     ):
         with pytest.raises(ValueError, match=message):
             sx.BlockStore.from_batches([batch], tmp_path / "bad")

@@ -19,7 +19,7 @@ from .rounds import DualRound, GradientRound, LossRound, ModelRound
 from .survey import Answer, Heavy, Penalty, Question, together
 
 _HEAVIEST = 512  # columns whose products tell how strong a penalty must be at least
-_TINY = np.finfo(np.float64).tiny * 2.0**60  # no grid is finer
+_TINY = np.finfo(np.float64).tiny * 2.0**120  # no grid is finer
 
 
 class Gradient(NamedTuple):
@@ -64,7 +64,6 @@ class Asking:
         self.weight = facts.weight
         if factor:
             self.weight = math.fsum(of.weight * factor.get(of.value, 1.0) for of in facts.labels)
-        self._valued = facts.valued
         # Bounds of Σ |r| and Σ h, with room to grow: asked again where they were too small.
         bounded = {"logistic": 1.0, "huber": loss.delta}.get(loss.name)
         size = facts.size if bounded is None else bounded * self.weight
@@ -116,10 +115,11 @@ class Asking:
             if held:
                 if crosses is not None:
                     answer = self._with_products(asked, ask, answer, most)
-                # A product is off by half of the grid where it had to be rounded, which is at most
-                # 2^-52 of the bound; to shrink the heavier side moves a correlation by the
-                # difference at most.
-                slack = self._reducer.facts.n_rows * bound * 2.0**-52 if self._valued else 0.0
+                # Where entries are not all 1 a product of r and two of them may be off by 2^-51 of
+                # its size, and what n of them lose to the finer grid is at most n² 2^-105 of the
+                # bound; to shrink the heavier side moves a correlation by the difference at most.
+                n = self._reducer.extent.units.n_terms
+                slack = bound * (2.0**-51 + n * (n * 2.0**-104)) if n else 0.0
                 slack += abs(up - down) if self._fit_intercept else 0.0
                 loss, up, down, curvature = (
                     value / self.weight for value in (loss, up, down, curvature)
@@ -164,7 +164,7 @@ class Asking:
             loss, up, down, curvature = _totals(scalars)
             self._residuals, self._curvatures = 2.0 * (up + down), 2.0 * curvature
             if up + down <= residuals and curvature <= curvatures:
-                gradient, weighted, products = (part / self.weight for part in sums)
+                gradient, weighted, products = (part.sum(axis=-1) / self.weight for part in sums)
                 residual, bend = (up - down) / self.weight, curvature / self.weight
                 return Model(gradient, weighted, products, residual, bend), loss / self.weight
 

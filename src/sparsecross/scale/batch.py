@@ -24,7 +24,13 @@ class Batch(NamedTuple):
 
 
 def skipped(batches: Iterable[Batch], n_rows: int) -> Iterator[Batch]:
-    """The batches behind so many rows."""
+    """The batches behind so many rows.
+
+    Raises
+    ------
+    ValueError
+        If there are not so many.
+    """
     for batch in batches:
         n = batch.X.shape[0]
         if n_rows >= n:
@@ -32,6 +38,10 @@ def skipped(batches: Iterable[Batch], n_rows: int) -> Iterator[Batch]:
             continue
         yield cut(checked(batch), slice(n_rows, n)) if n_rows else batch
         n_rows = 0
+    if n_rows:
+        raise ValueError(
+            f"the rows must be those of before, which had {n_rows} more when they were cut short."
+        )
 
 
 def checked(batch: Batch) -> Batch:
@@ -58,7 +68,9 @@ def checked(batch: Batch) -> Batch:
         raise ValueError(f"y must have shape ({n_rows},), a target for each row, got {y.shape}.")
     if y.dtype == object:
         y = _labels(y)
-    if y.dtype.kind in "fc" and not np.isfinite(y).all():
+    if y.dtype.kind not in "biufU":
+        raise ValueError(f"y must hold numbers or text, got {y.dtype}.")
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise ValueError("Input y contains NaN or infinity; every target must be finite.")
     weight = as_unscaled_weight(batch.sample_weight, n_rows)
     return Batch(X, y, weight, as_offset(batch.offset, n_rows))
@@ -80,28 +92,19 @@ def bytes_of(batch: Batch) -> int:
 
 
 def joined(batches: Sequence[Batch]) -> Batch:
-    """Batches as one.
+    """Batches that are alike as one.
 
     Raises
     ------
     ValueError
-        If some have sparse rows, weights or offsets alone, or targets have no type in common.
+        If targets have no type in common.
     """
     if len(batches) == 1:
         return batches[0]
-    X: Any = [batch.X for batch in batches]
-    sparse = [sp.issparse(part) for part in X]
-    if any(sparse) and not all(sparse):
-        raise ValueError("batches must be all dense or all sparse.")
-    columns = []
-    for name in ("sample_weight", "offset"):
-        parts = [getattr(batch, name) for batch in batches]
-        given = [part is not None for part in parts]
-        if any(given) and not all(given):
-            raise ValueError(f"{name} must be given with all batches or with none.")
-        columns.append(np.concatenate(parts) if all(given) else None)
-    stacked = sp.vstack(X, format="csr") if all(sparse) else np.concatenate(X)
-    return Batch(stacked, _one_type([batch.y for batch in batches]), *columns)
+    X, y, weights, offsets = zip(*batches, strict=True)
+    stacked = sp.vstack(X, format="csr") if sp.issparse(X[0]) else np.concatenate(X)
+    beside = [None if parts[0] is None else np.concatenate(parts) for parts in (weights, offsets)]
+    return Batch(stacked, _one_type(y), *beside)
 
 
 def _one_type(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:

@@ -214,16 +214,21 @@ class Block:
             )
         return design
 
+    @property
+    def _labels(self) -> npt.NDArray[Any]:
+        """Targets to be compared with a label: a narrow array would round it to its own type."""
+        return self.y.astype(np.float64) if self.y.dtype.kind == "f" else self.y
+
     def rows(self, loss: LossOfRows) -> _solvers.RowBlock:
         """The rows under a loss, for compiled rounds."""
         if loss.label is None:
             target = self.y.astype(np.float64)
         else:
-            target = np.where(self.y == loss.label, 1.0, -1.0)
+            target = np.where(self._labels == loss.label, 1.0, -1.0)
         weight = self.weight
         for label, factor in loss.class_weight:
             base = np.ones(len(self.y)) if weight is None else weight
-            weight = np.where(self.y == label, factor * base, base)
+            weight = np.where(self._labels == label, factor * base, base)
         weight = None if weight is None else aligned(weight)
         offset = None if self.offset is None else aligned(self.offset)
         return _solvers.RowBlock(self.design, loss.name, target, weight, offset, loss.delta)

@@ -31,7 +31,7 @@ def add_up(parts: list[Sums], by: Any, symmetric: bool) -> Sums:
 def unpack(sums: Sums, question: ModelRound) -> Sums:
     """What `add_up` has told of a model, with both triangles."""
     m = question.order
-    products = np.zeros((m, m))
+    products = np.zeros((m, m, sums[-1].shape[-1]))
     lower = np.tril_indices(m)
     products[lower] = sums[-1]
     products[lower[::-1]] = sums[-1]

@@ -228,11 +228,23 @@ class Descent:
     def _off(self, at: Point, penalty: Penalty) -> Point | None:
         """What takes the residual off unpenalised columns and the ones: h times its margins.
 
-        The nearest θ, in the metric of 1 / h, that is orthogonal to them.
+        The nearest θ, in the metric of 1 / h, that is orthogonal to them. Where weights must not be
+        negative, columns of weight 0 that pull the other way may stay as they are.
         """
         free = penalty.unpenalised
-        if not len(free):
-            return None
+        off = self._off_columns(at, free) if len(free) else None
+        if off is None or not penalty.positive:
+            return off
+        while True:
+            place = np.searchsorted(at.columns, free)
+            wrong = (at.weights[place] == 0) & (off.weights[place] < 0)
+            if not wrong.any():
+                return off
+            free = free[~wrong]
+            off = self._off_columns(at, free)
+
+    def _off_columns(self, at: Point, free: Columns) -> Point:
+        """The same of these columns."""
         model, _ = self._ask.model(at, free)
         square, force = model.products, model.gradient
         if self._fit_intercept:
@@ -248,7 +260,7 @@ class Descent:
         """The best dual value along the multiples of θ that the columns leave."""
         at, answer = gradient.round.at, gradient.answer
         free = np.searchsorted(at.columns, penalty.unpenalised)
-        if (np.abs(answer.z[free]) > _TIGHT * (gradient.up + gradient.down)).any():
+        if (penalty.counted(answer.z[free]) > _TIGHT * (gradient.up + gradient.down)).any():
             return -math.inf
         l2 = penalty.of(at.columns)[1]
         extra = math.fsum(np.where(at.weights == 0, 0.0, l2 * at.weights**2))

@@ -62,9 +62,8 @@ def units_of(reducer: Reducer, centred: bool) -> Units:
         reach = np.maximum(high - centre, low + centre)
     exponents = np.clip(np.frexp(reach)[1], -500, 500)
     some = exponents[reach > 0]
-    if not len(some):
-        return Units()
-    if not facts.dense and np.ptp(some) <= _ALIKE:
-        return Units(common=2.0 ** -int(some.max()), signed=signed)
+    more: dict[str, Any] = {"signed": signed, "n_terms": facts.n_rows}
+    if not facts.dense and (not len(some) or np.ptp(some) <= _ALIKE):
+        return Units(common=2.0 ** -int(some.max()) if len(some) else 1.0, **more)
     factor = np.ldexp(1.0, np.where(reach > 0, -exponents, 0))
-    return Units(factor, centre, signed=signed)
+    return Units(factor, centre, **more)

@@ -126,7 +126,8 @@ def read_manifest(store: Path) -> dict[str, Any]:
             for file in files.values():
                 int(file["bytes"]), int(file["crc32"])
         if not complete:
-            manifest["origin"], whole_blocks(manifest)
+            manifest["origin"], [manifest[name] for name in manifest["known_before"]]
+            whole_blocks(manifest)
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{os.fspath(store)!r} is no store of blocks: it has no {MANIFEST}"

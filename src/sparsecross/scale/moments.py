@@ -25,16 +25,20 @@ class SumsOfColumns(SumsRound):
     ----------
     weight : float
         Σ s over all rows, the bound of both: no entry is above 1 in size.
+    n_rows : int
+        All rows.
     """
 
     weight: float
+    n_rows: int
 
     def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
         """Ask it of some blocks."""
         p = extent.n_columns
         units, sums = extent.units.compiled(p), [np.zeros((p, 2)), np.zeros((p, 2)), np.zeros(p)]
         for block in blocks:
-            _solvers.add_sums(block.design, units, _weight(block), self.weight, *sums)
+            weight = _weight(block)
+            _solvers.add_sums(block.design, units, weight, self.weight, self.n_rows, *sums)
         return sums
 
 
@@ -44,13 +48,14 @@ class SquaresOfColumns(SumsRound):
 
     Attributes
     ----------
-    weight : float
+    weight, n_rows
         As of `SumsOfColumns`.
     mean : ndarray of shape (n_columns,), or None
         0 where there is none.
     """
 
     weight: float
+    n_rows: int
     mean: Floats | None
 
     def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
@@ -59,7 +64,8 @@ class SquaresOfColumns(SumsRound):
         units, squares = extent.units.compiled(p), np.zeros((p, 2))
         mean, bound = None if self.mean is None else aligned(self.mean), 4.0 * self.weight
         for block in blocks:
-            _solvers.add_squares(block.design, units, _weight(block), mean, bound, squares)
+            weight = _weight(block)
+            _solvers.add_squares(block.design, units, weight, mean, bound, self.n_rows, squares)
         return [squares]
 
 
@@ -77,9 +83,9 @@ def deviations(reducer: Reducer, units: Units, centred: bool) -> Floats:
     weight = facts.weight
     mean = None
     if centred:
-        sums, stored, counts = asked.reduce(SumsOfColumns(weight))
+        sums, stored, counts = asked.reduce(SumsOfColumns(weight, facts.n_rows))
         mean = sums.sum(axis=1) / weight
-    (squares,) = asked.reduce(SquaresOfColumns(weight, mean))
+    (squares,) = asked.reduce(SquaresOfColumns(weight, facts.n_rows, mean))
     variance = squares.sum(axis=1) / weight
     if mean is not None:
         # Entries that are not stored, whose weight is rounding where there are none.

@@ -129,7 +129,8 @@ class PairsRound(SumsRound):
 
     def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
         """Ask it of some blocks."""
-        table = np.zeros((self.last - self.first, len(self.columns)))
+        shape = self.last - self.first, len(self.columns), extent.units.n_grids
+        table = np.zeros(shape)
         residual = self.gradient.residual(extent)
         columns = _solvers.ChosenColumns(
             aligned(self.columns), extent.units.compiled(extent.n_columns)
@@ -214,7 +215,7 @@ def answer_pairs(ask: PairsQuestion, asked: PairsRound, table: Floats) -> Answer
     parts = []
     for first in range(asked.first, asked.last, per_part):
         last = min(first + per_part, asked.last)
-        z = table[first - asked.first : last - asked.first] / ask.n_rows
+        z = table[first - asked.first : last - asked.first].sum(axis=-1) / ask.n_rows
         parts.append(_answer(ask.within(first, last), z, np.arange(first, last)))
     return together(ask.room, parts)
 

@@ -85,12 +85,21 @@ class Units:
         A factor of all columns, where they have none of their own.
     signed : bool
         Whether some entry may be negative.
+    n_terms : int
+        Rows of all blocks, each a term of a sum, which takes two grids then; 0 where all entries
+        are 1, and one is enough.
     """
 
     factor: Floats | None = None
     centre: Floats | None = None
     common: float = 1.0
     signed: bool = False
+    n_terms: int = 0
+
+    @property
+    def n_grids(self) -> int:
+        """How many doubles a sum takes; their sum is its value."""
+        return 2 if self.n_terms else 1
 
     @property
     def plain(self) -> bool:
@@ -100,7 +109,7 @@ class Units:
     def compiled(self, n_columns: int) -> _solvers.Units:
         """The same for kernels."""
         factor, centre = (None if a is None else aligned(a) for a in (self.factor, self.centre))
-        return _solvers.Units(n_columns, factor, centre, self.common)
+        return _solvers.Units(n_columns, factor, centre, self.common, self.n_terms)
 
     def factor_of(self, columns: Columns, n_columns: int) -> Floats:
         """The factors of some columns and products, of which those of products are products."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from .. import _solvers
 from .._inputs import Floats
@@ -88,14 +88,26 @@ def minimise(
         # Units in which columns have curvature 1, the L2 part included.
         norm = np.sqrt(variation[at] + l2[at])
         unit = (products[np.ix_(at, at)] + np.diag(l2[at])) / np.outer(norm, norm)
-        unit[np.diag_indices_from(unit)] = 1.0 + _RIDGE
-        factor = cholesky(unit, lower=False, overwrite_a=True, check_finite=False)
+        factor = _factored(unit)
         force = (g[at] - l2[at] * w[at]) / norm
         now = norm * w[at]
         target = factor @ now + solve_triangular(factor, force, trans="T", check_finite=False)
         v[at] = _lasso(factor, target, l1[at] / norm, positive, accuracy, now, n_threads) / norm
     d = v - w
     return v, model.best_shift(d) if fit_intercept else 0.0
+
+
+def _factored(unit: Floats) -> Floats:
+    """The Cholesky factor, with as much of a ridge as roundings of the products make necessary."""
+    ridge = _RIDGE
+    while True:
+        unit[np.diag_indices_from(unit)] = 1.0 + ridge
+        try:
+            factor: Floats = cholesky(unit, lower=False, check_finite=False)
+        except LinAlgError:
+            ridge *= 100.0
+        else:
+            return factor
 
 
 def _lasso(

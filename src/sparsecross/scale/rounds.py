@@ -14,7 +14,8 @@ from .._inputs import Floats, aligned
 from .block import Block, LossOfRows
 from .points import Columns, Point, Units, factors_of
 
-# One array has a row for each block, which its block alone fills; the others are exact sums.
+# One array has a row for each block, which its block alone fills; the others are exact sums, along
+# their last axis on so many grids as units say.
 Sums = list[Floats]
 
 
@@ -115,7 +116,7 @@ class GradientRound(SumsRound):
     def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
         """Ask it of some blocks."""
         scalars = np.zeros((extent.n_blocks, 4))
-        z = np.zeros((extent.n_columns, 2) if self.in_parts else extent.n_columns)
+        z = np.zeros((extent.n_columns, *((2,) if self.in_parts else ()), extent.units.n_grids))
         residual = self.residual(extent)
         for block in blocks:
             rows = block.rows(self.loss)
@@ -173,8 +174,9 @@ class ModelRound(SumsRound):
 
     def run(self, blocks: Iterable[Block], extent: Extent) -> Sums:
         """Ask it of some blocks."""
-        m = self.order
-        sums = [np.zeros((extent.n_blocks, 4)), np.zeros(m), np.zeros(m), np.zeros((m, m))]
+        m, grids = self.order, extent.units.n_grids
+        sums = [np.zeros((extent.n_blocks, 4))]
+        sums += [np.zeros((*shape, grids)) for shape in ((m,), (m,), (m, m))]
         chosen, layout = extent.chosen(aligned(self.at.columns))
         weights, place = layout.laid_out(self.at.weights), layout.laid_out(self.place, -1)
         for block in blocks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from ..crossing import FeatureCross
 from ..tables import column_names
 from .batch import Batch, skipped
 from .converting import Roles, origin_of, svmlight_rows, svmlight_width, table_rows
-from .layout import MANIFEST, alone, read_encoder, read_manifest
+from .layout import MANIFEST, alone, encoder_bytes, read_encoder, read_manifest
 from .reducer import Reducer
 from .stored import StoredBlocks
 from .writing import BLOCK_BYTES, Writer
@@ -56,7 +57,7 @@ class BlockStore(StoredBlocks):
     shape : (int, int)
         Rows and columns.
     nbytes, n_stored : int
-        Bytes of all files but the manifest; entries of X.
+        Bytes of the blocks' files; entries of X.
     feature_names : ndarray of str, or None
         Names of columns.
     encoder : FeatureCross or None
@@ -332,7 +333,13 @@ class BlockStore(StoredBlocks):
             on_rows,
             block_bytes=block_bytes,
             append=append,
-            origin=origin_of(names, format=form, roles=tuple(roles), delimiter=delimiter),
+            origin=origin_of(
+                names,
+                format=form,
+                roles=tuple(roles),
+                delimiter=delimiter,
+                encoder=None if encoder is None else zlib.crc32(encoder_bytes(encoder)),
+            ),
             described=described,
             encoder=encoder,
         )

@@ -50,7 +50,7 @@ class StoredBlocks(Sequence[Block]):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all files but the manifest."""
+        """Bytes of the blocks' files."""
         return sum(file["bytes"] for block in self._blocks for file in block["files"].values())
 
     @property

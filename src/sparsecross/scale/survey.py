@@ -202,8 +202,8 @@ def chunks(n_columns: int) -> Iterator[slice]:
 
 
 def answer(ask: Question, z: Floats, at: slice) -> Answer:
-    """Of one chunk, whose sums x_jᵀr are z."""
-    penalty = ask.penalty
+    """Of one chunk, whose sums x_jᵀr are z, on one grid or more."""
+    penalty, z = ask.penalty, z.sum(axis=-1)
     heavy: tuple[Columns, Floats] | tuple[()] = ()
     if ask.heavy is not None:
         heavy = _heavy(ask.heavy, z / ask.n_rows, penalty.scale, at)

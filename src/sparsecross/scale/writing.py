@@ -73,8 +73,10 @@ class Writer:
             self._fix_columns(n_columns)
         self._check_encoder(encoder)
         write_manifest(store, self.manifest)  # which tells from now on whose the directory is
-        if encoder is not None and not self.manifest["blocks"]:
-            artefact.write(store / ENCODER, encoder_bytes(encoder))
+        if not self.manifest["blocks"]:
+            (store / ENCODER).unlink(missing_ok=True)
+            if encoder is not None:
+                artefact.write(store / ENCODER, encoder_bytes(encoder))
 
     def _begun(self, append: bool, origin: Mapping[str, Any] | None) -> dict[str, Any]:
         """The manifest to go on with: of a new store, one to grow, or one that was not finished."""
@@ -84,15 +86,12 @@ class Writer:
                 raise FileExistsError(
                     f"{os.fspath(store)!r} holds other files: a store is made in a new directory"
                 )
-            manifest: dict[str, Any] = {
-                "format": "sparsecross blocks",
-                "version": VERSION,
-                "n_columns": None,
-                "blocks": [],
-            }
+            manifest = _new_manifest()
         else:
             manifest = read_manifest(store)
             if not manifest["complete"]:
+                if manifest["begun_at"] and not append:
+                    raise self._taken()
                 if origin is not None and manifest["origin"] == origin:
                     return manifest
                 if not manifest["begun_at"] and manifest["origin"] is not None:
@@ -102,16 +101,24 @@ class Writer:
                     )
                 manifest = self._rolled_back(manifest)
             if manifest["blocks"] and not append:
-                raise FileExistsError(
-                    f"{os.fspath(store)!r} is a store already: append=True adds rows to it"
-                )
-        return manifest | {"complete": False, "origin": origin, "begun_at": rows_of(manifest)}
+                raise self._taken()
+        begun = {"complete": False, "origin": origin, "begun_at": rows_of(manifest)}
+        return manifest | begun | {"known_before": sorted(manifest)}
+
+    def _taken(self) -> FileExistsError:
+        return FileExistsError(
+            f"{os.fspath(self._store)!r} is a store already: append=True adds rows to it"
+        )
 
     def _rolled_back(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        """The manifest without the blocks of rows that nobody can go on with."""
+        """The manifest without what rows have left that nobody can go on with."""
         kept = whole_blocks(manifest)
-        rolled = manifest | {"blocks": kept}
-        write_manifest(self._store, rolled)
+        if kept:
+            rolled = {name: manifest[name] for name in manifest["known_before"]} | {"blocks": kept}
+        else:
+            rolled = _new_manifest()
+        ended = {"complete": bool(kept), "origin": None, "begun_at": 0}
+        write_manifest(self._store, rolled | ended)
         for number in range(len(kept), len(manifest["blocks"])):
             shutil.rmtree(self._store / directory_of(number), ignore_errors=True)
         return rolled
@@ -148,18 +155,25 @@ class Writer:
             )
         self.manifest["n_columns"] = n_columns
 
-    def _fix_kind(self, y: Any) -> None:
-        kind = "text" if y.dtype.kind == "U" else "numbers"
-        if self.manifest.setdefault("targets", kind) != kind:
-            raise ValueError(
-                f"y must hold {self.manifest['targets']}, as in the rows before, got {kind}."
-            )
+    def _fix_kinds(self, rows: Batch) -> None:
+        """Rows of a store are all alike."""
+        for name, argument, kind in (
+            ("targets", "y", "text" if rows.y.dtype.kind == "U" else "numbers"),
+            ("rows", "X", "sparse rows" if sp.issparse(rows.X) else "dense rows"),
+            ("weights", "sample_weight", _given(rows.sample_weight)),
+            ("offsets", "offset", _given(rows.offset)),
+        ):
+            known = self.manifest.setdefault(name, kind)
+            if known != kind:
+                raise ValueError(
+                    f"{argument} must hold {known}, as in the rows before, got {kind}."
+                )
 
     def add(self, batch: Batch) -> None:
         """Take rows, and write as many blocks as they fill."""
         rows = checked(batch)
         self._fix_columns(rows.X.shape[1])
-        self._fix_kind(rows.y)
+        self._fix_kinds(rows)
         self._waiting.append(rows)
         self._waiting_bytes += bytes_of(rows)
         if self._waiting_bytes < self._block_bytes:
@@ -185,7 +199,7 @@ class Writer:
         self.manifest = {
             name: value
             for name, value in self.manifest.items()
-            if name not in ("origin", "begun_at")
+            if name not in ("origin", "begun_at", "known_before")
         } | {"complete": True}
         write_manifest(self._store, self.manifest)
 
@@ -195,3 +209,11 @@ class Writer:
         n_stored = rows.X.nnz if sp.issparse(rows.X) else rows.X.size
         blocks.append({"n_rows": len(rows.y), "n_stored": int(n_stored), "files": files})
         write_manifest(self._store, self.manifest)
+
+
+def _new_manifest() -> dict[str, Any]:
+    return {"format": "sparsecross blocks", "version": VERSION, "n_columns": None, "blocks": []}
+
+
+def _given(part: Any) -> str:
+    return "nothing" if part is None else "numbers"
