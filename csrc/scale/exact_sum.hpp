@@ -4,10 +4,10 @@
 // Given:   a bound of the sum of their absolute values.
 // Result:  each term, rounded to a multiple of a power of 2 so large that all sums of such
 //          multiples are exact, and as exact sums are the same in any order, so is the result. What
-//          that rounds off, at most 2^-53 of the bound for each of n terms, is summed on a finer
+//          that rounds off, at most 2^-52 of the bound for each of n terms, is summed on a finer
 //          grid in the same way, so that sums far below the bound keep their digits.
 // Cost:    three additions a term, and three more for the finer grid. A sum of n terms is off by
-//          n² 2^-105 of the bound at most, on one grid by n 2^-52.
+//          n² 2^-103 of the bound at most, on one grid by n 2^-52.
 // Source:  Demmel & Nguyen 2013, "Fast reproducible floating-point summation", section III
 //          (pre-rounding), with K = 2.
 #pragma once

@@ -1,5 +1,7 @@
 """What blocks answer, against plain numpy, and the same bits in any order."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -260,6 +262,28 @@ def test_points_come_back_from_other_units():
     back = units.outward(there, 13)
     np.testing.assert_array_equal(back.weights, point.weights)
     assert back.intercept == pytest.approx(point.intercept, abs=1e-14)
+
+
+def test_many_terms_of_all_sizes_sum_to_the_same_bits_and_few_are_lost():
+    """What the coarse grid rounds off adds up over many rows, and must still be exact."""
+    rng = np.random.default_rng(0)
+    n = 20_000
+    X = np.exp(3.0 * rng.standard_normal((n, 3)))
+    X /= X.max()
+    y = rng.integers(-(2**20), 2**20, n) / 2.0**20  # residuals that the grid has
+    blocks = cut(Problem(X, y), 7, "dense")
+    extent = LocalReducer(blocks, 3).in_units(Units(np.ones(3), n_terms=n)).extent
+    nowhere = Point(np.empty(0, np.int64), np.empty(0), 0.0)
+    bound = np.abs(y).sum() * 1.5
+    asked = GradientRound(LossOfRows("squared"), nowhere, bound)
+    whole = asked.run(blocks, extent)[1]
+    for seed in range(4):
+        order = np.random.default_rng(seed).permutation(7)
+        np.testing.assert_array_equal(asked.run([blocks[k] for k in order], extent)[1], whole)
+    each = [asked.run([block], extent)[1] for block in blocks]
+    np.testing.assert_array_equal(sum(each[::2]) + sum(each[1::2]), whole)
+    expected = [math.fsum(X[:, j] * y) for j in range(3)]
+    np.testing.assert_allclose(whole.sum(axis=1), expected, rtol=0, atol=bound * 2.0**-52)
 
 
 def test_compiled_rounds_refuse_malformed_arrays():

@@ -115,11 +115,12 @@ class Asking:
             if held:
                 if crosses is not None:
                     answer = self._with_products(asked, ask, answer, most)
-                # Where entries are not all 1 a product of r and two of them may be off by 2^-51 of
-                # its size, and what n of them lose to the finer grid is at most n² 2^-105 of the
-                # bound; to shrink the heavier side moves a correlation by the difference at most.
+                # Where entries are not all 1, a product of r and two of them, both parts of its
+                # sum and the mean are rounded, in all by less than 2^-50 of the bound, and n terms
+                # lose n² 2^-103 of it to the finer grid (exact_sum.hpp). To shrink the heavier side
+                # moves a correlation by the difference at most.
                 n = self._reducer.extent.units.n_terms
-                slack = bound * (2.0**-51 + n * (n * 2.0**-104)) if n else 0.0
+                slack = bound * (2.0**-50 + n * (n * 2.0**-103)) if n else 0.0
                 slack += abs(up - down) if self._fit_intercept else 0.0
                 loss, up, down, curvature = (
                     value / self.weight for value in (loss, up, down, curvature)
