@@ -64,6 +64,10 @@ class Asking:
         self.weight = facts.weight
         if factor:
             self.weight = math.fsum(of.weight * factor.get(of.value, 1.0) for of in facts.labels)
+        positive = 1 if loss.label is None else loss.label
+        self._positive = math.fsum(
+            of.weight * factor.get(of.value, 1.0) for of in facts.labels if of.value == positive
+        )
         # Bounds of Σ |r| and Σ h, with room to grow: asked again where they were too small.
         bounded = {"logistic": 1.0, "huber": loss.delta}.get(loss.name)
         size = facts.size if bounded is None else bounded * self.weight
@@ -71,6 +75,18 @@ class Asking:
         self._curvatures = 4.0 * self.weight
         self.n_pairs = 0  # that were looked at so far
         self.table_bytes = 0  # of the largest table of pairs
+
+    def likely_intercept(self) -> float:
+        """The best intercept where there are no weights and no offsets, as far as sums tell it."""
+        mean = self._reducer.facts.mean / self.weight
+        share = self._positive / self.weight
+        if not self._fit_intercept:
+            return 0.0
+        if self._loss.name == "logistic":
+            return math.log(share / (1.0 - share)) if 0.0 < share < 1.0 else 0.0
+        if self._loss.name == "poisson":
+            return math.log(mean) if mean > 0.0 else 0.0
+        return mean if self._loss.name == "squared" else 0.0
 
     def gradient(
         self, at: Point, penalty: Penalty, room: int, off: Point | None = None

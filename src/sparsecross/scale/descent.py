@@ -117,7 +117,7 @@ class Descent:
     def null(self, penalty: Penalty) -> Null:
         """Newton steps on the intercept and the unpenalised columns alone."""
         free = penalty.unpenalised
-        at = Point(free, np.zeros(len(free)), 0.0)
+        at = Point(free, np.zeros(len(free)), self._ask.likely_intercept())
         return Null(*self._settled(at, free, penalty))
 
     def _settled(self, at: Point, free: Columns, penalty: Penalty) -> tuple[Point, float]:
