@@ -237,15 +237,7 @@ class SparseLinearModel(CallbackSupportMixin, LinearModel):
 
     def _stated_by_blocks(self, reducer: Reducer) -> Stated:
         """State the problems over rows that lie in blocks."""
-        products = all_pairs(
-            reducer,
-            self.interactions,
-            hierarchy=self.hierarchy,
-            squares=self.squares,
-            interaction_penalty=self.interaction_penalty,
-            fields=self.fields,
-            standardize=self.standardize,
-        )
+        products = all_pairs(reducer, self)
         self.encoder_ = encoder = reducer.encoder
         names, n_features = reducer.feature_names, reducer.shape[1]
         if encoder is not None:  # which reads tables

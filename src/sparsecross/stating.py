@@ -131,15 +131,7 @@ class Statement:
             self.positive,
             self.n_threads,
             self.standardize,
-            all_pairs(
-                reducer,
-                self.interactions,
-                hierarchy=self.hierarchy,
-                squares=self.squares,
-                interaction_penalty=self.interaction_penalty,
-                fields=self.fields,
-                standardize=self.standardize,
-            ),
+            all_pairs(reducer, self),
         )
 
     def _design(self, X: Any) -> tuple[_solvers.Design, Products | None]:

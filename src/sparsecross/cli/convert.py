@@ -111,11 +111,11 @@ def check_convert(options: Namespace) -> str | None:
                 return f"--{flag} is not for svmlight: its columns are taken as they are"
     elif options.target is None:
         return "--target is required"
+    elif options.n_features:
+        return "--n-features is for svmlight"
     elif options.append and (Path(options.store) / MANIFEST).exists():
         for name in ("cross", "categorical", "n_bits", "min_count"):
             if getattr(options, name):
                 flag = name.replace("_", "-")
                 return f"--{flag} is not for --append: the store's own columns are taken"
-    elif options.n_features:
-        return "--n-features is for svmlight"
     return None

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from math import comb
 from typing import Any
 
 import numpy as np
@@ -52,12 +51,6 @@ class AllPairs:
     names: npt.NDArray[Any] | None
 
     order = 2
-    hierarchy = "none"
-
-    @property
-    def possible(self) -> int:
-        """How many products there are."""
-        return comb(self.n_columns, 2)
 
     def check(self, crosses: Interactions, name: str) -> None:
         """Raise a ValueError unless these crosses are among the products that there are."""
@@ -67,17 +60,16 @@ class AllPairs:
             raise ValueError(f"{name} must be of crosses that interactions allow, got {bad}.")
 
 
-def all_pairs(
-    reducer: Any,
-    interactions: Any,
-    *,
-    hierarchy: str,
-    squares: bool,
-    interaction_penalty: float,
-    fields: Any,
-    standardize: bool,
-) -> AllPairs | None:
+def all_pairs(reducer: Any, stated: Any) -> AllPairs | None:
     """State which products of columns there are over blocks of rows, or None where there are none.
+
+    Parameters
+    ----------
+    reducer : Reducer
+        The rows.
+    stated : object
+        With the parameters `interactions`, `hierarchy`, `squares`, `interaction_penalty`, `fields`
+        and `standardize`, as of :func:`sparsecross.solve`.
 
     Raises
     ------
@@ -85,19 +77,20 @@ def all_pairs(
         If others are asked for than all of two distinct columns, or there are too many columns.
     """
     for name, value, silent in (
-        ("hierarchy", hierarchy, "none"),
-        ("squares", squares, False),
-        ("fields", fields, None),
+        ("hierarchy", stated.hierarchy, "none"),
+        ("squares", stated.squares, False),
+        ("fields", stated.fields, None),
     ):
         if value is not silent and (silent is None or value != silent):
             raise ValueError(f"{name} must be {silent!r} for blocks of rows, got {value!r}.")
-    if interactions is None:
+    if stated.interactions is None:
         return None
-    if interactions != "pairwise":
+    if stated.interactions != "pairwise":
         raise ValueError(
-            f"interactions must be 'pairwise' or None for blocks of rows, got {interactions!r}."
+            "interactions must be 'pairwise' or None for blocks of rows, got "
+            f"{stated.interactions!r}."
         )
-    if standardize:
+    if stated.standardize:
         raise ValueError(
             "standardize must be False with interactions, whose deviations are not known before "
             "they are built; got True."
@@ -105,7 +98,7 @@ def all_pairs(
     n_columns, encoder = reducer.extent.n_columns, reducer.encoder
     names = reducer.feature_names if encoder is None else encoder.get_feature_names_out()
     _solvers.ProductKeys(n_columns, 2)  # which has the limit
-    return AllPairs(n_columns, float(interaction_penalty), names)
+    return AllPairs(n_columns, float(stated.interaction_penalty), names)
 
 
 @dataclass(frozen=True)
