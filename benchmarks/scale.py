@@ -3,6 +3,7 @@
     python benchmarks/scale.py store [--rows N] [--columns P] [--folder DIR]
     python benchmarks/scale.py cluster [--rows N] [--columns P] [--folder DIR]
     python benchmarks/scale.py crosses [--rows N] [--columns P] [--folder DIR]
+    python benchmarks/scale.py svmlight [--rows N] [--columns P] [--folder DIR]
     python benchmarks/scale.py rivals --python PYTHON [--rows N] [--columns P]
     python benchmarks/scale.py model
 
@@ -11,7 +12,8 @@ fits logistic regression out of core: seconds of each kind of round beside those
 in memory, bytes a second beside `cat`, and anonymous memory at its peak. As root it also empties
 the page cache, for what a cold disk gives. `cluster` fits the same on local clusters of 1, 2 and 4
 workers: bits, rounds, bytes through the client, and the overhead over threads in memory. `crosses`
-fits all products of two columns too, beside the solver for matrices in memory. `rivals`
+fits all products of two columns too, beside the solver for matrices in memory. `svmlight` parses
+rows as text, beside scikit-learn, file by file in turns. `rivals`
 fits rows of this kind by Spark MLlib and dask-ml, run by an interpreter that has them, and by a
 local cluster of two workers to an objective that is no worse than theirs. `model` prints time and
 traffic at 10^9 rows and 10^8 columns on 100 workers, from costs measured here and assumptions that
@@ -203,6 +205,38 @@ def run_crosses(options: argparse.Namespace) -> None:
                 f"{found.relative_gap:.1e}, {len(found.interactions)} products with a weight, "
                 f"{counts.visited:,} looked at of {counts.possible:,}"
             )
+
+
+def run_svmlight(options: argparse.Namespace) -> None:
+    """Parse rows as text with one thread and two, and by scikit-learn."""
+    from sklearn.datasets import dump_svmlight_file, load_svmlight_file
+
+    from sparsecross.svmlight import svmlight_chunks
+
+    path = Path(options.folder) / f"rows-{options.rows}-{options.columns}.svmlight"
+    if not path.exists():
+        X, y = next(generated(options.rows, options.columns, options.rows))
+        dump_svmlight_file(X, y, str(path), zero_based=False)
+
+    def ours(n_threads: int) -> None:
+        with path.open("rb") as file:
+            for _ in svmlight_chunks(file, str(path), n_threads=n_threads):
+                pass
+
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for _ in range(3):
+        for name, parse in (
+            ("one thread", lambda: ours(1)),
+            ("two threads", lambda: ours(2)),
+            ("scikit-learn", lambda: load_svmlight_file(str(path))),
+        ):
+            start = time.perf_counter()
+            parse()
+            seconds[name].append(time.perf_counter() - start)
+    theirs = float(np.median(seconds["scikit-learn"]))
+    for name, each in seconds.items():
+        took = float(np.median(each))
+        print(f"{name}: {path.stat().st_size / took / 1e6:.0f} MB/s, {theirs / took:.1f}x")
 
 
 class Traffic:
@@ -401,7 +435,9 @@ def run_model(_: argparse.Namespace) -> None:
 def main() -> None:
     """Run one part."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("part", choices=("store", "cluster", "crosses", "rivals", "model"))
+    parser.add_argument(
+        "part", choices=("store", "cluster", "crosses", "svmlight", "rivals", "model")
+    )
     parser.add_argument("--python", default=sys.executable, help="an interpreter with the rivals")
     parser.add_argument("--methods", nargs="+", default=["spark", "dask_ml"])
     parser.add_argument("--limit", type=float, default=300.0, help="seconds for a rival")
@@ -420,6 +456,7 @@ def main() -> None:
             "store": run_store,
             "cluster": run_cluster,
             "crosses": run_crosses,
+            "svmlight": run_svmlight,
             "rivals": run_rivals,
             "model": run_model,
         }
