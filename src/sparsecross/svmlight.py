@@ -117,11 +117,10 @@ def svmlight_chunks(
     rest, n_lines = b"", 0
     while True:
         block = file.read(size)
-        lines, newline, after = (rest + block).rpartition(b"\n")
-        if block and not newline:
-            rest += block
-            continue
-        text, rest = (lines + newline, after) if block else (rest, b"")
+        text, rest = rest + block, b""
+        if block:  # whole lines of it
+            end = text.rfind(b"\n", len(text) - len(block)) + 1
+            text, rest = text[:end], text[end:]
         if text:
             try:
                 y, ends, indices, values = _solvers.parse_svmlight(text, n_threads or 0)
@@ -143,10 +142,11 @@ def _matrix(
     values: npt.NDArray[np.float64],
     path: str,
 ) -> sp.csr_matrix:
-    falls = np.flatnonzero(np.diff(indices) <= 0) + 1
-    inside = falls[~np.isin(falls, ends)]
-    if len(inside):
-        at = inside[0]
+    rises = np.diff(indices) > 0
+    between = ends[(ends > 0) & (ends < len(indices))]  # where another line begins
+    rises[between - 1] = True
+    if not rises.all():
+        at = int(np.argmin(rises)) + 1
         raise ValueError(
             f"{path!r} cannot be read as svmlight: indices must increase within a line, got "
             f"{indices[at]} after {indices[at - 1]}"
