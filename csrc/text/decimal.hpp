@@ -32,20 +32,20 @@ inline bool slow_double(const char* first, const char* last, double& value) {
 
 }  // namespace detail
 
-// Problem: what number do the characters [first, last) stand for?
-// Result:  false where they are none, or one beyond double precision; infinities and NaN as words.
-// Cost:    few nanoseconds for up to 19 digits that a double can hold with a power of 10 up to 22,
-//          both exact, so that their product or quotient is rounded once (Clinger 1990, "How to
-//          read floating point numbers accurately"); else the library's.
-inline bool parse_double(const char* first, const char* last, double& value) {
+// Problem: what number do the characters at the front of [first, last) spell, as far as they go?
+// Result:  where it ends, `value` being the nearest double; `first` where there is none, or where
+//          the library has to be asked.
+// Cost:    few nanoseconds: up to 18 digits that a double can hold and a power of 10 up to 22, both
+//          exact, so that their product or quotient is rounded once (Clinger 1990, "How to read
+//          floating point numbers accurately").
+inline const char* read_short_double(const char* first, const char* last, double& value) {
   static constexpr double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                       1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                       1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
   constexpr std::uint64_t exact = std::uint64_t{1} << 53;
-  if (first == last) return false;
   const char* at = first;
-  const bool negative = *at == '-';
-  if (*at == '-' || *at == '+') ++at;
+  const bool negative = at < last && *at == '-';
+  if (negative || (at < last && *at == '+')) ++at;
   const char* const digits = at;
   std::uint64_t mantissa = 0;
   int exponent = 0;
@@ -59,22 +59,28 @@ inline bool parse_double(const char* first, const char* last, double& value) {
     n_digits += at - point;
     exponent = static_cast<int>(point - at);
   }
-  if (n_digits == 0 || n_digits > 18) return detail::slow_double(first, last, value);
+  if (n_digits == 0 || n_digits > 18 || mantissa > exact) return first;
   if (at < last && (*at == 'e' || *at == 'E')) {
     const char* sign = ++at;
     if (at < last && (*at == '-' || *at == '+')) ++at;
     int written = 0;
     const char* const power = at;
     for (; at < last && is_digit(*at) && written < 1000; ++at) written = 10 * written + (*at - '0');
-    if (at == power) return false;
+    if (at == power) return first;
     exponent += *sign == '-' ? -written : written;
   }
-  if (at != last || mantissa > exact || exponent < -22 || exponent > 22)
-    return detail::slow_double(first, last, value);
+  if (exponent < -22 || exponent > 22) return first;
   const auto whole = static_cast<double>(mantissa);
   value = exponent < 0 ? whole / powers[-exponent] : whole * powers[exponent];
   if (negative) value = -value;
-  return true;
+  return at;
+}
+
+// The nearest double of all characters [first, last); false where they are no number, or one beyond
+// double precision. Infinities and NaN are known as words.
+inline bool parse_double(const char* first, const char* last, double& value) {
+  if (first == last) return false;
+  return read_short_double(first, last, value) == last || detail::slow_double(first, last, value);
 }
 
 }  // namespace sparsecross

@@ -200,7 +200,7 @@ class Problem:
 
 def parse_svmlight(
     text: bytes, n_threads: int = 0
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]: ...
+) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[Any], NDArray[np.float64], int]: ...
 
 # --- blocks of rows ---
 
