@@ -45,6 +45,7 @@ void check_length(const Array<T>& array, Index expected, const char* name) {
 
 void register_matrix(py::module_& module);
 void register_solve(py::module_& module);
+void register_groups(py::module_& module);
 void register_interactions(py::module_& module);
 void register_multinomial(py::module_& module);
 void register_scale(py::module_& module);

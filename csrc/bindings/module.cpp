@@ -11,6 +11,7 @@ PYBIND11_MODULE(_solvers, module) {
   register_matrix(module);
   register_solve(module);
   register_multinomial(module);
+  register_groups(module);
   register_scale(module);
   register_interactions(module);
   register_serve(module);

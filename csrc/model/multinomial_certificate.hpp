@@ -53,26 +53,9 @@ inline void refresh_margins(const MultinomialProblem& problem, std::size_t k,
   for (double& m : at.margins[k]) m += at.intercept[k];
 }
 
-// Intercepts of which the probabilities have the labels' frequencies: each round multiplies the
-// odds of a class by the ratio (iterative proportional fitting), which never raises the loss.
-// Logarithms are taken so that a class without hope, all of whose probabilities are beyond double
-// precision, comes back. `work` is K x n.
 inline void settle_intercepts(const MultinomialProblem& problem, const Poll& poll,
                               MultinomialPoint& at, ByClass& work) {
-  if (!problem.fit_intercept) return;
-  for (int round = 0; round < 20 && !(poll && poll()); ++round) {
-    problem.loss.log_probabilities(at.margins, work);
-    double off = 0.0;
-    for (std::size_t k = 0; k < problem.n_classes(); ++k) {
-      const double want = problem.loss.frequency(k), have = problem.loss.log_mass(work[k]);
-      if (!(want > 0.0 && std::isfinite(have))) continue;
-      off = std::max(off, std::abs(std::exp(have) - want));
-      const double shift = std::log(want) - have;
-      at.intercept[k] += shift;
-      for (double& m : at.margins[k]) m += shift;
-    }
-    if (off <= 1e-14) return;
-  }
+  if (problem.fit_intercept) problem.loss.settle(poll, at.intercept, at.margins, work);
 }
 
 inline double primal_value(const MultinomialProblem& problem, const MultinomialPoint& at) {

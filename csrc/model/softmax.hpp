@@ -119,6 +119,27 @@ class SoftmaxLoss {
     });
   }
 
+  // Intercepts of which the probabilities have the labels' frequencies: each round multiplies the
+  // odds of a class by the ratio (iterative proportional fitting), which never raises the loss.
+  // Logarithms are taken so that a class without hope, all of whose probabilities are beyond double
+  // precision, comes back. `work` is K x n.
+  void settle(const Poll& poll, std::vector<double>& intercept, ByClass& margins,
+              ByClass& work) const {
+    for (int round = 0; round < 20 && !(poll && poll()); ++round) {
+      log_probabilities(margins, work);
+      double off = 0.0;
+      for (std::size_t k = 0; k < n_classes_; ++k) {
+        const double want = frequency(k), have = log_mass(work[k]);
+        if (!(want > 0.0 && std::isfinite(have))) continue;
+        off = std::max(off, std::abs(std::exp(have) - want));
+        const double shift = std::log(want) - have;
+        intercept[k] += shift;
+        for (double& m : margins[k]) m += shift;
+      }
+      if (off <= 1e-14) return;
+    }
+  }
+
   // Makes Σ_i c_i p_ik = Σ_i c_i [y_i = k] for every class, as the intercepts ask of a dual point:
   // classes with too much give the same share of each of their probabilities, and the others share
   // what a row has given in proportion to what they lack. Rows keep their sum of 1 and nothing
