@@ -4,6 +4,14 @@ from ._solvers import Status
 from .checkpoint import load_checkpoint, save_checkpoint
 from .crossing import FeatureCross
 from .display import PathDisplay
+from .grouped import (
+    GroupHuberRegressor,
+    GroupLasso,
+    GroupLogisticRegression,
+    MultiTaskElasticNet,
+    MultiTaskLasso,
+)
+from .groups import Groups
 from .interactions import InteractionCounts, Interactions
 from .linear import ElasticNet, Lasso
 from .logistic import SparseLogisticRegression
@@ -32,12 +40,18 @@ __all__ = [
     "FTRLClassifier",
     "FTRLRegressor",
     "FeatureCross",
+    "GroupHuberRegressor",
+    "GroupLasso",
+    "GroupLogisticRegression",
+    "Groups",
     "HuberRegressor",
     "InteractionCounts",
     "Interactions",
     "Lasso",
     "LassoCV",
     "MemoryReport",
+    "MultiTaskElasticNet",
+    "MultiTaskLasso",
     "Path",
     "PathDisplay",
     "PathPoint",

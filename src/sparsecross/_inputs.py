@@ -157,6 +157,25 @@ def as_target(y: Any, n_samples: int) -> Floats:
     return np.require(y, requirements=["C", "A"])
 
 
+def as_targets(y: Any, n_samples: int) -> Floats:
+    """Real targets of several outputs as a contiguous float64 matrix, an output after the other.
+
+    Raises
+    ------
+    ValueError
+        If y is not two-dimensional, not numeric, not finite or not of length `n_samples`.
+    """
+    y = np.asarray(y)
+    if y.ndim != 2:
+        raise ValueError(
+            f"y must have shape ({n_samples}, n_tasks), one column for each task; got {y.shape}. "
+            "Of one task, GroupLasso and Lasso take y as a vector."
+        )
+    y = check_array(y, dtype=np.float64, input_name="y")
+    check_length(y, n_samples, "y")
+    return np.ascontiguousarray(y.T)
+
+
 def check_length(values: npt.NDArray[Any], expected: int, name: str) -> None:
     """Raise a ValueError unless there is one value for each of the `expected` rows of X."""
     if len(values) != expected:

@@ -351,6 +351,43 @@ class MultinomialProblem:
         self, coef: NDArray[np.float64], intercept: NDArray[np.float64]
     ) -> tuple[float, float]: ...
 
+class Grouping:
+    def __init__(self, begin: NDArray[np.int64], columns: NDArray[np.int64]) -> None: ...
+
+class GroupProblem:
+    def __init__(
+        self,
+        X: Design,
+        loss: str,
+        targets: NDArray[np.float64],
+        n_classes: int,
+        sample_weight: NDArray[np.float64] | None,
+        l1: float,
+        norm: float,
+        l2: float,
+        groups: Grouping,
+        penalty_factor: NDArray[np.float64] | None,
+        fit_intercept: bool,
+        n_threads: int,
+        offset: NDArray[np.float64] | None = None,
+        delta: float = 1.35,
+    ) -> None: ...
+    def solve(
+        self,
+        tol: float,
+        max_iter: int,
+        coef_init: NDArray[np.float64] | None = None,
+        intercept_init: NDArray[np.float64] | None = None,
+        on_round: Callable[[tuple[Any, ...], NDArray[np.float64], list[float]], bool | None]
+        | None = None,
+    ) -> tuple[Solution, NDArray[np.float64]]: ...
+    def largest_strength(self) -> float: ...
+    def scale(self) -> float: ...
+    def saturated(self) -> float: ...
+    def certify(
+        self, coef: NDArray[np.float64], intercept: NDArray[np.float64]
+    ) -> tuple[float, float]: ...
+
 class ProductKeys:
     def __init__(self, n_columns: int, order: int) -> None: ...
     @staticmethod

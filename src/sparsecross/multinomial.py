@@ -13,7 +13,7 @@ from ._inputs import Floats
 from .interactions import Interactions
 from .scale.blocktask import BlockTask
 from .solution import OnLook, Round, Solution, SolverName, chosen
-from .task import PenalisedTask, Task
+from .task import PenalisedTask
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class MultinomialTask(PenalisedTask):
         )
 
 
-AnyTask = Task | MultinomialTask | BlockTask
+AnyTask = PenalisedTask | BlockTask
 
 
 def check_together(

@@ -64,6 +64,14 @@ class PenalisedTask:
         """State the problem at one strength to the compiled solvers."""
         raise NotImplementedError
 
+    def solve(self, *args: Any, **options: Any) -> Solution:
+        """Minimise the objective at an alpha."""
+        raise NotImplementedError
+
+    def margins(self, solution: Solution) -> Floats:
+        """Margins of every row, and of every output where there are several."""
+        raise NotImplementedError
+
     @property
     def classifies(self) -> bool:
         """Whether targets are classes."""
@@ -161,11 +169,15 @@ class PenalisedTask:
 
         return told
 
+    def _as_solved(self, coef: Floats, intercept: Any) -> tuple[Floats, Any]:
+        """Weights and intercepts as compiled solvers have them."""
+        intercepts = np.broadcast_to(intercept, self.coef_shape[:-1]) - self._centre
+        return np.ravel(coef), intercepts
+
     def certify(self, coef: Floats, intercept: Any, alpha: float, l1_ratio: float) -> Certificate:
         """Bound the distance of these weights from the optimum."""
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
-        intercepts = np.broadcast_to(intercept, self.coef_shape[:-1]) - self._centre
-        primal, dual = problem.certify(np.ravel(coef), intercepts)
+        primal, dual = problem.certify(*self._as_solved(coef, intercept))
         gap = 0.0 if primal <= dual else primal - dual
         return Certificate(
             primal + self.saturated, dual + self.saturated, gap, gap / problem.scale()
