@@ -2,12 +2,12 @@
 
     python benchmarks/group_race.py --out FOLDER [--problems ...] [--only ...] [--reuse FILE]
 
-The rules are those of `race.py`: each library climbs its own tolerances from loose to tight until
-the judge finds every gap of --gaps reached, and what first reached them is repeated for a median.
-Here each library keeps one process for a problem, so that it is loaded and compiled once, and the
-repeats go round the libraries: one fit at a time, whatever else the machine does falls on all. A
-process is ended at the limit of a fit. FOLDER gets results.json and table.md; --reuse FILE takes
-the results of libraries that are not run (--only) from an earlier results.json.
+The rules are those of `race.py`: each library climbs its own tolerances (powers of 10) from loose
+to tight until the judge finds every gap of --gaps reached, and what first reached them is repeated
+for a median. Here each library keeps one process for a problem, so that it is loaded and compiled
+once, and the repeats go round the libraries: one fit at a time, whatever else the machine does
+falls on all. A process is ended at the limit of a fit. FOLDER gets results.json and table.md;
+--reuse FILE takes the results of libraries that are not run (--only) from an earlier results.json.
 """
 
 from __future__ import annotations
@@ -134,8 +134,7 @@ def climb(library: Library, judged, alpha: float, best: dict[float, float]) -> d
     missing = list(options.gaps)
     smallest, stalled = np.inf, 0
     file = rivals.rival(library.name)
-    tolerances = getattr(file, "TOLERANCES", rivals.TOLERANCES)
-    for tol in getattr(file, "GROUP_TOLERANCES", tolerances):
+    for tol in getattr(file, "GROUP_TOLERANCES", rivals.GROUP_TOLERANCES):
         try:
             weights, seconds = library.fit(alpha, tol)
         except Stop as stop:
