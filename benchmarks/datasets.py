@@ -119,17 +119,22 @@ def debian_pairs() -> Problem:
     return Problem(_int32(debian.pairs(packages)), *debian.targets(packages))
 
 
-def hflights() -> Problem:
-    """223,874 flights by ten one-hot fields known at departure; minutes late, more than 15."""
+def flights() -> tuple[list[list[str]], np.ndarray]:
+    """Ten fields known at departure, as tokens name=level, and the minutes late."""
     names = ("Month", "DayofMonth", "DayOfWeek", "UniqueCarrier", "FlightNum", "TailNum")
     names = (*names, "Origin", "Dest", "Distance")
     with lzma.open(_folder() / "hflights" / "hflights.csv.xz", "rt") as lines:
-        flights = [flight for flight in csv.DictReader(lines) if flight["ArrDelay"] != "NA"]
+        flown = [flight for flight in csv.DictReader(lines) if flight["ArrDelay"] != "NA"]
     rows = [
         [*(f"{name}={f[name]}" for name in names), f"hour={int(f['DepTime']) // 100}"]
-        for f in flights
+        for f in flown
     ]
-    y = np.array([float(flight["ArrDelay"]) for flight in flights])
+    return rows, np.array([float(flight["ArrDelay"]) for flight in flown])
+
+
+def hflights() -> Problem:
+    """223,874 flights by ten one-hot fields known at departure; minutes late, more than 15."""
+    rows, y = flights()
     return Problem(_int32(debian.one_hot(rows).tocsc()), y, np.where(y > 15, 1.0, -1.0))
 
 

@@ -7,11 +7,18 @@ A file may define four functions, for the objective of `sparsecross.solve` witho
     lasso_path(X, y, alphas, intercept, tol)      -> weights (features x alphas), intercepts
     logistic_path(X, y, alphas, intercept, tol)   -> weights (features x alphas), intercepts
 
+and three more for the problems with groups of `group_race.py`, of weights features x outputs:
+
+    group(X, y, groups, alpha, intercept, tol)           -> weights, intercept
+    multitask(X, Y, None, alpha, intercept, tol)         -> weights, intercepts
+    multinomial(X, labels, None, alpha, intercept, tol)  -> weights, intercepts
+
 `tol` is the library's own tolerance, the only thing that stops it: limits on iterations are lifted.
 A function raises `Unable` for what its library does not do. A file also names its distribution
 (DISTRIBUTION) and, where they differ from the defaults below, the sparse layout that the library
-reads without converting (LAYOUT), its tolerances from loose to tight (TOLERANCES), and for paths
-the tolerance that users get who name none (DEFAULT).
+reads without converting (LAYOUT), its tolerances from loose to tight (TOLERANCES, or
+GROUP_TOLERANCES for groups, in whole powers of 10), and for paths the tolerance that users get who
+name none (DEFAULT).
 """
 
 from __future__ import annotations
@@ -34,6 +41,7 @@ NAMES = [
 
 UNLIMITED = 10**6
 TOLERANCES = [10 ** (-k / 2) for k in range(3, 25)]
+GROUP_TOLERANCES = [10.0**-k for k in range(1, 13)]
 
 
 class Unable(Exception):  # noqa: N818 - a plain answer, not a mistake

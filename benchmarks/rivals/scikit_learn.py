@@ -21,3 +21,11 @@ def lasso_path(X, y, alphas, intercept, tol):
         raise Unable("lasso_path fits no intercept")
     coefs = lasso_path(X, y, alphas=alphas, tol=tol, max_iter=UNLIMITED)[1]
     return coefs, [0.0] * len(alphas)
+
+
+def multitask(X, Y, groups, alpha, intercept, tol):
+    from sklearn.linear_model import MultiTaskLasso
+
+    model = MultiTaskLasso(alpha, fit_intercept=intercept, tol=tol, max_iter=UNLIMITED)
+    model.fit(X, Y)
+    return model.coef_.T, model.intercept_

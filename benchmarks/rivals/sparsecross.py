@@ -45,3 +45,29 @@ def lasso_path(X, y, alphas, intercept, tol):
 
 def logistic_path(X, y, alphas, intercept, tol):
     return _path("logistic", X, y, alphas, intercept, tol)
+
+
+def group(X, y, groups, alpha, intercept, tol):
+    import sparsecross as sx
+
+    model = sx.GroupLasso(
+        alpha, groups=groups, fit_intercept=intercept, tol=tol, max_iter=UNLIMITED
+    ).fit(X, y)
+    return model.coef_, model.intercept_
+
+
+def multitask(X, Y, groups, alpha, intercept, tol):
+    import sparsecross as sx
+
+    model = sx.MultiTaskLasso(alpha, fit_intercept=intercept, tol=tol, max_iter=UNLIMITED)
+    model.fit(X, Y)
+    return model.coef_.T, model.intercept_
+
+
+def multinomial(X, labels, groups, alpha, intercept, tol):
+    import sparsecross as sx
+
+    model = sx.GroupLogisticRegression(
+        alpha, multi_class="multinomial", fit_intercept=intercept, tol=tol, max_iter=UNLIMITED
+    ).fit(X, labels)
+    return model.coef_.T, model.intercept_
