@@ -19,8 +19,7 @@
 
 #include "solve/group_descent.hpp"
 #include "solve/group_screening.hpp"
-#include "solve/proximal_newton.hpp"
-#include "solve/solution.hpp"
+#include "solve/working_set.hpp"
 
 namespace sparsecross {
 
@@ -341,7 +340,9 @@ inline Solution solve_rounds(const GroupProblem& problem, const Options& options
     std::sort(working_set.begin(), working_set.end());
     n_chosen = static_cast<Index>(working_set.size());
     const double wanted = std::isfinite(gap) ? std::max(0.3 * target, 0.1 * gap) : 0.3 * target;
-    inner = solve_on(problem, working_set, gap, wanted, options.max_iter, poll, space, at,
+    const double aim =
+        wanted * (options.spare_digits && problem.X().n_stored() <= kSmall ? kSpareDigits : 1.0);
+    inner = solve_on(problem, working_set, gap, aim, options.max_iter, poll, space, at,
                      solution.n_iter);
     if (problem.fit_intercept()) problem.loss.settle(poll, at.intercept, at.margins, space.theta);
   }

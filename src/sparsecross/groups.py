@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import _solvers
 from ._inputs import Floats
 
 
@@ -52,12 +50,6 @@ class Groups:
         squares = np.sum(np.atleast_2d(coef) ** 2, axis=0)
         norms: Floats = np.sqrt(np.bincount(self.codes, squares, minlength=len(self)))
         return norms
-
-    @cached_property
-    def bound(self) -> _solvers.Grouping:
-        """The same for compiled solvers."""
-        columns = np.argsort(self.codes, kind="stable").astype(np.int64)
-        return _solvers.Grouping(np.append(0, np.cumsum(self.sizes)).astype(np.int64), columns)
 
 
 def as_groups(groups: Any, n_columns: int, names: npt.NDArray[Any] | None = None) -> Groups:

@@ -101,6 +101,12 @@ class GroupTask(PenalisedTask):
     def _arrays(self) -> tuple[npt.NDArray[Any] | None, ...]:
         return (*super()._arrays, self.offset, self.targets, self._target)
 
+    @cached_property
+    def _grouping(self) -> _solvers.Grouping:
+        columns = np.argsort(self.groups.codes, kind="stable").astype(np.int64)
+        ends = np.append(0, np.cumsum(self.groups.sizes)).astype(np.int64)
+        return _solvers.Grouping(ends, columns)
+
     def _problem(self, l1: float, l2: float) -> _solvers.GroupProblem:
         return _solvers.GroupProblem(
             self.design,
@@ -111,7 +117,7 @@ class GroupTask(PenalisedTask):
             l1 * self.l1_share,
             l1 * (1.0 - self.l1_share),
             l2,
-            self.groups.bound,
+            self._grouping,
             self.penalty_factor,
             self.fit_intercept,
             self.n_threads or 0,
