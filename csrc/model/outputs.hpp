@@ -23,6 +23,12 @@ class OutputLoss {
   // The residual; and, where it is not uniform, the curvature of a quadratic model of each output
   // (of the first alone where they share it) whose sum is no less curved than the loss there.
   virtual void expansion(const ByClass& margins, ByClass& residual, ByClass& curvature) const = 0;
+  // Whether a sample's outputs bend one another; then its curvature between two of them, negated
+  // where they differ, of what `chances` tells.
+  virtual bool couples() const { return false; }
+  virtual void chances(const ByClass&, ByClass&) const {}
+  virtual void curvature_between(const ByClass&, std::size_t, std::size_t,
+                                 std::vector<double>&) const {}
   // The intercepts' best values for the present weights.
   virtual void settle(const Poll& poll, std::vector<double>& intercept, ByClass& margins,
                       ByClass& work) const = 0;
@@ -121,6 +127,15 @@ class SoftmaxOutputs final : public OutputLoss {
         curvature[k][i] = 2.0 * loss_.c(static_cast<Index>(i)) * p * (1.0 - p);
       }
     loss_.to_residual(residual);
+  }
+  bool couples() const override { return true; }
+  void chances(const ByClass& margins, ByClass& p) const override {
+    loss_.probabilities(margins, p);
+  }
+  void curvature_between(const ByClass& p, std::size_t k, std::size_t l,
+                         std::vector<double>& out) const override {
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = loss_.c(static_cast<Index>(i)) * p[k][i] * (k == l ? 1.0 - p[k][i] : p[l][i]);
   }
   void settle(const Poll& poll, std::vector<double>& intercept, ByClass& margins,
               ByClass& work) const override {

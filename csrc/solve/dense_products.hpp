@@ -20,6 +20,8 @@ std::size_t dense_products(const Columns& columns, Curvature h, const Problem& p
   std::vector<float> panel(panel_size), minus(panel_size);
   for (Index top = 0; top < n; top += tiles_of_rows * width) {
     const Index height = std::min(n - top, tiles_of_rows * width);
+    std::array<double, tiles_of_rows * width> root;
+    for (Index i = 0; i < height; ++i) root[static_cast<std::size_t>(i)] = std::sqrt(h(top + i));
     parallel_chunks(n_tiles, 1, problem.n_threads, [&](Index t, Index) {
       float* const target = panel.data() + t * tiles_of_rows * area;
       std::fill(target, target + tiles_of_rows * area, 0.0f);
@@ -30,7 +32,7 @@ std::size_t dense_products(const Columns& columns, Curvature h, const Problem& p
         const auto* x = columns.slice(list[k]) + top;
         for (Index i = 0; i < height; ++i)
           target[i / width * area + i % width * width + c] = static_cast<float>(
-              std::sqrt(h(top + i)) * (static_cast<double>(x[i]) - mean) * inverse);
+              root[static_cast<std::size_t>(i)] * (static_cast<double>(x[i]) - mean) * inverse);
       }
       if (t < first_tile) return;
       float* const negative = minus.data() + t * tiles_of_rows * area;

@@ -50,6 +50,8 @@ class BlockCurvatures {
  public:
   const BlockCurvature* of(Index position) const { return each_.data() + position * n_curved_; }
   bool shared() const { return shared_; }
+  // Whether a block's weights in all outputs have one matrix.
+  bool coupled() const { return coupled_; }
   std::size_t bytes() const {
     std::size_t total = 0;
     for (const BlockCurvature& each : each_) total += each.bytes();
@@ -59,10 +61,17 @@ class BlockCurvatures {
   template <class Coordinates>
   void measure(const GroupProblem& problem, const GroupModel& model, const PackedSet& set,
                const Coordinates& coordinates, DisjointGroups& disjoint) {
-    shared_ = model.shared;
-    n_curved_ = model.n_curved();
+    coupled_ = Coordinates::kCoupled;
+    shared_ = coupled_ || model.shared;
+    n_curved_ = coupled_ ? 1 : model.n_curved();
     each_.resize(set.groups.size() * static_cast<std::size_t>(n_curved_));
     for (std::size_t position = 0; position < set.groups.size(); ++position) {
+      if constexpr (Coordinates::kCoupled) {
+        const Index first = set.begin[position], s = set.begin[position + 1] - first;
+        coordinates.block(first, s, 0, matrix_);
+        each_[position] = of_matrix(s * problem.n_outputs());
+        continue;
+      }
       const bool diagonal = disjoint(problem, set.groups[position]);
       for (Index k = 0; k < n_curved_; ++k)
         each_[position * static_cast<std::size_t>(n_curved_) + static_cast<std::size_t>(k)] =
@@ -92,6 +101,11 @@ class BlockCurvatures {
       return BlockCurvature::of_diagonal(std::move(bend), std::move(rank));
     }
     coordinates.block(first, s, k, matrix_);
+    return of_matrix(s);
+  }
+
+  // The curvature of matrix_ (s x s).
+  BlockCurvature of_matrix(Index s) const {
     if (s <= kLargestBasis) return BlockCurvature::of_matrix(matrix_, s);
     return BlockCurvature::of_diagonal(
         std::vector<double>(static_cast<std::size_t>(s), largest_eigenvalue(s)));
@@ -122,7 +136,7 @@ class BlockCurvatures {
     return bound;
   }
 
-  bool shared_ = true;
+  bool shared_ = true, coupled_ = false;
   Index n_curved_ = 1;
   std::vector<BlockCurvature> each_;
   std::vector<double> matrix_;
@@ -154,8 +168,8 @@ GroupSweep sweep(const GroupProblem& problem, const BlockCurvatures& curvatures,
       for (Index k = 0; k < K; ++k)
         gradient[static_cast<std::size_t>((c - first) * K + k)] = coordinates.gradient(c, k);
     next.assign(w, w + n);
-    step(bend, curvatures.shared(), K, penalty.l1(g), penalty.norm(g), penalty.l2(g),
-         gradient.data(), next.data());
+    step(bend, curvatures.shared(), curvatures.coupled() ? 1 : K, penalty.l1(g), penalty.norm(g),
+         penalty.l2(g), gradient.data(), next.data());
     double square = 0.0, energy = 0.0;
     for (Index c = first; c < last; ++c)
       for (Index k = 0; k < K; ++k) {

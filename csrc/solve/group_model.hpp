@@ -104,6 +104,8 @@ struct PackedSet {
 // The gradient by the products of columns.
 class ProductCoordinates {
  public:
+  static constexpr bool kCoupled = false;
+
   // For each model of its own curvature, made anew where it is not uniform.
   ProductCoordinates(const GroupProblem& problem, const GroupModel& model, const PackedSet& set,
                      std::vector<ColumnProducts>& products)
@@ -213,6 +215,8 @@ class ProductCoordinates {
 template <class Columns>
 class SampleCoordinates {
  public:
+  static constexpr bool kCoupled = false;
+
   SampleCoordinates(const GroupProblem& problem, const Columns& columns, const GroupModel& model,
                     const PackedSet& set)
       : columns_(columns), model_(model), set_(set), n_(problem.n()), K_(problem.n_outputs()) {

@@ -17,6 +17,7 @@
 
 #include <chrono>
 
+#include "solve/coupled_products.hpp"
 #include "solve/group_descent.hpp"
 #include "solve/group_screening.hpp"
 #include "solve/working_set.hpp"
@@ -116,14 +117,42 @@ inline bool search_along(const GroupProblem& problem, double start, GroupWorkspa
   return false;
 }
 
+// Where nothing holds weights back, roundings of products in single precision could grow without
+// end.
+inline bool all_held(const GroupProblem& problem, const PackedSet& set) {
+  return !problem.penalty.any_unpenalised() ||
+         std::none_of(set.groups.begin(), set.groups.end(), [&](Index g) {
+           return !problem.penalty.excluded(g) && problem.penalty.unpenalised(g);
+         });
+}
+
+// Whether the full curvature of the outputs is worth its products: beyond this order, models of
+// each output alone are.
+inline bool coupled(const GroupProblem& problem, const PackedSet& set) {
+  return problem.loss.couples() && all_held(problem, set) &&
+         static_cast<Index>(set.columns.size()) * problem.n_outputs() <=
+             CoupledCoordinates::kLargestOrder;
+}
+
 // Minimises the model from the present weights; space.set has the new ones, and the shifts go with
 // them.
-inline Descent minimise_model(const GroupProblem& problem, const GroupAccuracy& accuracy,
-                              Index max_iter, const Poll& poll, GroupWorkspace& space,
-                              Index& n_iter) {
+inline Descent minimise_model(const GroupProblem& problem, const GroupPoint& at, double damping,
+                              const GroupAccuracy& accuracy, Index max_iter, const Poll& poll,
+                              GroupWorkspace& space, Index& n_iter) {
   constexpr double sweeps = 15.0;  // that are likely to be needed
   PackedSet& set = space.set;
   const std::vector<double> before = set.weights;
+  if (coupled(problem, set)) {
+    CoupledCoordinates coordinates(problem, at, space.model, set, damping, space.theta);
+    space.curvatures.measure(problem, space.model, set, coordinates, space.disjoint);
+    const Descent descent = descend(problem, space.curvatures, accuracy, max_iter, poll, set,
+                                    coordinates, space.step, n_iter);
+    std::vector<double> step(before.size());
+    for (std::size_t i = 0; i < step.size(); ++i) step[i] = set.weights[i] - before[i];
+    const std::vector<double> shifts = coordinates.shifts(step);
+    for (std::size_t k = 0; k < shifts.size(); ++k) space.model.outputs[k].shift = shifts[k];
+    return descent;
+  }
   const auto K = static_cast<double>(problem.n_outputs());
   const double order = static_cast<double>(set.columns.size());
   double products = 0.0;
@@ -142,12 +171,7 @@ inline Descent minimise_model(const GroupProblem& problem, const GroupAccuracy& 
       return descend(problem, space.curvatures, accuracy, max_iter, poll, set, coordinates,
                      space.step, n_iter);
     };
-    // Where nothing holds weights back, roundings of single precision could grow without end.
-    const bool held = !problem.penalty.any_unpenalised() ||
-                      std::none_of(set.groups.begin(), set.groups.end(), [&](Index g) {
-                        return !problem.penalty.excluded(g) && problem.penalty.unpenalised(g);
-                      });
-    if (held && std::isfinite(products) && sweeps * saved > products)
+    if (all_held(problem, set) && std::isfinite(products) && sweeps * saved > products)
       return run(ProductCoordinates(problem, space.model, set, space.products));
     return run(SampleCoordinates(problem, columns, space.model, set));
   });
@@ -233,7 +257,8 @@ inline Inner solve_on(const GroupProblem& problem, const std::vector<Index>& wor
     space.set.load(problem, at.coef);
     const GroupAccuracy accuracy{primal, strictness * target / primal,
                                  quadratic ? 0.0 : kModelReduction};
-    const Descent descent = minimise_model(problem, accuracy, max_iter, poll, space, n_iter);
+    const Descent descent =
+        minimise_model(problem, at, damping, accuracy, max_iter, poll, space, n_iter);
     strictness *= 0.1;
     if (quadratic) {
       space.set.store(problem, at.coef);
