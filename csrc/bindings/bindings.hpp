@@ -52,5 +52,6 @@ void register_serve(py::module_& module);
 void register_cross(py::module_& module);
 void register_objects(py::module_& module);
 void register_text(py::module_& module);
+void register_groups(py::module_& module);
 
 }  // namespace sparsecross::bindings

@@ -17,4 +17,5 @@ PYBIND11_MODULE(_solvers, module) {
   register_cross(module);
   register_objects(module);
   register_text(module);
+  register_groups(module);
 }
