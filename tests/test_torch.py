@@ -11,7 +11,6 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402, N812
 
-from sparsecross import _solvers  # noqa: E402
 from sparsecross.torch import Proximal, prune_module  # noqa: E402
 
 
@@ -79,45 +78,6 @@ def test_compiled_code_and_operations_of_torch_agree(groups):
         exact = 0.02 if name == "half" else 1e-5
         torch.testing.assert_close(got.float(), routes["compiled"].detach(), rtol=exact, atol=exact)
     assert 0 < routes["compiled"].count_nonzero() < w.numel()
-
-
-@pytest.mark.parametrize("shape", [(1, 2000, 33), (2000, 33, 1), (70, 90, 9)])
-def test_threads_change_no_bit(shape):
-    w = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-    one, two = w.copy(), w.copy()
-    _solvers.shrink_groups(one, 0.1, 5.0, 1)
-    _solvers.shrink_groups(two, 0.1, 5.0, 2)
-    assert (one != w).any()
-    np.testing.assert_array_equal(one, two)
-
-
-def test_nan_stays_in_its_group():
-    w = np.random.default_rng(0).standard_normal((1, 3, 50))
-    w[0, 1, 7] = np.nan
-    _solvers.shrink_groups(w, 0.1, 0.5, 1)
-    assert np.isnan(w[0, 1, 7])
-    assert np.isfinite(w[0, [0, 2]]).all()
-
-
-def test_arrays_that_do_not_fit_are_refused():
-    good = np.ones((2, 3, 4))
-    for bad in (good[..., ::2], good.astype(np.float16), np.asfortranarray(good), good.tolist()):
-        with pytest.raises(TypeError):
-            _solvers.shrink_groups(bad, 0.1, 0.1)
-    with pytest.raises(ValueError, match="values must have three dimensions"):
-        _solvers.shrink_groups(good[0], 0.1, 0.1)
-    for bad in (-1.0, np.nan, np.inf):
-        with pytest.raises(ValueError, match="l2 must be finite and not negative"):
-            _solvers.shrink_groups(good, 0.1, bad)
-    with pytest.raises(ValueError, match="l1 must be finite"):
-        _solvers.shrink_groups(good.astype(np.float32), 1e39, 0.1)
-    good.flags.writeable = False
-    with pytest.raises(ValueError, match="values must be writeable"):
-        _solvers.shrink_groups(good, 0.1, 0.1)
-    unaligned = np.frombuffer(bytearray(8 * 24 + 1), np.float64, 24, offset=1).reshape(2, 3, 4)
-    with pytest.raises(ValueError, match="values must be aligned"):
-        _solvers.shrink_groups(unaligned, 0.1, 0.1)
-    _solvers.shrink_groups(np.ones((0, 3, 4)), 0.1, 0.1)
 
 
 def test_labels_are_groups_and_callables_and_mappings_choose():
