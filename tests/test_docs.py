@@ -103,3 +103,14 @@ def test_the_guide_to_memory(tmp_path, monkeypatch, capsys):
     assert half.weight_type == "q2.13"
     assert (tmp_path / "weights.csv").read_text().startswith("name,weight\n(intercept),")
     assert "True" in capsys.readouterr().out
+
+
+def test_the_guide_to_deep_nets(capsys):
+    pytest.importorskip("torch")
+    found = {}
+    text = (GUIDE.parent / "deep_nets.md").read_text()
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, "deep_nets.md", "exec"), found)
+    assert capsys.readouterr().out.endswith("True\n")
+    assert found["report"].ratio > 3
+    assert found["report"].kept == ()

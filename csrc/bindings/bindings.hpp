@@ -53,5 +53,6 @@ void register_serve(py::module_& module);
 void register_cross(py::module_& module);
 void register_objects(py::module_& module);
 void register_text(py::module_& module);
+void register_shrinkage(py::module_& module);
 
 }  // namespace sparsecross::bindings

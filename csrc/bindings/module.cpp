@@ -18,4 +18,5 @@ PYBIND11_MODULE(_solvers, module) {
   register_cross(module);
   register_objects(module);
   register_text(module);
+  register_shrinkage(module);
 }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "model/group_problem.hpp"
+#include "support/wide.hpp"
 
 namespace sparsecross {
 
@@ -126,7 +127,7 @@ inline DualBound dual_bound(const GroupProblem& problem, const GroupPoint& at,
       for (Index k = begin; k < end; ++k) {
         const Index g = groups[static_cast<std::size_t>(k)], size = problem.n_weights(g);
         z.resize(static_cast<std::size_t>(size));
-        correlate(problem, columns, g, theta, z.data());
+        widely([&] { correlate(problem, columns, g, theta, z.data()); });
         block_of(problem, at.coef, g, w);
         take_group(problem.penalty, g, w.data(), z.data(), size,
                    rooms[static_cast<std::size_t>(begin / grain)], scratch);

@@ -176,7 +176,7 @@ class BlockStep {
 
  private:
   static constexpr int kSteps = 10, kRounds = 50;
-  static constexpr double kHold = 1e-7;  // of the curvature: roundings stay small beside it
+  static constexpr double kHold = 1e-5;  // of the curvature: roundings stay small beside it
 
   const BlockCurvature& of(Index k) const { return curvature_[shared_ ? 0 : k]; }
 

@@ -164,26 +164,31 @@ GroupSweep sweep(const GroupProblem& problem, const BlockCurvatures& curvatures,
     double* const w = set.weights.data() + first * K;
     const BlockCurvature* const bend = curvatures.of(static_cast<Index>(position));
     gradient.resize(n);
-    for (Index c = first; c < last; ++c)
-      for (Index k = 0; k < K; ++k)
-        gradient[static_cast<std::size_t>((c - first) * K + k)] = coordinates.gradient(c, k);
+    widely([&] {
+      for (Index c = first; c < last; ++c)
+        for (Index k = 0; k < K; ++k)
+          gradient[static_cast<std::size_t>((c - first) * K + k)] = coordinates.gradient(c, k);
+    });
     next.assign(w, w + n);
     step(bend, curvatures.shared(), curvatures.coupled() ? 1 : K, penalty.l1(g), penalty.norm(g),
          penalty.l2(g), gradient.data(), next.data());
     double square = 0.0, energy = 0.0;
-    for (Index c = first; c < last; ++c)
-      for (Index k = 0; k < K; ++k) {
-        const auto at = static_cast<std::size_t>((c - first) * K + k);
-        const double d = next[at] - w[at];
-        if (d == 0.0) continue;
-        coordinates.move(c, k, d);
-        w[at] = next[at];
-        const BlockCurvature& its = bend[curvatures.shared() ? 0 : k];
-        const double h =
-            its.basis.empty() ? its.diagonal[static_cast<std::size_t>(c - first)] : its.largest;
-        square += h * h * d * d;
-        energy += h * d * d;
-      }
+    widely([&] {
+      for (Index c = first; c < last; ++c)
+        for (Index k = 0; k < K; ++k) {
+          const auto at = static_cast<std::size_t>((c - first) * K + k);
+          const double d = next[at] - w[at];
+          if (d == 0.0) continue;
+          coordinates.move(c, k, d);
+          w[at] = next[at];
+          const BlockCurvature& its = bend[curvatures.shared() ? 0 : k];
+          const double h = its.basis.empty() && !curvatures.coupled()
+                               ? its.diagonal[static_cast<std::size_t>(c - first)]
+                               : its.largest;
+          square += h * h * d * d;
+          energy += h * d * d;
+        }
+    });
     if (square == 0.0) continue;
     const double held = penalty.norm(g) + penalty.l1(g);
     result.decrease += 0.5 * energy;

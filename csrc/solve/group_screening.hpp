@@ -54,7 +54,7 @@ class GroupScreening {
           }
           const Index n = problem.n_weights(g);
           z.resize(static_cast<std::size_t>(n));
-          correlate(problem, columns, g, theta, z.data());
+          widely([&] { correlate(problem, columns, g, theta, z.data()); });
           if (feasible) {
             if (norm_[at_g] == 0.0) norm_[at_g] = norm_of(problem, columns, g);
             reach_[at_g] = problem.penalty.size(g, z.data(), n, 1.0 / limit) - way_ * norm_[at_g];

@@ -488,6 +488,12 @@ def column_deviations(
     X: Design, sample_weight: NDArray[np.float64] | None, centred: bool, n_threads: int
 ) -> NDArray[np.float64]: ...
 def soft_threshold(z: NDArray[np.float64], t: NDArray[np.float64]) -> Any: ...
+def shrink_groups(
+    values: NDArray[np.float32] | NDArray[np.float64],
+    l1: float,
+    l2: float,
+    n_threads: int = 0,
+) -> None: ...
 
 # --- pruned models ---
 
