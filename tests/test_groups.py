@@ -1,0 +1,310 @@
+"""Penalties of groups: optimality by code of its own, equivalences, closed forms, bad input."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import MultiTaskElasticNet, MultiTaskLasso
+
+import group_optimality as oracle
+import sparsecross as sx
+
+LOSSES = ["squared", "logistic", "huber", "multinomial"]
+
+
+def matrix(rng, kind, n, p):
+    if kind == "dense":
+        return np.asfortranarray(rng.standard_normal((n, p)) * rng.choice([0.3, 3.0], p))
+    if kind == "sparse":
+        return sp.random(n, p, 0.3, format="csc", random_state=int(rng.integers(1 << 30)))
+    codes = [rng.integers(0, p // 3, n) for _ in range(3)]  # three fields
+    columns = np.concatenate([k * (p // 3) + each for k, each in enumerate(codes)])
+    return sp.csc_matrix((np.ones(3 * n), (np.tile(np.arange(n), 3), columns)), shape=(n, p))
+
+
+def drawn(seed, loss, kind="dense", n=60, p=24, **options):
+    """A problem, X in its layout, and what an estimator of it is fitted to."""
+    rng = np.random.default_rng(seed)
+    X = matrix(rng, kind, n, p)
+    groups = np.repeat(np.arange(3), p // 3) if kind == "fields" else rng.integers(0, 7, p)
+    dense = X.toarray() if sp.issparse(X) else np.array(X)
+    scores = dense[:, :6] @ rng.standard_normal((6, 3)) + rng.gumbel(size=(n, 3))
+    if loss == "multinomial":
+        y = scores.argmax(axis=1)
+        y[:3] = np.arange(3)
+        Y = y
+    else:
+        y = np.sign(scores[:, 0]) if loss == "logistic" else scores[:, 0] + 4
+        Y = y[:, None]
+    if options.pop("weighted", False):
+        options["sample_weight"] = rng.random(n)
+    problem = oracle.GroupProblem(dense, Y, groups, loss, **options)
+    return problem, X, y
+
+
+def estimator(problem, **options):
+    kinds = {
+        "squared": sx.GroupLasso,
+        "huber": sx.GroupHuberRegressor,
+        "logistic": sx.GroupLogisticRegression,
+        "multinomial": sx.GroupLogisticRegression,
+    }
+    return kinds[problem.loss](
+        alpha=problem.alpha,
+        groups=problem.groups,
+        l1_share=problem.tau,
+        fit_intercept=problem.fit_intercept,
+        **options,
+    )
+
+
+def at_part_of_alpha_max(problem, X, y, part):
+    """The same problem at a part of the strength that a fit at the default tells of."""
+    model = estimator(problem, max_iter=1).set_params(alpha=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y, problem.sample_weight)
+    problem.alpha = part * 100 * model.alpha_
+    return problem
+
+
+def weights(model):
+    return np.atleast_2d(model.coef_).T, np.atleast_1d(model.intercept_)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("tau", [0.0, 0.4])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("kind", ["dense", "sparse", "fields"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_conditions_hold_and_the_gap_is_proved(loss, kind, fit_intercept, tau, seed):
+    problem, X, y = drawn(
+        seed, loss, kind, tau=tau, fit_intercept=fit_intercept, weighted=seed == 1
+    )
+    problem = at_part_of_alpha_max(problem, X, y, 0.15)
+    model = estimator(problem, tol=1e-9, max_iter=10**6).fit(X, y, problem.sample_weight)
+    W, b = weights(model)
+    primal = oracle.objective(problem, W, b)
+    assert oracle.violation(problem, W, b) < 1e-3 * problem.alpha
+    assert model.relative_gap_ <= 1e-9
+    assert primal - oracle.lower_bound(problem, W, b) < 1e-4 * primal
+    null = oracle.loss_value(problem, np.zeros_like(W[:1]) + b)
+    assert model.dual_gap_ == pytest.approx(model.relative_gap_ * null, rel=1.0)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_at_alpha_max_all_weights_are_0_and_below_it_some_are_not(loss):
+    problem, X, y = drawn(5, loss, tau=0.3)
+    for part, some in ((1.0 + 1e-9, False), (0.99, True)):
+        model = estimator(at_part_of_alpha_max(problem, X, y, part), tol=1e-10).fit(X, y)
+        assert (model.coef_ != 0).any() == some
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic", "huber"])
+def test_groups_of_one_column_are_l1(loss):
+    problem, X, y = drawn(1, loss)
+    kinds = {
+        "squared": sx.Lasso,
+        "logistic": sx.SparseLogisticRegression,
+        "huber": sx.HuberRegressor,
+    }
+    factor = np.random.default_rng(0).uniform(0.5, 2, X.shape[1])
+    alone = kinds[loss](0.02, penalty_factor=factor, tol=1e-12).fit(X, y)
+    problem.groups, problem.alpha = None, 0.02
+    grouped = estimator(problem, penalty_factor=factor, tol=1e-12).fit(X, y)
+    np.testing.assert_allclose(grouped.coef_, alone.coef_, atol=1e-5)
+    both = estimator(problem, penalty_factor=factor, tol=1e-12).set_params(l1_share=0.5)
+    np.testing.assert_allclose(both.fit(X, y).coef_, alone.coef_, atol=1e-5)
+
+
+def test_one_group_of_l1_alone_is_l1():
+    problem, X, y = drawn(2, "squared", tau=1.0, alpha=0.05)
+    factor = np.ones(problem.n_groups)
+    model = estimator(problem, tol=1e-12, penalty_factor=factor).fit(X, y)
+    np.testing.assert_allclose(model.coef_, sx.Lasso(0.05, tol=1e-12).fit(X, y).coef_, atol=1e-6)
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.4])
+@pytest.mark.parametrize("n_tasks", [1, 4])
+def test_several_tasks_are_what_scikit_learn_fits(n_tasks, l1_ratio):
+    rng = np.random.default_rng(0)
+    X = np.asfortranarray(rng.standard_normal((50, 30)))
+    Y = X[:, :3] @ rng.standard_normal((3, n_tasks)) + rng.standard_normal((50, n_tasks))
+    if l1_ratio == 1.0:
+        mine, theirs = sx.MultiTaskLasso(0.2, tol=1e-12), MultiTaskLasso(0.2, tol=1e-12)
+    else:
+        mine = sx.MultiTaskElasticNet(0.2, l1_ratio=l1_ratio, tol=1e-12)
+        theirs = MultiTaskElasticNet(0.2, l1_ratio=l1_ratio, tol=1e-12, max_iter=10**5)
+    mine.fit(X, Y)
+    theirs.fit(X, Y)
+    np.testing.assert_allclose(mine.coef_, theirs.coef_, atol=1e-5)
+    np.testing.assert_allclose(mine.predict(X), theirs.predict(X), atol=1e-5)
+    assert mine.coef_.shape == (n_tasks, 30)
+    if n_tasks == 1 and l1_ratio == 1.0:
+        single = sx.Lasso(0.2, tol=1e-12).fit(X, Y[:, 0])
+        np.testing.assert_allclose(mine.coef_[0], single.coef_, atol=1e-6)
+
+
+def test_orthogonal_groups_have_a_closed_form():
+    rng = np.random.default_rng(0)
+    n, groups = 40, np.repeat([0, 1, 2], [2, 3, 4])
+    X = np.linalg.qr(rng.standard_normal((n, 9)))[0] * np.sqrt(n)
+    y = rng.standard_normal(n) + X @ rng.standard_normal(9)
+    alpha = 0.4
+    z = X.T @ y / n
+    model = sx.GroupLasso(alpha, groups=groups, fit_intercept=False, tol=1e-14).fit(X, y)
+    for g in range(3):
+        block = z[groups == g]
+        factor = max(0.0, 1 - alpha * np.sqrt(len(block)) / np.linalg.norm(block))
+        np.testing.assert_allclose(model.coef_[groups == g], factor * block, atol=1e-6)
+
+
+def test_the_order_of_columns_and_repeated_rows_change_nothing():
+    problem, X, y = drawn(3, "squared", "sparse")
+    order = np.random.default_rng(0).permutation(X.shape[1])
+    first = sx.GroupLasso(0.02, groups=problem.groups, tol=1e-12).fit(X, y)
+    second = sx.GroupLasso(0.02, groups=problem.groups[order], tol=1e-12).fit(X[:, order], y)
+    np.testing.assert_allclose(second.coef_, first.coef_[order], atol=1e-6)
+    counts = np.random.default_rng(1).integers(0, 3, len(y))
+    rows = np.repeat(np.arange(len(y)), counts)
+    repeated = sx.GroupLasso(0.02, groups=problem.groups, tol=1e-12).fit(X[rows], y[rows])
+    weighted = sx.GroupLasso(0.02, groups=problem.groups, tol=1e-12).fit(X, y, counts)
+    np.testing.assert_allclose(weighted.coef_, repeated.coef_, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_layouts_and_threads_give_one_answer(loss):
+    problem, X, y = drawn(4, loss, "fields", n=90)
+    problem = at_part_of_alpha_max(problem, X, y, 0.1)
+    reference = estimator(problem, tol=1e-10, max_iter=10**6).fit(X, y).coef_
+    for other in (X.toarray(), X.tocsr(), X.astype(np.float32), sp.csc_array(X)):
+        found = estimator(problem, tol=1e-10, max_iter=10**6, n_threads=2).fit(other, y).coef_
+        np.testing.assert_allclose(found, reference, atol=2e-5)
+    one = estimator(problem, n_threads=1).fit(X, y).coef_
+    assert (estimator(problem, n_threads=3).fit(X, y).coef_ == one).all()
+
+
+def test_large_blocks_that_have_rows_in_common():
+    rng = np.random.default_rng(0)
+    X = np.asfortranarray(rng.standard_normal((300, 400)))
+    y = X[:, :150] @ rng.standard_normal(150) + rng.standard_normal(300)
+    groups = np.repeat([0, 1, 2], [150, 200, 50])
+    problem = oracle.GroupProblem(X, y[:, None], groups, alpha=0.3)
+    model = sx.GroupLasso(0.3, groups=groups, tol=1e-8).fit(X, y)
+    assert oracle.violation(problem, *weights(model)) < 1e-3 * 0.3
+    assert model.relative_gap_ <= 1e-8
+
+
+def test_factors_free_and_exclude_groups():
+    problem, X, y = drawn(6, "squared", omega=np.array([0.0, np.inf, 1, 2, 1, 1, 1]), alpha=0.5)
+    model = estimator(problem, tol=1e-10, penalty_factor=problem.omega).fit(X, y)
+    W, b = weights(model)
+    assert not W[problem.codes == 1].any()
+    assert oracle.violation(problem, W, b) < 1e-4
+    free = problem.X.T @ oracle.residual(problem, W, b)
+    assert np.abs(free[problem.codes == 0]).max() < 1e-6
+    assert model.relative_gap_ <= 1e-10
+
+
+def test_groups_as_users_name_them():
+    problem, X, y = drawn(7, "squared")
+    p = X.shape[1]
+    lists = [np.flatnonzero(problem.codes == g).tolist() for g in range(problem.n_groups)]
+    labels = np.array(list("abcdefg"))[problem.codes]
+    reference = sx.GroupLasso(0.1, groups=problem.groups).fit(X, y).coef_
+    named = {f"g{g}": columns for g, columns in enumerate(lists)}
+    frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(p)])
+    by_name = {name: [f"x{j}" for j in columns] for name, columns in named.items()}
+    for groups, data in ((lists, X), (labels, X), (named, X), (by_name, frame)):
+        model = sx.GroupLasso(0.1, groups=groups).fit(data, y)
+        assert (model.coef_ == reference).all()
+        assert len(model.group_norms_) == 7
+    assert model.groups_.labels.tolist() == list(named)
+
+
+def test_a_table_s_fields_are_groups():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "good": rng.choice(list("abcd"), 400),
+            "noise": rng.choice(list("uvwxyz"), 400),
+            "more": rng.choice(list("rst"), 400),
+        }
+    )
+    y = table["good"].map({"a": 0.0, "b": 1.0, "c": 2.0, "d": -1.0}) + rng.normal(0, 0.1, 400)
+    model = sx.GroupLasso(0.1, groups="fields").fit(table, y)
+    assert model.groups_.labels[model.group_norms_ > 0].tolist() == ["good"]
+    assert model.predict(table).shape == (400,)
+    restored = pickle.loads(pickle.dumps(model))
+    assert (restored.predict(table) == model.predict(table)).all()
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ([[0, 1], [1, 2]], "must not overlap: column 1 is in 0 and 1"),
+        ([[0, 1], [], [2]], "must not be empty, got no column in group 1"),
+        ([[0, 1]], "must hold every column of X, column 2 is in none"),
+        ([[0, 1], [2, 3]], "by number below 3 or by name, got 3"),
+        ({"a": [0, 1], "b": ["z", 2]}, "got 'z' in group 'b'"),
+        ([0, 1], r"must have shape \(3,\)"),
+        ([0.0, np.nan, 1.0], "must not hold NaN"),
+        ("fields", "is for tables of categories"),
+    ],
+)
+def test_bad_groups_are_named(groups, message):
+    X = np.eye(3)
+    with pytest.raises(ValueError, match=message):
+        sx.GroupLasso(groups=groups).fit(X, [0.0, 1.0, 2.0])
+
+
+def test_other_bad_input_is_named():
+    X, y = np.eye(3), [0.0, 1.0, 2.0]
+    with pytest.raises(ValueError, match=r"penalty_factor must have shape \(2,\)"):
+        sx.GroupLasso(groups=[0, 0, 1], penalty_factor=[1, 1, 1]).fit(X, y)
+    with pytest.raises(ValueError, match="must not be negative or NaN, got -1"):
+        sx.GroupLasso(groups=[0, 0, 1], penalty_factor=[1, -1]).fit(X, y)
+    with pytest.raises(ValueError, match="one column for each task"):
+        sx.MultiTaskLasso().fit(X, y)
+    with pytest.raises(ValueError, match="offset must be None for several tasks"):
+        sx.MultiTaskLasso().fit(X, np.eye(3), offset=y)
+
+
+def test_an_offset_is_added_to_margins():
+    problem, X, y = drawn(8, "squared")
+    shift = np.random.default_rng(0).standard_normal(len(y))
+    model = sx.GroupLasso(0.1, groups=problem.groups, tol=1e-12)
+    found = model.fit(X, y, offset=shift).coef_.copy()
+    np.testing.assert_allclose(found, model.fit(X, y - shift).coef_, atol=1e-9)
+
+
+def test_warm_starts_end_at_the_same_optimum_sooner():
+    problem, X, y = drawn(9, "squared", n=200, p=60)
+    model = sx.GroupLasso(0.02, groups=problem.groups, tol=1e-8, warm_start=True).fit(X, y)
+    coef, sweeps = model.coef_.copy(), model.n_iter_
+    assert model.fit(X, y).n_iter_ < sweeps
+    np.testing.assert_allclose(model.coef_, coef, atol=1e-5)
+
+
+def test_compiled_border_refuses_malformed_groups():
+    from sparsecross import _solvers
+
+    def array(*values):
+        return np.array(values, np.int64)
+
+    for begin, columns in (
+        (array(), array(0)),
+        (array(1, 2), array(0, 1)),
+        (array(0, 1), array(0, 1)),
+        (array(0, 3, 2), array(0, 1)),
+        (array(0, 1, 2), array(0, 0)),
+        (array(0, 2), array(1, 0)),
+        (array(0, 2), array(0, 5)),
+        (array(0, 2), array(-1, 0)),
+    ):
+        with pytest.raises(ValueError, match=r"^group_begin"):
+            _solvers.Grouping(begin, columns)
