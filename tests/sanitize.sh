@@ -44,7 +44,7 @@ if [ $# -eq 0 ]; then
     tests/test_interactions.py tests/test_pricing.py tests/test_stream.py tests/test_stream_border.py \
     tests/test_losses.py tests/test_multinomial.py tests/test_proximal_gradient.py \
     tests/test_crossing.py tests/test_fields.py tests/test_pruning.py tests/test_artefact.py \
-    tests/test_svmlight.py tests/scale/test_rounds.py tests/scale/test_store.py \
+    tests/test_svmlight.py tests/test_groups.py tests/test_group_shrinkage.py tests/scale/test_rounds.py tests/scale/test_store.py \
     --deselect tests/test_bad_input.py::test_out_of_memory_is_an_error_and_leaves_the_model \
     --deselect tests/test_solver.py::test_threads_change_no_bit # large, for passes to be shared
 fi

@@ -24,6 +24,14 @@ ONLINE = {
         sx.SparseLogisticRegressionCV(n_alphas=10, eps=0.05, cv=3),
         sx.SparseLogisticRegression(0.05, multi_class="multinomial", tol=1e-8),
         sx.SparseLogisticRegressionCV(n_alphas=5, eps=0.05, cv=3, multi_class="multinomial"),
+        sx.GroupLasso(),
+        sx.GroupHuberRegressor(),
+        sx.GroupLogisticRegression(0.05, tol=1e-8),
+        sx.MultiTaskLasso(),
+        sx.MultiTaskElasticNet(),
+        sx.GroupLassoCV(n_alphas=5, eps=0.05, cv=3),
+        sx.GroupLogisticRegressionCV(n_alphas=5, eps=0.05, cv=3),
+        sx.MultiTaskLassoCV(n_alphas=5, eps=0.05, cv=3),
     ]
 )
 def test_scikit_learn_conventions(estimator, check):

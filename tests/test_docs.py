@@ -31,6 +31,13 @@ def test_figures_of_the_guide_to_paths(names):
     assert model.mse_path_.shape == (100, 5)
 
 
+def test_the_guide_to_groups_runs_and_needs_one_field():
+    guide, found = GUIDE.with_name("groups.md"), {}
+    for block in re.findall(r"```python\n(.*?)```", guide.read_text(), re.DOTALL):
+        exec(compile(block, str(guide), "exec"), found)
+    assert found["small"].fields_needed_ == ["carrier"]
+
+
 def test_adaptive_lasso_is_a_lasso_on_scaled_columns(names):
     X, y, first, adaptive = (names[k] for k in ("X", "y", "first", "adaptive"))
     scaled = X.to_numpy() * np.abs(first.coef_)

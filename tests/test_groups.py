@@ -9,6 +9,8 @@ import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import MultiTaskElasticNet, MultiTaskLasso
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
 
 import group_optimality as oracle
 import sparsecross as sx
@@ -241,6 +243,54 @@ def test_a_table_s_fields_are_groups():
     assert model.predict(table).shape == (400,)
     restored = pickle.loads(pickle.dumps(model))
     assert (restored.predict(table) == model.predict(table)).all()
+    small = sx.prune(model)
+    assert small.fields_needed_ == ["good"]
+    assert (small.predict(table[["good"]]) == model.predict(table)).all()
+
+
+def test_fields_needed_of_other_models():
+    assert sx.prune(sx.Lasso(0.1).fit(np.eye(3), [0.0, 1.0, 2.0])).fields_needed_ is None
+    table = pd.DataFrame({"a": list("xyxy") * 9, "b": list("uuvv") * 9})
+    y = [0.0, 1.0, 0.0, 1.0] * 9
+    for n_bits, needed in ((None, ["a"]), (8, ["a", "b"])):
+        encoder = sx.FeatureCross(crosses=[], n_bits=n_bits)
+        model = make_pipeline(encoder, sx.Lasso(0.05)).fit(table, y)
+        assert sx.prune(model).fields_needed_ == needed
+
+
+def test_cross_validation_chooses_what_folds_of_its_own_do():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((90, 12))
+    groups = np.repeat(np.arange(4), 3)
+    Y = X[:, :3] @ rng.standard_normal((3, 2)) + 0.5 * rng.standard_normal((90, 2))
+    labels = (X[:, :3] + 0.5 * rng.standard_normal((90, 3))).argmax(axis=1)
+    splits = list(KFold(3).split(X))
+    for chosen, single, y, loss in (
+        (sx.GroupLassoCV(groups=groups), sx.GroupLasso(groups=groups), Y[:, 0], "mse_path_"),
+        (sx.MultiTaskLassoCV(groups=groups), sx.MultiTaskLasso(groups=groups), Y, "mse_path_"),
+        (
+            sx.GroupLogisticRegressionCV(groups=groups),
+            sx.GroupLogisticRegression(groups=groups),
+            labels,
+            "loss_path_",
+        ),
+    ):
+        chosen.set_params(cv=splits, n_alphas=6, eps=0.01, tol=1e-8).fit(X, y)
+        losses = getattr(chosen, loss)
+        assert losses.shape == (6, 3)
+        for a, alpha in enumerate(chosen.alphas_):
+            for f, (train, held) in enumerate(splits):
+                model = single.set_params(alpha=alpha, tol=1e-8).fit(X[train], y[train])
+                if loss == "mse_path_":
+                    found = np.mean((model.predict(X[held]) - y[held]) ** 2)
+                else:
+                    chances = model.predict_proba(X[held])
+                    found = -np.log(chances[np.arange(len(held)), y[held]]).mean()
+                assert losses[a, f] == pytest.approx(found, rel=1e-4)
+        assert chosen.alpha_ == chosen.alphas_[losses.mean(axis=1).argmin()]
+        refitted = single.set_params(alpha=chosen.alpha_).fit(X, y)
+        np.testing.assert_allclose(chosen.coef_, refitted.coef_, atol=1e-5)
+        assert len(chosen.group_norms_) == 4
 
 
 @pytest.mark.parametrize(

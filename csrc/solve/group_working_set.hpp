@@ -477,6 +477,11 @@ inline GroupSolution solve_groups(const GroupProblem& problem, const Options& op
   result.solution = detail::solve_rounds(problem, options, unit, started, poll, at, on_round);
   result.solution.coef = std::move(at.coef);
   result.intercepts = std::move(at.intercept);
+  if (problem.loss.couples()) {  // all of them may move alike without a change of the loss
+    double mean = 0.0;
+    for (const double b : result.intercepts) mean += b;
+    for (double& b : result.intercepts) b -= mean / static_cast<double>(result.intercepts.size());
+  }
   return result;
 }
 

@@ -12,6 +12,7 @@ from .grouped import (
     MultiTaskLasso,
 )
 from .groups import Groups
+from .groupselection import GroupLassoCV, GroupLogisticRegressionCV, MultiTaskLassoCV
 from .interactions import InteractionCounts, Interactions
 from .linear import ElasticNet, Lasso
 from .logistic import SparseLogisticRegression
@@ -42,7 +43,9 @@ __all__ = [
     "FeatureCross",
     "GroupHuberRegressor",
     "GroupLasso",
+    "GroupLassoCV",
     "GroupLogisticRegression",
+    "GroupLogisticRegressionCV",
     "Groups",
     "HuberRegressor",
     "InteractionCounts",
@@ -52,6 +55,7 @@ __all__ = [
     "MemoryReport",
     "MultiTaskElasticNet",
     "MultiTaskLasso",
+    "MultiTaskLassoCV",
     "Path",
     "PathDisplay",
     "PathPoint",

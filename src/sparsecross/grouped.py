@@ -42,13 +42,14 @@ _COMMON = """fit_intercept : bool, default=True
         The relative duality gap to reach: gap / (objective at zero weights).
     max_iter : int, default=100_000
         Limit of sweeps of block coordinate descent.
-    warm_start : bool, default=False
-        Whether `fit` starts from the weights of the last fit.
-    n_threads : int, optional
+{warm start}    n_threads : int, optional
         Threads; by default as many as OpenMP is allowed here. The answer does not depend on it.
     verbose : bool, default=False
         Whether to print a line at each look at all groups: seconds, relative duality gap, groups
         with weights, groups in the working set, and sweeps."""
+_WARM_START = """    warm_start : bool, default=False
+        Whether `fit` starts from the weights of the last fit.
+"""
 _ATTRIBUTES = """groups_ : Groups
         The groups: `labels`, and `codes`, the place of each column's.
     group_norms_ : ndarray of shape (n_groups,)
@@ -66,13 +67,15 @@ _ATTRIBUTES = """groups_ : Groups
         Number of columns."""
 
 
-def _documented(estimator: Any) -> Any:
+def documented_groups(estimator: Any) -> Any:
+    """Put the meaning of the shared parameters into an estimator's docstring."""
     if estimator.__doc__ is not None:  # python -OO strips docstrings
         multinomial = ", whose weights in all classes belong together"
         alone = multinomial if "class" in estimator.__doc__ else ""
         estimator.__doc__ = (
             estimator.__doc__.replace("{groups}", _PARAMETERS.replace("{alone}", alone).rstrip())
-            .replace("{common}", _COMMON)
+            .replace("{common}", _COMMON.replace("{warm start}", _WARM_START))
+            .replace("{cv common}", _COMMON.replace("{warm start}", ""))
             .replace("{attributes}", _ATTRIBUTES)
         )
     return estimator
@@ -165,13 +168,13 @@ class GroupedModel(SparseLinearModel):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class _GroupRegressor(GroupedModel, LinearRegressor):
+class GroupRegressor(GroupedModel, LinearRegressor):
     """What the regressors of one target share."""
 
 
-@_documented
+@documented_groups
 @dataclass(kw_only=True, eq=False, repr=False)
-class GroupLasso(OneStrength, _GroupRegressor):
+class GroupLasso(GroupRegressor, OneStrength):
     """Linear regression that drops groups of columns as a whole, certified by a duality gap.
 
     Minimises ``1/(2n) Σ s_i (y_i - x_i·w - b)² + alpha Σ_g ω_g (τ ‖w_g‖₁ + (1-τ) ‖w_g‖₂)``.
@@ -215,9 +218,9 @@ class GroupLasso(OneStrength, _GroupRegressor):
     }
 
 
-@_documented
+@documented_groups
 @dataclass(kw_only=True, eq=False, repr=False)
-class GroupHuberRegressor(OneStrength, _GroupRegressor):
+class GroupHuberRegressor(GroupRegressor, OneStrength):
     """:class:`GroupLasso` that outliers cannot lead astray, by the loss of :class:`HuberRegressor`.
 
     Minimises ``1/n Σ s_i h(y_i - x_i·w - b) + alpha Σ_g ω_g (τ ‖w_g‖₁ + (1-τ) ‖w_g‖₂)``.
@@ -282,9 +285,9 @@ class GroupClassifier(GroupedModel, LogisticClassifier):
         yield self._task(stated, labels, "multinomial", n_classes=len(self.classes_), single=False)
 
 
-@_documented
+@documented_groups
 @dataclass(kw_only=True, eq=False, repr=False)
-class GroupLogisticRegression(OneStrength, GroupClassifier):
+class GroupLogisticRegression(GroupClassifier, OneStrength):
     """Classification that drops groups of columns as a whole, for all classes at once.
 
     Minimises ``1/n Σ s_i loss(y_i, m_i) + alpha Σ_g ω_g (τ ‖W_g‖₁ + (1-τ) ‖W_g‖₂)`` with the
@@ -343,7 +346,7 @@ class GroupLogisticRegression(OneStrength, GroupClassifier):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class _MultiTask(GroupedModel, LinearRegressor):
+class MultiTaskRegressor(GroupedModel, LinearRegressor):
     """What the regressors of several targets share: a column's weights in all are a block."""
 
     def _stated(self, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> Stated:
@@ -379,9 +382,6 @@ class _MultiTask(GroupedModel, LinearRegressor):
         margins = self._margins(X)
         return margins if margins.ndim == 2 else margins[:, None]
 
-    def _starts(self, n_problems: int, n_features: int) -> list[tuple[Floats | None, Any]]:
-        return [(None, 0.0)]
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
@@ -389,9 +389,9 @@ class _MultiTask(GroupedModel, LinearRegressor):
         return tags
 
 
-@_documented
+@documented_groups
 @dataclass(kw_only=True, eq=False, repr=False)
-class MultiTaskElasticNet(OneStrength, _MultiTask):
+class MultiTaskElasticNet(MultiTaskRegressor, OneStrength):
     """Linear regression of several targets that have their columns in common, certified.
 
     Minimises ``1/(2n) Σ s_i ‖y_i - W x_i - b‖² + alpha Σ_j ω_j (ρ ‖w_j‖₂ + (1-ρ)/2 ‖w_j‖²)``, with
@@ -442,7 +442,7 @@ class MultiTaskElasticNet(OneStrength, _MultiTask):
         return [(None, 0.0)]
 
 
-@_documented
+@documented_groups
 @dataclass(kw_only=True, eq=False, repr=False)
 class MultiTaskLasso(MultiTaskElasticNet):
     """Linear regression of several targets that have their columns in common, certified.

@@ -50,6 +50,20 @@ class PrunedModel(StoredModel):
         The encoder that travels along.
     """
 
+    @property
+    def fields_needed_(self) -> list[str] | None:
+        """The fields of a table that predictions read: those of which a column has a weight.
+
+        A table may lack all others. None where the model is of columns, not of a table; of hashed
+        columns, all fields are needed.
+        """
+        encoder = self.encoder
+        if encoder is None:
+            return None
+        if encoder.n_bits is not None:
+            return list(encoder._names)
+        return [dictionary.name for dictionary in encoder._learnt.dictionaries]
+
     def __repr__(self) -> str:
         kind = "regressor" if self.classes_ is None else f"classifier of {len(self.classes_)}"
         return f"PrunedModel({kind}, {self.report.n_nonzero:,} weights)"

@@ -15,7 +15,7 @@ from .linear import LinearRegressor
 from .logistic import LogisticClassifier
 from .task import RULES
 
-_CV_PARAMETERS = """alphas : array-like of shape (n_alphas,), optional
+CV_PARAMETERS = """alphas : array-like of shape (n_alphas,), optional
         The strengths to choose from. By default a geometric grid from the smallest strength at
         which all penalised weights are 0 (on all rows) down to `eps` times that.
     n_alphas : int, default=100
@@ -43,7 +43,7 @@ _CV_PARAMETERS = """alphas : array-like of shape (n_alphas,), optional
 def _documented(loss: str) -> Any:
     def document(estimator: Any) -> Any:
         if estimator.__doc__ is not None:
-            text = _CV_PARAMETERS.replace("{loss}", loss)
+            text = CV_PARAMETERS.replace("{loss}", loss)
             estimator.__doc__ = estimator.__doc__.replace("{choice}", text)
         return documented(estimator)
 

@@ -1,0 +1,154 @@
+"""Penalties of groups whose strength is chosen by cross-validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ._inputs import Floats
+from .crossvalidation import CrossValidated
+from .folds import logarithmic_losses, squared_losses
+from .grouped import (
+    GroupClassifier,
+    GroupedModel,
+    GroupRegressor,
+    MultiTaskRegressor,
+    documented_groups,
+)
+from .selection import CV_PARAMETERS
+
+_CHOICE: dict[str, list[Any]] = {
+    **{
+        name: rules
+        for name, rules in CrossValidated._parameter_constraints.items()
+        if name in CrossValidated.__annotations__
+    },
+    **GroupedModel._group_constraints,
+}
+
+
+def _documented(loss: str) -> Any:
+    def document(estimator: Any) -> Any:
+        if estimator.__doc__ is not None:
+            text = CV_PARAMETERS.replace("{loss}", loss)
+            estimator.__doc__ = estimator.__doc__.replace("{choice}", text)
+        return documented_groups(estimator)
+
+    return document
+
+
+@_documented("mean squared error")
+@dataclass(kw_only=True, eq=False, repr=False)
+class GroupLassoCV(GroupRegressor, CrossValidated):
+    """GroupLasso whose strength is chosen by cross-validation.
+
+    Parameters
+    ----------
+    {groups}
+    {choice}
+    {cv common}
+
+    Attributes
+    ----------
+    alpha_, alphas_, mse_path_, score_path_, path_
+        As of :class:`ElasticNetCV`.
+    coef_, intercept_
+        Of the path at `alpha_`, as of :class:`GroupLasso`.
+    {attributes}
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> X = np.random.default_rng(0).standard_normal((60, 6))
+    >>> model = sx.GroupLassoCV(groups=["a", "a", "b", "b", "c", "c"], cv=3, n_alphas=10)
+    >>> model.fit(X, X[:, 0] - X[:, 1]).mse_path_.shape
+    (10, 3)
+    """
+
+    _losses_path = "mse_path_"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = _CHOICE
+
+    def _row_losses(self, truth: npt.NDArray[Any], margins: Floats) -> Floats:
+        return squared_losses(truth, margins)
+
+
+@_documented("mean logarithmic loss")
+@dataclass(kw_only=True, eq=False, repr=False)
+class GroupLogisticRegressionCV(GroupClassifier, CrossValidated):
+    """GroupLogisticRegression whose strength is chosen by cross-validation.
+
+    Parameters
+    ----------
+    {groups}
+    class_weight : dict, "balanced" or None, default=None
+        Weights by class, multiplied into `sample_weight`; as in scikit-learn.
+    multi_class : {"multinomial", "ovr"}, default="multinomial"
+        What is fitted for more than two classes: the multinomial model, or each class against the
+        rest.
+    {choice}
+    {cv common}
+
+    Attributes
+    ----------
+    alpha_, alphas_, loss_path_, score_path_, path_
+        As of :class:`SparseLogisticRegressionCV`.
+    classes_, coef_, intercept_
+        Of the path at `alpha_`, as of :class:`GroupLogisticRegression`.
+    {attributes}
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> X = np.random.default_rng(0).standard_normal((90, 5))
+    >>> model = sx.GroupLogisticRegressionCV(cv=3, n_alphas=10).fit(X, X[:, :3].argmax(axis=1))
+    >>> model.loss_path_.shape
+    (10, 3)
+    """
+
+    _losses_path = "loss_path_"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **_CHOICE,
+        **GroupClassifier._parameter_constraints,
+    }
+
+    def _row_losses(self, truth: npt.NDArray[Any], margins: Floats) -> Floats:
+        return logarithmic_losses(truth, margins, together=self._together)
+
+
+@_documented("mean squared error")
+@dataclass(kw_only=True, eq=False, repr=False)
+class MultiTaskLassoCV(MultiTaskRegressor, CrossValidated):
+    """MultiTaskLasso whose strength is chosen by cross-validation.
+
+    Parameters
+    ----------
+    {groups}
+    {choice}
+    {cv common}
+
+    Attributes
+    ----------
+    alpha_, alphas_, mse_path_, score_path_, path_
+        As of :class:`ElasticNetCV`; errors are means over the tasks.
+    coef_, intercept_
+        Of the path at `alpha_`, as of :class:`MultiTaskLasso`.
+    {attributes}
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> X = np.random.default_rng(0).standard_normal((60, 6))
+    >>> model = sx.MultiTaskLassoCV(cv=3, n_alphas=10).fit(X, X[:, :2])
+    >>> model.coef_.shape
+    (2, 6)
+    """
+
+    _losses_path = "mse_path_"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = _CHOICE
+
+    def _row_losses(self, truth: npt.NDArray[Any], margins: Floats) -> Floats:
+        each: Floats = np.mean(squared_losses(truth, margins), axis=1)
+        return each
