@@ -258,6 +258,56 @@ def test_fields_needed_of_other_models():
         assert sx.prune(model).fields_needed_ == needed
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_functions_and_paths_are_what_estimators_fit(loss):
+    problem, X, y = drawn(2, loss, tau=0.3)
+    stated = {"loss": loss, "groups": problem.groups, "l1_share": 0.3}
+    top = sx.alpha_max(X, y, **stated)
+    model = estimator(problem, tol=1e-8).set_params(alpha=0.1 * top).fit(X, y)
+    found = sx.solve(X, y, alpha=0.1 * top, tol=1e-8, **stated)
+    assert np.ravel(found.coef).tolist() == np.ravel(model.coef_).tolist()
+    told = sx.certify(X, y, found.coef, found.intercept, alpha=0.1 * top, **stated)
+    problem.alpha = 0.1 * top
+    expected = oracle.objective(problem, *weights(model))
+    assert told.primal == pytest.approx(expected, rel=1e-9)
+    assert 0 <= told.relative_gap <= 1e-7
+    path = sx.path(X, y, n_alphas=5, eps=0.05, tol=1e-8, **stated)
+    assert path.n_nonzeros[0] == 0
+    point = path[3]
+    alone = sx.solve(X, y, alpha=point.alpha, tol=1e-8, **stated)
+    np.testing.assert_allclose(point.coef, alone.coef, atol=1e-4)
+    problem.alpha = point.alpha
+    W, b = np.atleast_2d(point.coef).T, np.atleast_1d(point.intercept)
+    null = path[0].primal
+    left = oracle.loss_value(problem, problem.X @ W + b)
+    assert point.deviance_explained == pytest.approx(1 - left / null, abs=1e-6)
+
+
+def test_functions_take_several_targets():
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((40, 8)), rng.standard_normal((40, 3))
+    found = sx.solve(X, Y, alpha=0.1, tol=1e-10)
+    np.testing.assert_allclose(found.coef, sx.MultiTaskLasso(0.1, tol=1e-10).fit(X, Y).coef_)
+    assert found.coef.shape == (3, 8)
+    certificate = sx.certify(X, Y, found.coef, found.intercept, alpha=0.1)
+    assert certificate.relative_gap <= 1e-9
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"positive": True}, "positive must be False with groups"),
+        ({"standardize": True}, "standardize must be False with groups"),
+        ({"interactions": "pairwise"}, "interactions must be None with groups"),
+        ({"loss": "poisson"}, "with groups, got 'poisson'"),
+        ({"groups": None, "l1_share": 0.5}, "l1_share must be 0 without groups"),
+    ],
+)
+def test_what_groups_do_not_have_is_refused_by_name(options, message):
+    with pytest.raises(ValueError, match=message):
+        sx.solve(np.eye(3), [0.0, 1.0, 2.0], **{"alpha": 0.1, "groups": [0, 0, 1], **options})
+
+
 def test_cross_validation_chooses_what_folds_of_its_own_do():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((90, 12))

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions
 
 from . import _solvers
-from ._inputs import Floats, as_design, as_sample_weight, as_targets
+from ._inputs import Floats, as_sample_weight, as_targets
 from .estimator import SparseLinearModel, Stated
-from .fields import has_categories
-from .groups import as_group_factor, as_groups
+from .groups import as_group_factor
 from .grouptask import GroupTask
 from .linear import LinearRegressor
 from .logistic import LogisticClassifier
@@ -21,7 +19,7 @@ from .multinomial import AnyTask
 from .onestrength import OneStrength
 from .scale.block import Facts, LossOfRows
 from .scale.reducer import Reducer
-from .stating import encoded
+from .stating import GROUP_RULES, grouped_design
 from .task import DEFAULT_DELTA, RULES, LossName
 
 _PARAMETERS = """groups : "fields", array-like of shape (n_features,), list of lists or mapping, \
@@ -99,8 +97,7 @@ class GroupedModel(SparseLinearModel):
     fields: Any = field(default=None, init=False)
 
     _group_constraints: ClassVar[dict[str, list[Any]]] = {
-        "groups": ["array-like", StrOptions({"fields"}), dict, None],
-        "l1_share": RULES["l1_ratio"],
+        **GROUP_RULES,
         "verbose": ["boolean"],
         **{
             name: RULES[name]
@@ -130,19 +127,8 @@ class GroupedModel(SparseLinearModel):
         from sklearn.utils.validation import validate_data
 
         validate_data(self, X, y, skip_check_array=True)
-        self.encoder_ = None
-        names, groups = getattr(self, "feature_names_in_", None), self.groups
-        by_field = isinstance(groups, str)
-        if has_categories(X):
-            X, self.encoder_, names, fields = encoded(X, [], None, self.n_threads)
-            groups = fields if by_field else groups
-        elif by_field:
-            raise ValueError(
-                "groups='fields' is for tables of categories, whose fields are the groups; give "
-                "the group of each column of X."
-            )
-        design = as_design(X, "columns", self.n_threads)
-        self.groups_ = as_groups(groups, design.shape[1], names)
+        names = getattr(self, "feature_names_in_", None)
+        design, self.encoder_, self.groups_ = grouped_design(X, self.groups, names, self.n_threads)
         return design, None
 
     def _task(self, stated: Stated, targets: Floats, loss: str, **more: Any) -> GroupTask:

@@ -67,6 +67,12 @@ class GroupTask(PenalisedTask):
         return (n_columns,) if self.single else (self.n_outputs, n_columns)
 
     @property
+    def excluded(self) -> npt.NDArray[np.bool_]:
+        """Which columns are of a group of infinite factor."""
+        found: npt.NDArray[np.bool_] = np.isinf(self.penalty_factor)[self.groups.codes]
+        return found
+
+    @property
     def classifies(self) -> bool:
         """Whether targets are classes."""
         return self.loss in ("logistic", "multinomial")

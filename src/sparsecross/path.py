@@ -13,13 +13,14 @@ from .interactions import INTERACTION_RULES, Hierarchy
 from .multinomial import AnyTask
 from .pathrecord import Path, PathRecord, StoppedBy
 from .solution import Solution, SolverName
-from .stating import ANY_LOSS, AnyLossName, Statement, as_intercept
+from .stating import ANY_LOSS, GROUP_RULES, AnyLossName, Statement, as_intercept
 from .task import DEFAULT_DELTA, RULES, sizes_of
 from .walk import GRID_RULES, LIMIT_RULES, Walk, alpha_grid, as_alphas
 
 _RULES: dict[str, list[Any]] = {
     **RULES,
     **INTERACTION_RULES,
+    **GROUP_RULES,
     **GRID_RULES,
     **LIMIT_RULES,
     "loss": ANY_LOSS,
@@ -97,6 +98,8 @@ def path(
     squares: bool = False,
     interaction_penalty: float = 1.0,
     fields: Any = None,
+    groups: Any = None,
+    l1_share: float = 0.0,
     solver: SolverName = "auto",
     tol: float = 1e-4,
     max_iter: int = 100_000,
@@ -114,7 +117,7 @@ def path(
         The problem, as in :func:`solve`.
     sample_weight, offset, solver, n_threads
         As in :func:`solve`.
-    interactions, hierarchy, squares, interaction_penalty, fields
+    interactions, hierarchy, squares, interaction_penalty, fields, groups, l1_share
         As in :func:`solve`.
     alphas : array-like of shape (n_alphas,), optional
         The strengths; solved in decreasing order. By default a geometric grid from the smallest
@@ -198,6 +201,8 @@ def path(
             "squares": squares,
             "interaction_penalty": interaction_penalty,
             "fields": fields,
+            "groups": groups,
+            "l1_share": l1_share,
         },
         caller_name="path",
     )
@@ -216,6 +221,8 @@ def path(
         squares=squares,
         interaction_penalty=interaction_penalty,
         fields=fields,
+        groups=groups,
+        l1_share=l1_share,
     ).task(X, y, loss)
     start = None if coef_init is None else as_start(coef_init, task.coef_shape)
     found, interruption = follow(

@@ -15,12 +15,12 @@ from .interactiontask import InteractionTask
 from .multinomial import AnyTask
 from .scale.blocktask import BlockTask
 from .solution import Certificate, Solution, SolverName
-from .stating import ANY_LOSS, AnyLossName, Statement, as_intercept
+from .stating import ANY_LOSS, GROUP_RULES, AnyLossName, Statement, as_intercept
 from .task import DEFAULT_DELTA, RULES
 
 
 def _check(function: str, **parameters: Any) -> None:
-    rules = {**RULES, **INTERACTION_RULES, "loss": ANY_LOSS}
+    rules = {**RULES, **INTERACTION_RULES, **GROUP_RULES, "loss": ANY_LOSS}
     validate_parameter_constraints(rules, parameters, caller_name=function)
 
 
@@ -43,6 +43,8 @@ def solve(
     squares: bool = False,
     interaction_penalty: float = 1.0,
     fields: Any = None,
+    groups: Any = None,
+    l1_share: float = 0.0,
     solver: SolverName = "auto",
     tol: float = 1e-4,
     max_iter: int = 100_000,
@@ -102,6 +104,12 @@ default="squared"
         The penalty factor of crosses; `penalty_factor` speaks of columns.
     fields : array-like of shape (n_features,), optional
         The field of each column, for a list of `interactions` of fields.
+    groups : array-like of shape (n_features,), list of lists, mapping or "fields", optional
+        Which columns are penalised together, by the norms of their weights, as of
+        :class:`GroupLasso`; `penalty_factor` is of groups then. Columns are groups of their own by
+        default where y has several targets, shape (n_samples, n_tasks).
+    l1_share : float, default=0.0
+        With groups, the share of the penalty on single weights.
     solver : {"auto", "cd", "ista", "fista"}, default="auto"
         "cd" is coordinate descent over working sets, "ista" proximal gradient and "fista" its
         accelerated form, both for the squared, logistic and Huber losses; all end at the same
@@ -160,6 +168,8 @@ default="squared"
         squares=squares,
         interaction_penalty=interaction_penalty,
         fields=fields,
+        groups=groups,
+        l1_share=l1_share,
     )
     task = Statement(
         sample_weight=sample_weight,
@@ -175,6 +185,8 @@ default="squared"
         squares=squares,
         interaction_penalty=interaction_penalty,
         fields=fields,
+        groups=groups,
+        l1_share=l1_share,
     ).task(X, y, loss)
     start = None if coef_init is None else as_start(coef_init, task.coef_shape)
     crosses = _crosses_of(task, interactions_init, "interactions_init")
@@ -211,6 +223,8 @@ def alpha_max(
     squares: bool = False,
     interaction_penalty: float = 1.0,
     fields: Any = None,
+    groups: Any = None,
+    l1_share: float = 0.0,
     n_threads: int | None = None,
 ) -> float:
     """Return the smallest alpha at which every penalised weight is 0.
@@ -248,6 +262,8 @@ def alpha_max(
         squares=squares,
         interaction_penalty=interaction_penalty,
         fields=fields,
+        groups=groups,
+        l1_share=l1_share,
     )
     task = Statement(
         sample_weight=sample_weight,
@@ -263,6 +279,8 @@ def alpha_max(
         squares=squares,
         interaction_penalty=interaction_penalty,
         fields=fields,
+        groups=groups,
+        l1_share=l1_share,
     ).task(X, y, loss)
     return task.alpha_max(l1_ratio)
 
@@ -289,6 +307,8 @@ def certify(
     squares: bool = False,
     interaction_penalty: float = 1.0,
     fields: Any = None,
+    groups: Any = None,
+    l1_share: float = 0.0,
     n_threads: int | None = None,
 ) -> Certificate:
     """Bound how far given weights, from anywhere, are from the optimum.
@@ -302,7 +322,8 @@ def certify(
     interaction_coef : Interactions or sparse matrix of shape (n_features, n_features), optional
         The weights of crosses to judge; of pairs as an upper triangular matrix.
     X, y, loss, alpha, l1_ratio, fit_intercept, positive, standardize, delta, penalty_factor, \
-sample_weight, offset, interactions, hierarchy, squares, interaction_penalty, fields, n_threads
+sample_weight, offset, interactions, hierarchy, squares, interaction_penalty, fields, groups, \
+l1_share, n_threads
         The problem, as in :func:`solve`.
 
     Returns
@@ -345,6 +366,8 @@ sample_weight, offset, interactions, hierarchy, squares, interaction_penalty, fi
         squares=squares,
         interaction_penalty=interaction_penalty,
         fields=fields,
+        groups=groups,
+        l1_share=l1_share,
     )
     task = Statement(
         sample_weight=sample_weight,
@@ -360,12 +383,14 @@ sample_weight, offset, interactions, hierarchy, squares, interaction_penalty, fi
         squares=squares,
         interaction_penalty=interaction_penalty,
         fields=fields,
+        groups=groups,
+        l1_share=l1_share,
     ).task(X, y, loss)
     weights = as_start(coef, task.coef_shape)
     if positive and (weights < 0).any():
         raise ValueError(f"coef must not be negative for positive=True, got {weights.min()}.")
-    if task.penalty_factor is not None:
-        excluded = np.isinf(task.penalty_factor) & (weights != 0)
+    if task.excluded is not None:
+        excluded = task.excluded & (weights != 0)
         if excluded.any():
             at = int(np.argwhere(excluded)[0][-1])
             raise ValueError(f"coef must be 0 where penalty_factor is infinite, not so at {at}.")

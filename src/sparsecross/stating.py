@@ -17,9 +17,12 @@ from ._inputs import (
     as_penalty_factor,
     as_sample_weight,
     as_target,
+    as_targets,
 )
 from .crossing import FeatureCross
 from .fields import has_categories
+from .groups import Groups, as_group_factor, as_groups
+from .grouptask import GroupTask
 from .interactions import Hierarchy, Products, as_products
 from .interactiontask import InteractionTask
 from .multinomial import AnyTask, MultinomialTask, check_together
@@ -28,10 +31,15 @@ from .scale.pairs import all_pairs
 from .scale.reducer import Reducer
 from .scale.store import reducer_of
 from .scale.targets import numeric_loss
-from .task import LOSSES, MAX_LOG_RATE, LossName, Task
+from .task import LOSSES, MAX_LOG_RATE, RULES, LossName, Task
 
 AnyLossName = LossName | Literal["multinomial"]
 ANY_LOSS = [StrOptions({*LOSSES, "multinomial"})]
+GROUP_LOSSES = ("squared", "logistic", "huber", "multinomial")
+GROUP_RULES: dict[str, list[Any]] = {
+    "groups": ["array-like", StrOptions({"fields"}), dict, None],
+    "l1_share": RULES["l1_ratio"],
+}
 
 
 def check_target(
@@ -86,10 +94,19 @@ class Statement:
     squares: bool
     interaction_penalty: float
     fields: Any
+    groups: Any
+    l1_share: float
 
     def task(self, X: Any, y: Any, loss: AnyLossName) -> AnyTask:
         """Check arrays, and state the problem."""
         reducer = reducer_of(X, y, self.sample_weight, self.offset, self.n_threads)
+        several = loss == "squared" and reducer is None and np.ndim(y) == 2 and np.shape(y)[1] > 1
+        if self.groups is not None or several:
+            if reducer is not None:
+                raise ValueError("groups must be None for blocks of rows.")
+            return self._grouped(X, y, loss, several=several)
+        if self.l1_share != 0.0:
+            raise ValueError(f"l1_share must be 0 without groups, got {self.l1_share}.")
         if reducer is not None:
             return self._task_by_blocks(reducer, loss)
         design, products = self._design(X)
@@ -118,6 +135,46 @@ class Statement:
             shifts,
             self.standardize,
             self.delta,
+        )
+
+    def _grouped(self, X: Any, y: Any, loss: AnyLossName, *, several: bool) -> GroupTask:
+        for name, plain in (("positive", False), ("standardize", False), ("interactions", None)):
+            if (given := getattr(self, name)) != plain:
+                raise ValueError(f"{name} must be {plain} with groups of columns, got {given!r}.")
+        if loss not in GROUP_LOSSES:
+            raise ValueError(f"loss must be one of {GROUP_LOSSES} with groups, got {loss!r}.")
+        design, _, groups = grouped_design(X, self.groups, None, self.n_threads)
+        n_samples, n_classes = design.shape[0], 0
+        shifts = as_offset(self.offset, n_samples)
+        if loss == "multinomial":
+            labels = as_labels(y, n_samples)
+            weight = as_sample_weight(self.sample_weight, labels)
+            n_classes = int(labels.max()) + 1
+            check_together("loss='multinomial'", np.arange(n_classes), labels, weight, shifts)
+            targets = labels.astype(np.float64)[None, :]
+        elif several:
+            targets = as_targets(y, n_samples)
+            weight = as_sample_weight(self.sample_weight, targets[0])
+            if shifts is not None:
+                raise ValueError("offset must be None for several targets: take it off y.")
+        else:
+            targets = as_target(y, n_samples)[None, :]
+            weight = as_sample_weight(self.sample_weight, targets[0])
+            check_target(loss, targets[0], weight, shifts, self.fit_intercept)
+        return GroupTask(
+            design=design,
+            targets=targets,
+            loss=loss,
+            groups=groups,
+            penalty_factor=as_group_factor(self.penalty_factor, groups),
+            n_classes=n_classes,
+            single=not several and n_classes == 0,
+            sample_weight=weight,
+            offset=shifts,
+            fit_intercept=self.fit_intercept,
+            n_threads=self.n_threads,
+            l1_share=self.l1_share,
+            delta=self.delta,
         )
 
     def _task_by_blocks(self, reducer: Reducer, loss: AnyLossName) -> BlockTask:
@@ -203,6 +260,36 @@ def encoded(
     columns = encoder.fit_transform(X)
     names = encoder.get_feature_names_out()
     return columns, encoder, names, None if isinstance(interactions, str) else encoder._fields()
+
+
+def grouped_design(
+    X: Any, groups: Any, names: npt.NDArray[Any] | None, n_threads: int | None
+) -> tuple[_solvers.Design, FeatureCross | None, Groups]:
+    """Columns and their groups; a table of categories is encoded, and may have its fields for such.
+
+    Returns
+    -------
+    Design, FeatureCross or None, Groups
+        The columns, what encodes a table, and the groups.
+
+    Raises
+    ------
+    ValueError
+        If groups break their rules, or are to be fields where X has none.
+    """
+    encoder, by_field = None, isinstance(groups, str)
+    if has_categories(X):
+        X, encoder, names, fields = encoded(X, [], None, n_threads)
+        groups = fields if by_field else groups
+    elif by_field:
+        raise ValueError(
+            "groups='fields' is for tables of categories, whose fields are the groups; give the "
+            "group of each column of X."
+        )
+    elif names is None and hasattr(X, "columns"):
+        names = np.asarray(X.columns)
+    design = as_design(X, "columns", n_threads)
+    return design, encoder, as_groups(groups, design.shape[1], names)
 
 
 def as_labels(y: Any, n_samples: int) -> npt.NDArray[np.int64]:

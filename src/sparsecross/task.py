@@ -78,6 +78,11 @@ class PenalisedTask:
         return True
 
     @property
+    def excluded(self) -> npt.NDArray[np.bool_] | None:
+        """Which columns have no weight by their penalty factor; None where none can be."""
+        return None if self.penalty_factor is None else np.isinf(self.penalty_factor)
+
+    @property
     def saturated(self) -> float:
         """Psat, the loss of perfect margins."""
         return 0.0
