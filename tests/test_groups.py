@@ -245,6 +245,9 @@ def test_a_table_s_fields_are_groups():
     assert (restored.predict(table) == model.predict(table)).all()
     small = sx.prune(model)
     assert small.fields_needed_ == ["good"]
+    assert small.report.groups == {"good": (32, 32), "noise": (48, 0), "more": (24, 0)}
+    assert "1 of 3 groups have weights; bytes: good 32 B" in str(small.report)
+    assert sx.prune(model, dtype="float32").report.groups["good"] == (32, 16)
     assert (small.predict(table[["good"]]) == model.predict(table)).all()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, NamedTuple
 
+_MOST_GROUPS = 10  # that a report names
 PARTS = ("weights", "index", "names", "crosses", "intercept")
 
 
@@ -121,6 +122,9 @@ class MemoryReport:
         What pruning cost, where it was given rows; files do not keep it.
     fit : FitMemory or None
         What the last fit held at most, where the estimator tells; files do not keep it.
+    groups : dict of label to (int, int), or None
+        Bytes of the weights of each group of columns, dense and pruned, of models that were fitted
+        with groups; files do not keep it.
     """
 
     dense: dict[str, int]
@@ -133,6 +137,7 @@ class MemoryReport:
     scratch_bytes: int = 0
     losses: Losses | None = None
     fit: FitMemory | None = field(default=None, compare=False)  # not of the model itself
+    groups: dict[Any, tuple[int, int]] | None = field(default=None, compare=False)
 
     @property
     def dense_bytes(self) -> int:
@@ -208,6 +213,15 @@ class MemoryReport:
                 for part, n in self.fit._asdict().items()
             )
             told.append(f"the last fit held {format_bytes(self.fit.total)} at most: {held}")
+        if self.groups is not None:
+            left = {label: sizes[1] for label, sizes in self.groups.items() if sizes[1] > 0}
+            largest = sorted(left, key=lambda label: -left[label])[:_MOST_GROUPS]
+            named = ", ".join(f"{label} {format_bytes(left[label])}" for label in largest)
+            told.append(
+                f"{len(left):,} of {len(self.groups):,} groups have weights"
+                + ("; the largest: " if len(left) > _MOST_GROUPS else "; bytes: " if left else "")
+                + named
+            )
         if self.losses is not None:
             told.append(
                 f"mean loss: {self.losses.before:.6g} before, {self.losses.after:.6g} after"

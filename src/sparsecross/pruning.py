@@ -211,6 +211,7 @@ class _Packing:
         possible = 0 if survivors.crosses is None else _possible(estimator)
         n_weights = survivors.n_outputs * (survivors.n_columns + possible)
         survivors, exponent, stored = self._stored(survivors)
+        of_groups = _bytes_of_groups(estimator, survivors, stored)
         if needed is None:
             needed = survivors.needed
         if kept is not None and kept.n_bits is None:
@@ -244,6 +245,7 @@ class _Packing:
             arrays |= blocks
         model = PrunedModel(meta, arrays, kept)
         model._fit_memory = getattr(estimator, "fit_memory_", None)
+        model._groups = of_groups
         return model
 
     def _stored(
@@ -308,6 +310,23 @@ def _dense_bytes(
         "names": kept["names"] + (object_bytes(names) if names is not None else 0),
         "crosses": kept["crosses"] + unpruned["crosses"],
         "intercept": 8 * np.size(estimator.intercept_),
+    }
+
+
+def _bytes_of_groups(
+    estimator: Any, survivors: Survivors, stored: list[list[npt.NDArray[np.generic]]]
+) -> dict[Any, tuple[int, int]] | None:
+    """Bytes of the weights of each group, dense and as stored; None of a model without groups."""
+    groups = getattr(estimator, "groups_", None)
+    if groups is None:
+        return None
+    kept = np.zeros(len(groups), np.int64)
+    for (columns, _), (values, *_) in zip(survivors.columns, stored, strict=True):
+        kept += values.itemsize * np.bincount(groups.codes[columns], minlength=len(groups))
+    dense = 8 * survivors.n_outputs * groups.sizes
+    return {
+        label: (int(before), int(after))
+        for label, before, after in zip(groups.labels.tolist(), dense, kept, strict=True)
     }
 
 

@@ -50,6 +50,7 @@ class StoredModel:
         self._encoder = encoder
         self._losses: Losses | None = None
         self._fit_memory: FitMemory | None = None
+        self._groups: dict[Any, tuple[int, int]] | None = None
         self._cache: dict[str, Any] = {}
         packed = meta["classes"]
         self.classes_ = None if packed is None else unpack_classes(packed)
@@ -57,12 +58,13 @@ class StoredModel:
     def __getstate__(self) -> dict[str, Any]:
         arrays = {name: np.array(self._arrays[name]) for name in self._arrays}
         parts = {"meta": dict(self._meta), "arrays": arrays, "encoder": self.encoder}
-        return parts | {"losses": self._losses, "fit_memory": self._fit_memory}
+        told = {"losses": self._losses, "fit_memory": self._fit_memory, "groups": self._groups}
+        return parts | told
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        losses, fit_memory = state.pop("losses"), state.pop("fit_memory")
+        told = [state.pop(name) for name in ("losses", "fit_memory", "groups")]
         self.__init__(**state)  # type: ignore[misc]
-        self._losses, self._fit_memory = losses, fit_memory
+        self._losses, self._fit_memory, self._groups = told
 
     @property
     def encoder(self) -> FeatureCross | None:
@@ -197,6 +199,7 @@ class StoredModel:
             12 * (self._universe // 64 + 1),
             self._losses,
             self._fit_memory,
+            self._groups,
         )
 
     @property
