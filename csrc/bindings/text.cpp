@@ -20,10 +20,12 @@ py::object rows_of(const SvmlightText& text) {
   const SvmlightRows<I> rows{label.mutable_data(), ends + 1, index.mutable_data(),
                              value.mutable_data()};
   SvmlightCounts found;
+  bool fit = false;
   {
     const py::gil_scoped_release released;
-    if (!text.parse(rows, found)) return py::none();
+    fit = text.parse(rows, found);
   }
+  if (!fit) return py::none();
   return py::make_tuple(front(label, found.rows), front(indptr, found.rows + 1),
                         front(index, found.entries), front(value, found.entries), n.rows);
 }
