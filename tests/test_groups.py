@@ -393,6 +393,17 @@ def test_warm_starts_end_at_the_same_optimum_sooner():
     np.testing.assert_allclose(model.coef_, coef, atol=1e-5)
 
 
+@pytest.mark.parametrize("n_tasks", [2, 3])
+def test_a_warm_start_of_other_tasks_is_none(n_tasks):
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((40, 8)), rng.standard_normal((40, 3))
+    model = sx.MultiTaskLasso(0.05, tol=1e-10, warm_start=True).fit(X, Y)
+    cold = sx.MultiTaskLasso(0.05, tol=1e-10).fit(X, Y[:, :n_tasks])
+    model.fit(X, Y[:, :n_tasks])
+    np.testing.assert_allclose(model.coef_, cold.coef_, atol=1e-6)
+    assert (model.n_iter_ < cold.n_iter_) == (n_tasks == 3)
+
+
 def test_compiled_border_refuses_malformed_groups():
     from sparsecross import _solvers
 

@@ -88,13 +88,13 @@ class _OnCluster(OneStrength):
         finally:
             del self._kept
 
-    def _starts(self, n_problems: int, n_features: int) -> list[tuple[Any, Any]]:
-        starts = super()._starts(n_problems, n_features)
+    def _starts(self, stated: Stated) -> list[tuple[Any, Any]]:
+        starts, n_features = super()._starts(stated), stated.design.shape[1]
         if self._kept is None:
             return starts
         return [
             start if saved is None else (saved.dense(n_features), saved.intercept)
-            for start, saved in zip(starts, map(self._kept.point, range(n_problems)), strict=True)
+            for start, saved in zip(starts, map(self._kept.point, range(len(starts))), strict=True)
         ]
 
     def _crosses_to_start_from(self, k: int, coef: Any) -> Interactions | None:

@@ -122,6 +122,8 @@ class Stated:
         What is added to the margins.
     products : Products, AllPairs or None
         Which products of columns there are.
+    n_together : int
+        How many outputs (classes, tasks) are one problem; 0 where each is a problem of its own.
     losses : tuple of LossOfRows
         Of each problem, where the rows lie in blocks; targets and weights lie with them.
     """
@@ -133,6 +135,7 @@ class Stated:
     targets: Callable[[], Iterator[Floats]]
     offset: Floats | None = None
     products: Any = None
+    n_together: int = 0
     losses: tuple[LossOfRows, ...] = ()
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.utils.validation import validate_data
 
 from . import _solvers
 from ._inputs import Floats, as_sample_weight, as_targets
@@ -124,8 +125,6 @@ class GroupedModel(SparseLinearModel):
         raise NotImplementedError
 
     def _design(self, X: Any, y: Any) -> tuple[_solvers.Design, None]:
-        from sklearn.utils.validation import validate_data
-
         validate_data(self, X, y, skip_check_array=True)
         names = getattr(self, "feature_names_in_", None)
         design, self.encoder_, self.groups_ = grouped_design(X, self.groups, names, self.n_threads)
@@ -322,14 +321,6 @@ class GroupLogisticRegression(GroupClassifier, OneStrength):
         "warm_start": ["boolean"],
     }
 
-    def _starts(self, n_problems: int, n_features: int) -> list[tuple[Floats | None, Any]]:
-        if not self._together:
-            return super()._starts(n_problems, n_features)
-        shape = (len(self.classes_), n_features)
-        if self.warm_start and hasattr(self, "coef_") and self.coef_.shape == shape:
-            return [(self.coef_, self.intercept_)]
-        return [(None, 0.0)]
-
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class MultiTaskRegressor(GroupedModel, LinearRegressor):
@@ -342,7 +333,9 @@ class MultiTaskRegressor(GroupedModel, LinearRegressor):
         weight = as_sample_weight(sample_weight, targets[0])
         if offset is not None:
             raise ValueError("offset must be None for several tasks: take it off y.")
-        return Stated(design, targets.T, weight, [""], lambda: iter([targets]))
+        return Stated(
+            design, targets.T, weight, [""], lambda: iter([targets]), n_together=len(targets)
+        )
 
     def _tasks(self, stated: Stated) -> Iterator[AnyTask]:
         for targets in stated.targets():
@@ -421,11 +414,6 @@ class MultiTaskElasticNet(MultiTaskRegressor, OneStrength):
         **GroupLasso._parameter_constraints,
         "l1_ratio": RULES["l1_ratio"],
     }
-
-    def _starts(self, n_problems: int, n_features: int) -> list[tuple[Floats | None, Any]]:
-        if self.warm_start and hasattr(self, "coef_") and self.coef_.shape[1] == n_features:
-            return [(self.coef_, self.intercept_)]
-        return [(None, 0.0)]
 
 
 @documented_groups

@@ -89,6 +89,7 @@ class LogisticClassifier(LinearClassifier, SparseLinearModel):
             lambda: (np.where(codes == k, 1.0, -1.0) for k in positives),
             shifts,
             products,
+            len(classes) if together else 0,
         )
 
     @property
@@ -195,11 +196,3 @@ class SparseLogisticRegression(OneStrength, LogisticClassifier):
         **OneStrength._parameter_constraints,
         **LogisticClassifier._parameter_constraints,
     }
-
-    def _starts(self, n_problems: int, n_features: int) -> list[tuple[Floats | None, Any]]:
-        if not self._together:
-            return super()._starts(n_problems, n_features)
-        shape = (len(self.classes_), n_features)
-        if self.warm_start and hasattr(self, "coef_") and self.coef_.shape == shape:
-            return [(self.coef_, self.intercept_)]
-        return [(None, 0.0)]

@@ -106,7 +106,7 @@ class OneStrength(SparseLinearModel):
         had no turn keep their start, or zeros. So it is where a callback stops the fit.
         """
         n_features = stated.design.shape[1]
-        starts = self._starts(len(stated.names), n_features)
+        starts = self._starts(stated)
         solutions: list[Solution] = []
         alphas: list[float] = []
         interruption = None
@@ -161,13 +161,13 @@ class OneStrength(SparseLinearModel):
             stacklevel=5,  # past this method, _solve, fit and scikit-learn's wrapper of fit
         )
 
-    def _starts(self, n_problems: int, n_features: int) -> list[tuple[Floats | None, Any]]:
-        if self.warm_start and hasattr(self, "coef_"):
-            coef = np.atleast_2d(self.coef_)
-            if coef.shape == (n_problems, n_features):
-                intercepts = np.atleast_1d(self.intercept_)
-                return [
-                    (np.ascontiguousarray(w), float(b))
-                    for w, b in zip(coef, intercepts, strict=True)
-                ]
-        return [(None, 0.0)] * n_problems
+    def _starts(self, stated: Stated) -> list[tuple[Floats | None, Any]]:
+        """What each problem starts from: weights of the last fit, if they are of its shape."""
+        shape = (stated.n_together or len(stated.names), stated.design.shape[1])
+        coef = np.atleast_2d(self.coef_) if self.warm_start and hasattr(self, "coef_") else None
+        if coef is None or coef.shape != shape:
+            return [(None, 0.0)] * len(stated.names)
+        if stated.n_together:
+            return [(coef, self.intercept_)]
+        intercepts = np.atleast_1d(self.intercept_)
+        return [(np.ascontiguousarray(w), float(b)) for w, b in zip(coef, intercepts, strict=True)]
