@@ -33,8 +33,10 @@ void parallel_pieces(Index n, Index grain, int n_threads, const Body& body) {
       widely([&] { body(piece * grain, std::min(n, (piece + 1) * grain)); });
   };
   if (threads == 1) return part(0);
+#ifdef _OPENMP
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
   for (int t = 0; t < threads; ++t) part(t);
+#endif
 }
 
 // Groups that are spread out: sums of squares for each place of a row, so that loops run over

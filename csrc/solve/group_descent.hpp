@@ -142,7 +142,7 @@ class BlockCurvatures {
   std::vector<double> matrix_;
 };
 
-// What a sweep did: the fall of the objective, at least, and the largest move as a force relative
+// What a sweep did: about the fall of the objective, and the largest move as a force relative
 // to the penalty (where a group has none: as the root of an energy relative to `objective`).
 struct GroupSweep {
   double decrease = 0.0, worst = 0.0;

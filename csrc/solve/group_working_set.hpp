@@ -190,45 +190,6 @@ inline Descent minimise_model(const GroupProblem& problem, const GroupPoint& at,
   return descent;
 }
 
-// Steps on models that are more curved than the loss converge linearly: moves to where past ones
-// point to, if the objective is lower there. Blocks that are 0 stay so.
-inline void leap(const GroupProblem& problem, const std::vector<Index>& working_set,
-                 Extrapolation& past, GroupWorkspace& space, GroupPoint& at) {
-  PackedSet& set = space.set;
-  const std::size_t n_weights = set.weights.size();
-  std::vector<double> point;
-  const auto stand = [&] {
-    set.load(problem, at.coef);
-    point = set.weights;
-    point.insert(point.end(), at.intercept.begin(), at.intercept.end());
-    return past.see(point);
-  };
-  if (!stand()) return;
-  if (past(point)) {
-    const Index K = problem.n_outputs();
-    GroupPoint ahead = at;
-    for (std::size_t position = 0; position < set.groups.size(); ++position) {
-      const double* const w = set.weights.data();
-      const Index first = set.begin[position] * K, last = set.begin[position + 1] * K;
-      const bool zero = std::all_of(w + first, w + last, [](double v) { return v == 0.0; });
-      for (Index i = first; i < last; ++i) {
-        double& to = point[static_cast<std::size_t>(i)];
-        if (zero) to = 0.0;
-        if (problem.penalty.l1(set.groups[position]) > 0.0) to = within_orthant(to, w[i]);
-      }
-    }
-    std::copy_n(point.begin(), n_weights, set.weights.begin());
-    set.store(problem, ahead.coef);
-    std::copy(point.begin() + static_cast<std::ptrdiff_t>(n_weights), point.end(),
-              ahead.intercept.begin());
-    refresh_margins(problem, working_set, ahead);
-    if (primal_value(problem, working_set, ahead) < primal_value(problem, working_set, at))
-      at = std::move(ahead);
-  }
-  past.forget();
-  stand();
-}
-
 // Minimises over the working set until the gap there, at first at most `gap`, is at most `target`.
 inline Inner solve_on(const GroupProblem& problem, const std::vector<Index>& working_set,
                       double gap, double target, Index max_iter, const Poll& poll,
@@ -236,7 +197,6 @@ inline Inner solve_on(const GroupProblem& problem, const std::vector<Index>& wor
   const bool quadratic = problem.loss.quadratic();
   space.set.pack(problem, working_set);
   Progress progress;
-  Extrapolation past;
   double damping = 1e-10;
   double strictness = 0.3;  // forces off by a part of the penalty cost twice that of the objective
   for (bool measured = false;; measured = true) {
@@ -248,7 +208,7 @@ inline Inner solve_on(const GroupProblem& problem, const std::vector<Index>& wor
     if (progress.look(primal, gap) >= (damping > 1e-8 ? kPatience : 3)) return Inner::stalled;
 
     expand(problem, at, damping, space.model, space.theta, space.other);
-    if (!quadratic || !measured)
+    if (!coupled(problem, space.set) && (!quadratic || !measured))
       for (Index k = 0; k < space.model.n_curved(); ++k)
         measure_columns(problem.columns, space.set.columns,
                         space.model.outputs[static_cast<std::size_t>(k)]);
