@@ -268,8 +268,8 @@ def as_offset(offset: Any, n_samples: int) -> Floats | None:
     return shifts if shifts.any() else None
 
 
-def as_penalty_factor(penalty_factor: Any, n_features: int) -> Floats | None:
-    """Penalty factors as float64: 0 leaves a column unpenalised, infinity excludes it.
+def as_penalty_factor(penalty_factor: Any, n_features: int, of: str = "column") -> Floats | None:
+    """Penalty factors as float64: 0 leaves a column (or group) unpenalised, infinity excludes it.
 
     Raises
     ------
@@ -281,13 +281,13 @@ def as_penalty_factor(penalty_factor: Any, n_features: int) -> Floats | None:
     factor: Floats = np.require(penalty_factor, np.float64, ["C", "A"])
     if factor.shape != (n_features,):
         raise ValueError(
-            f"penalty_factor must have shape ({n_features},), one factor for each column of X; "
+            f"penalty_factor must have shape ({n_features},), one factor for each {of} of X; "
             f"got {factor.shape}."
         )
     bad = np.flatnonzero(~(factor >= 0))
     if len(bad):
         raise ValueError(
-            f"penalty_factor must not be negative or NaN, got {factor[bad[0]]} for column {bad[0]}."
+            f"penalty_factor must not be negative or NaN, got {factor[bad[0]]} for {of} {bad[0]}."
         )
     return factor
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._inputs import Floats
+from ._inputs import Floats, as_penalty_factor
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,15 +142,5 @@ def as_group_factor(penalty_factor: Any, groups: Groups) -> Floats:
     ValueError
         If it has another shape, or holds a negative number or NaN.
     """
-    if penalty_factor is None:
-        return np.sqrt(groups.sizes.astype(np.float64))
-    factor = np.array(penalty_factor, np.float64)
-    if factor.shape != (len(groups),):
-        raise ValueError(
-            f"penalty_factor must have shape ({len(groups)},), one number for each group; got "
-            f"{factor.shape}."
-        )
-    if not (factor >= 0).all():
-        bad = factor[~(factor >= 0)][0]
-        raise ValueError(f"penalty_factor must not be negative or NaN, got {bad}.")
-    return factor
+    factor = as_penalty_factor(penalty_factor, len(groups), of="group")
+    return np.sqrt(groups.sizes.astype(np.float64)) if factor is None else factor

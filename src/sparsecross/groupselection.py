@@ -18,7 +18,7 @@ from .grouped import (
     MultiTaskRegressor,
     documented_groups,
 )
-from .selection import CV_PARAMETERS
+from .selection import documented_choice
 
 _CHOICE: dict[str, list[Any]] = {
     **{
@@ -30,17 +30,7 @@ _CHOICE: dict[str, list[Any]] = {
 }
 
 
-def _documented(loss: str) -> Any:
-    def document(estimator: Any) -> Any:
-        if estimator.__doc__ is not None:
-            text = CV_PARAMETERS.replace("{loss}", loss)
-            estimator.__doc__ = estimator.__doc__.replace("{choice}", text)
-        return documented_groups(estimator)
-
-    return document
-
-
-@_documented("mean squared error")
+@documented_choice("mean squared error", documented_groups)
 @dataclass(kw_only=True, eq=False, repr=False)
 class GroupLassoCV(GroupRegressor, CrossValidated):
     """GroupLasso whose strength is chosen by cross-validation.
@@ -75,7 +65,7 @@ class GroupLassoCV(GroupRegressor, CrossValidated):
         return squared_losses(truth, margins)
 
 
-@_documented("mean logarithmic loss")
+@documented_choice("mean logarithmic loss", documented_groups)
 @dataclass(kw_only=True, eq=False, repr=False)
 class GroupLogisticRegressionCV(GroupClassifier, CrossValidated):
     """GroupLogisticRegression whose strength is chosen by cross-validation.
@@ -118,7 +108,7 @@ class GroupLogisticRegressionCV(GroupClassifier, CrossValidated):
         return logarithmic_losses(truth, margins, together=self._together)
 
 
-@_documented("mean squared error")
+@documented_choice("mean squared error", documented_groups)
 @dataclass(kw_only=True, eq=False, repr=False)
 class MultiTaskLassoCV(MultiTaskRegressor, CrossValidated):
     """MultiTaskLasso whose strength is chosen by cross-validation.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from .linear import LinearRegressor
 from .logistic import LogisticClassifier
 from .task import RULES
 
-CV_PARAMETERS = """alphas : array-like of shape (n_alphas,), optional
+_CV_PARAMETERS = """alphas : array-like of shape (n_alphas,), optional
         The strengths to choose from. By default a geometric grid from the smallest strength at
         which all penalised weights are 0 (on all rows) down to `eps` times that.
     n_alphas : int, default=100
@@ -40,17 +41,19 @@ CV_PARAMETERS = """alphas : array-like of shape (n_alphas,), optional
         Only strengths count whose model of all rows has no more weights that are not 0."""
 
 
-def _documented(loss: str) -> Any:
+def documented_choice(loss: str, rest: Callable[[Any], Any] = documented) -> Any:
+    """Put the meaning of the parameters of a choice by `loss`, and the rest, into a docstring."""
+
     def document(estimator: Any) -> Any:
         if estimator.__doc__ is not None:
-            text = CV_PARAMETERS.replace("{loss}", loss)
+            text = _CV_PARAMETERS.replace("{loss}", loss)
             estimator.__doc__ = estimator.__doc__.replace("{choice}", text)
-        return documented(estimator)
+        return rest(estimator)
 
     return document
 
 
-@_documented("mean squared error")
+@documented_choice("mean squared error")
 @dataclass(kw_only=True, eq=False, repr=False)
 class ElasticNetCV(CrossValidated, LinearRegressor):
     """Elastic net whose strength, and share of L1, are chosen by cross-validation.
@@ -108,7 +111,7 @@ class ElasticNetCV(CrossValidated, LinearRegressor):
         return squared_losses(truth, margins)
 
 
-@_documented("mean squared error")
+@documented_choice("mean squared error")
 @dataclass(kw_only=True, eq=False, repr=False)
 class LassoCV(ElasticNetCV):
     """Lasso whose strength is chosen by cross-validation.
@@ -143,7 +146,7 @@ class LassoCV(ElasticNetCV):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = CrossValidated._parameter_constraints
 
 
-@_documented("mean logarithmic loss")
+@documented_choice("mean logarithmic loss")
 @dataclass(kw_only=True, eq=False, repr=False)
 class SparseLogisticRegressionCV(CrossValidated, LogisticClassifier):
     """Sparse logistic regression whose strength is chosen by cross-validation.
