@@ -122,7 +122,7 @@ BoundDesign transposed_to(const SparseSlices<V, J>& slices, const BoundDesign& X
   T* to_values = values.mutable_data();
   {
     const py::gil_scoped_release released;  // X and the new arrays are held here
-    transpose(slices, to_offsets, to_indices, to_values, n_threads);
+    transpose(slices, to_offsets, to_indices, to_values, threads_for(X.design, n_threads));
   }
   const Axis axis = X.design.sliced_by() == Axis::rows ? Axis::columns : Axis::rows;
   const Index n = slices.length(), length = slices.n_slices();

@@ -142,7 +142,7 @@ inline Structure inspect(const Design& X, Index capacity, int n_threads) {
     detail::check_offsets(slices, capacity);
     const Index n = slices.n_slices();
     std::vector<detail::Finding> findings(static_cast<std::size_t>(n / grain + 1));
-    parallel_chunks(n, grain, n_threads, [&](Index begin, Index end) {
+    parallel_chunks(n, grain, threads_for(X, n_threads), [&](Index begin, Index end) {
       findings[static_cast<std::size_t>(begin / grain)] = detail::look(slices, begin, end);
     });
 

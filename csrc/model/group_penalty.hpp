@@ -37,6 +37,11 @@ class GroupPenalty {
   GroupPenalty(double l1, double norm, double l2, const double* factor)
       : l1_(l1), norm_(norm), l2_(l2), factor_(factor) {}
 
+  // The same with an L1 part and a norm that are so many times as strong.
+  GroupPenalty times(double strength) const {
+    return GroupPenalty(strength * l1_, strength * norm_, l2_, factor_);
+  }
+
   double factor(Index g) const { return factor_ ? factor_[g] : 1.0; }
   bool excluded(Index g) const { return std::isinf(factor(g)); }
   bool unpenalised(Index g) const {

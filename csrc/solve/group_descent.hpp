@@ -53,17 +53,25 @@ class BlockCurvatures {
   // Whether a block's weights in all outputs have one matrix.
   bool coupled() const { return coupled_; }
   std::size_t bytes() const {
-    std::size_t total = 0;
+    std::size_t total = bytes_of(groups_);
     for (const BlockCurvature& each : each_) total += each.bytes();
     return total;
   }
 
+  // Where the loss is quadratic, what the last measure found of a group still holds.
   template <class Coordinates>
   void measure(const GroupProblem& problem, const GroupModel& model, const PackedSet& set,
                const Coordinates& coordinates, DisjointGroups& disjoint) {
     coupled_ = Coordinates::kCoupled;
     shared_ = coupled_ || model.shared;
     n_curved_ = coupled_ ? 1 : model.n_curved();
+    std::vector<Index> measured_before;
+    std::vector<BlockCurvature> before;
+    if (problem.loss.quadratic()) {
+      measured_before.swap(groups_);
+      before.swap(each_);
+      groups_ = set.groups;
+    }
     each_.resize(set.groups.size() * static_cast<std::size_t>(n_curved_));
     for (std::size_t position = 0; position < set.groups.size(); ++position) {
       if constexpr (Coordinates::kCoupled) {
@@ -72,7 +80,15 @@ class BlockCurvatures {
         each_[position] = of_matrix(s * problem.n_outputs());
         continue;
       }
-      const bool diagonal = disjoint(problem, set.groups[position]);
+      const Index g = set.groups[position];
+      const auto known = std::lower_bound(measured_before.begin(), measured_before.end(), g);
+      if (known != measured_before.end() && *known == g) {
+        const auto from = (known - measured_before.begin()) * n_curved_;
+        std::move(before.begin() + from, before.begin() + from + n_curved_,
+                  each_.begin() + static_cast<Index>(position) * n_curved_);
+        continue;
+      }
+      const bool diagonal = disjoint(problem, g);
       for (Index k = 0; k < n_curved_; ++k)
         each_[position * static_cast<std::size_t>(n_curved_) + static_cast<std::size_t>(k)] =
             measured(model.curved(k), k, set.begin[position], set.begin[position + 1], diagonal,
@@ -138,6 +154,7 @@ class BlockCurvatures {
 
   bool shared_ = true, coupled_ = false;
   Index n_curved_ = 1;
+  std::vector<Index> groups_;  // of the last measure, increasing, where the loss is quadratic
   std::vector<BlockCurvature> each_;
   std::vector<double> matrix_;
 };

@@ -1,29 +1,22 @@
-// Problems of groups: working_set.hpp's loop, with blocks for columns.
+// Problems of groups, by rounds on working sets (rounds.hpp).
 //
 // Problem: group_problem.hpp, to a relative duality gap of `tol`.
 // Given:   a start (W and b), or none.
 // Result:  a Solution whose coef holds K weights for each column after the other, its dual point
-// the
-//          outputs one after the other; and K intercepts.
-// Method:  a round looks at all groups, takes violators into the set and solves on it, to a tenth
-// of
-//          the gap: quadratic models, each minimised by blocks, with a line search where the loss
-//          is not quadratic.
+//          the outputs one after the other; and K intercepts.
 // Cost:    a round is K passes over the columns that are not known to obey, and sweeps over the
 //          working set. Memory: 6 vectors of length n K, two of the number of groups, and those of
 //          working_set.hpp.
-// Sources: Massias, Gramfort & Salmon 2018; Bertrand et al. 2022; Yuan, Ho & Lin 2012.
+// Sources: those of rounds.hpp; Ndiaye et al. 2017 (certificates for groups).
 #pragma once
 
-#include <chrono>
-
-#include "solve/coupled_products.hpp"
-#include "solve/group_descent.hpp"
+#include "solve/group_newton.hpp"
 #include "solve/group_screening.hpp"
-#include "solve/working_set.hpp"
+#include "solve/rounds.hpp"
 
 namespace sparsecross {
 
+// Told of each look at all groups: the round, and the point it looked at.
 using OnGroupRound = std::function<void(const Round&, const GroupPoint&)>;
 
 struct GroupSolution {
@@ -33,304 +26,101 @@ struct GroupSolution {
 
 namespace detail {
 
-// Vectors that the rounds share.
-struct GroupWorkspace {
-  explicit GroupWorkspace(const GroupProblem& problem)
-      : theta(problem.loss.n_outputs(),
-              std::vector<double>(static_cast<std::size_t>(problem.n()), 0.0)),
-        other(theta),
-        direction(theta) {}
+// Groups as the blocks of rounds.hpp; `at` has fresh margins.
+class GroupBlocks {
+ public:
+  GroupBlocks(const GroupProblem& problem, const Poll& poll, GroupPoint& at)
+      : problem_(problem), poll_(poll), at_(at), space_(problem) {
+    for (Index g = 0; g < problem.groups.count() && problem.penalty.any_unpenalised(); ++g)
+      if (!problem.penalty.excluded(g) && problem.penalty.unpenalised(g)) unpenalised_.push_back(g);
+    unpenalised_columns_ = columns_of(problem.groups, unpenalised_);
+  }
 
-  ByClass theta, other, direction;  // K x n
-  GroupModel model;
-  PackedSet set;
-  std::vector<ColumnProducts> products;
-  BlockCurvatures curvatures;
-  DisjointGroups disjoint;
-  BlockStep step;
-
+  const GroupPoint& point() const { return at_; }
+  const Design& X() const { return problem_.X(); }
+  const std::vector<Index>& unpenalised() const { return unpenalised_; }
   Footprint footprint() const {
-    std::size_t columns = set.bytes() + curvatures.bytes() + step.bytes();
-    for (const ColumnProducts& each : products) columns += each.bytes();
-    return model.footprint() +
-           Footprint{bytes_of(theta) + bytes_of(other) + bytes_of(direction) + disjoint.bytes(),
-                     columns};
+    return space_.footprint() + Footprint{at_.bytes() + screening_.bytes() + sight_.bytes(),
+                                          bytes_of(unpenalised_, unpenalised_columns_)};
   }
-};
 
-// W + t D and its margins for the largest t in 1, ½, ¼, ... that lowers the objective enough, or
-// the old point where none does (search_along in proximal_newton.hpp). space.set has the new
-// weights, `at` the old ones.
-inline bool search_along(const GroupProblem& problem, double start, GroupWorkspace& space,
-                         GroupPoint& at) {
-  const Index K = problem.n_outputs();
-  const PackedSet& set = space.set;
-  PackedSet old = set;
-  old.load(problem, at.coef);
-  std::vector<Index> order(set.columns.size());
-  std::iota(order.begin(), order.end(), Index{0});
-  std::vector<double> step(set.weights.size());
-  for (std::size_t i = 0; i < step.size(); ++i) step[i] = set.weights[i] - old.weights[i];
-  product(
-      problem, set.columns, [&](std::size_t c) { return step.data() + static_cast<Index>(c) * K; },
-      space.direction);
-  double slope = 0.0;
-  for (std::size_t k = 0; k < space.direction.size(); ++k) {
-    const QuadraticModel& output = space.model.outputs[k];
-    for (double& d : space.direction[k]) d += output.shift;
-    slope -= ordered_sum(problem.n(), [r = output.residual.data(), d = space.direction[k].data()](
-                                          Index i) { return r[i] * d[i]; });
+  double primal(const std::vector<Index>& set) const { return primal_value(problem_, set, at_); }
+
+  DualBound look(const std::vector<Index>& set, bool) {
+    const DualPoint point =
+        sparsecross::dual_point(problem_, at_, unpenalised_columns_, poll_, space_.theta);
+    sight_ = screening_.look(problem_, at_, set, space_.theta, point.feasible);
+    return bound_within(problem_, point, sight_.room, space_.theta);
   }
-  std::vector<double> block;
-  const auto penalty_at = [&](double t) {
-    double total = 0.0;
-    for (std::size_t position = 0; position < set.groups.size(); ++position) {
-      const Index g = set.groups[position], first = set.begin[position] * K;
-      const Index n = set.begin[position + 1] * K - first;
-      if (problem.penalty.excluded(g)) continue;
-      block.resize(static_cast<std::size_t>(n));
-      for (Index i = 0; i < n; ++i)
-        block[static_cast<std::size_t>(i)] = old.weights[static_cast<std::size_t>(first + i)] +
-                                             t * step[static_cast<std::size_t>(first + i)];
-      total += problem.penalty.value(g, block.data(), n);
-    }
+  const Sight& sight() const { return sight_; }
+  std::vector<double> dual_point(double scale) const { return stacked(space_.theta, scale); }
+
+  Index n_active(const std::vector<Index>& set) const {
+    return std::count_if(set.begin(), set.end(),
+                         [&](Index g) { return !is_zero(problem_, at_.coef, g); });
+  }
+  Index n_columns(const std::vector<Index>& set) const {
+    Index total = 0;
+    for (const Index g : set) total += problem_.groups.size(g);
     return total;
-  };
-  const double expected = std::min(0.0, slope + penalty_at(1.0) - penalty_at(0.0));
-  double t = 1.0;
-  for (int halving = 0; halving < 40; ++halving, t *= 0.5) {
-    for (std::size_t k = 0; k < space.direction.size(); ++k)
-      for (std::size_t i = 0; i < space.direction[k].size(); ++i)
-        space.theta[k][i] = at.margins[k][i] + t * space.direction[k][i];
-    if (problem.loss.value(space.theta) + penalty_at(t) <=
-        start + 0.01 * t * expected + kRounding * std::abs(start)) {
-      if (t < 1.0)
-        for (std::size_t i = 0; i < step.size(); ++i)
-          space.set.weights[i] = old.weights[i] + t * step[i];
-      space.set.store(problem, at.coef);
-      at.margins.swap(space.theta);
-      for (std::size_t k = 0; k < at.intercept.size(); ++k)
-        at.intercept[k] += t * space.model.outputs[k].shift;
-      return true;
+  }
+  bool rests(Index g) const {
+    return is_zero(problem_, at_.coef, g) && !problem_.penalty.unpenalised(g);
+  }
+  // As many columns as double the set.
+  double take_hardest(std::size_t room, std::vector<Index>& set) {
+    std::vector<Violator>& violators = sight_.violators;
+    std::sort(violators.begin(), violators.end(), harder);
+    const Index most = std::max(static_cast<Index>(room), n_columns(set));
+    std::size_t n_taken = 0;
+    for (Index taken = 0; n_taken < violators.size() && taken < most; ++n_taken) {
+      set.push_back(violators[n_taken].block);
+      taken += problem_.groups.size(set.back());
     }
+    return n_taken == violators.size() ? 1.0 : strength_of(violators[n_taken - 1]);
   }
-  return false;
-}
-
-// Where nothing holds weights back, roundings of products in single precision could grow without
-// end.
-inline bool all_held(const GroupProblem& problem, const PackedSet& set) {
-  return !problem.penalty.any_unpenalised() ||
-         std::none_of(set.groups.begin(), set.groups.end(), [&](Index g) {
-           return !problem.penalty.excluded(g) && problem.penalty.unpenalised(g);
-         });
-}
-
-// Whether the full curvature of the outputs is worth its products: beyond this order, models of
-// each output alone are.
-inline bool coupled(const GroupProblem& problem, const PackedSet& set) {
-  return problem.loss.couples() && all_held(problem, set) &&
-         static_cast<Index>(set.columns.size()) * problem.n_outputs() <=
-             CoupledCoordinates::kLargestOrder;
-}
-
-// Minimises the model from the present weights; space.set has the new ones, and the shifts go with
-// them.
-inline Descent minimise_model(const GroupProblem& problem, const GroupPoint& at, double damping,
-                              const GroupAccuracy& accuracy, Index max_iter, const Poll& poll,
-                              GroupWorkspace& space, Index& n_iter) {
-  constexpr double sweeps = 15.0;  // that are likely to be needed
-  PackedSet& set = space.set;
-  const std::vector<double> before = set.weights;
-  if (coupled(problem, set)) {
-    CoupledCoordinates coordinates(problem, at, space.model, set, damping, space.theta);
-    space.curvatures.measure(problem, space.model, set, coordinates, space.disjoint);
-    const Descent descent = descend(problem, space.curvatures, accuracy, max_iter, poll, set,
-                                    coordinates, space.step, n_iter);
-    std::vector<double> step(before.size());
-    for (std::size_t i = 0; i < step.size(); ++i) step[i] = set.weights[i] - before[i];
-    const std::vector<double> shifts = coordinates.shifts(step);
-    for (std::size_t k = 0; k < shifts.size(); ++k) space.model.outputs[k].shift = shifts[k];
-    return descent;
+  bool strengthens() const { return problem_.loss.quadratic(); }
+  double strength_of(const Violator& violator) const {
+    const Index g = violator.block;
+    const double held = problem_.penalty.l1(g) + problem_.penalty.norm(g);
+    return held > 0.0 ? 1.0 + violator.pull / held : 1.0;
   }
-  const auto K = static_cast<double>(problem.n_outputs());
-  const double order = static_cast<double>(set.columns.size());
-  double products = 0.0;
-  space.products.resize(static_cast<std::size_t>(space.model.n_curved()));
-  for (const ColumnProducts& each : space.products)
-    products += each.cost_to_prepare(problem.columns, set.columns);
-  const Descent descent = problem.X().visit([&](const auto& columns) {
-    double entries = 0.0;
-    for (const Index j : set.columns) entries += static_cast<double>(columns.size(j));
-    const double price =
-        2.0 * K * entries *
-        (is_dense<std::decay_t<decltype(columns)>> ? cost::kStream : cost::gather(problem.n()));
-    const double saved = price - 0.5 * K * cost::kElement * order * order;
-    const auto run = [&](auto coordinates) {
-      space.curvatures.measure(problem, space.model, set, coordinates, space.disjoint);
-      return descend(problem, space.curvatures, accuracy, max_iter, poll, set, coordinates,
-                     space.step, n_iter);
-    };
-    if (all_held(problem, set) && std::isfinite(products) && sweeps * saved > products)
-      return run(ProductCoordinates(problem, space.model, set, space.products));
-    return run(SampleCoordinates(problem, columns, space.model, set));
-  });
-  if (!space.model.intercept) return descent;
-  const Index n_outputs = problem.n_outputs();
-  for (Index k = 0; k < n_outputs; ++k) {
-    const QuadraticModel& curved = space.model.curved(k);
-    if (!(curved.total > 0.0)) continue;
-    double moved = 0.0;
-    for (std::size_t c = 0; c < set.columns.size(); ++c) {
-      const auto i = c * static_cast<std::size_t>(n_outputs) + static_cast<std::size_t>(k);
-      moved += (set.weights[i] - before[i]) * curved.weighted_sum[c];
-    }
-    space.model.outputs[static_cast<std::size_t>(k)].shift -= moved / curved.total;
+
+  Inner solve(double strength, const std::vector<Index>& set, double gap, double target,
+              Index max_iter, Index& n_iter) {
+    const GroupPenalty penalty = problem_.penalty.times(strength);
+    const Inner inner =
+        solve_on(problem_.with(penalty), set, gap, target, max_iter, poll_, space_, at_, n_iter);
+    if (problem_.fit_intercept())
+      problem_.loss.settle(poll_, at_.intercept, at_.margins, space_.theta);
+    return inner;
   }
-  return descent;
-}
 
-// Minimises over the working set until the gap there, at first at most `gap`, is at most `target`.
-inline Inner solve_on(const GroupProblem& problem, const std::vector<Index>& working_set,
-                      double gap, double target, Index max_iter, const Poll& poll,
-                      GroupWorkspace& space, GroupPoint& at, Index& n_iter) {
-  const bool quadratic = problem.loss.quadratic();
-  space.set.pack(problem, working_set);
-  Progress progress;
-  double damping = 1e-10;
-  double strictness = 0.3;  // forces off by a part of the penalty cost twice that of the objective
-  for (bool measured = false;; measured = true) {
-    const double primal = primal_value(problem, working_set, at);
-    if (measured || !std::isfinite(gap))
-      gap = primal - dual_bound(problem, at, working_set, poll, space.theta).dual;
-    if (gap <= target) return Inner::reached;
-    if (n_iter >= max_iter) return Inner::out_of_sweeps;
-    if (progress.look(primal, gap) >= (damping > 1e-8 ? kPatience : 3)) return Inner::stalled;
-
-    expand(problem, at, damping, space.model, space.theta, space.other);
-    if (!coupled(problem, space.set) && (!quadratic || !measured))
-      for (Index k = 0; k < space.model.n_curved(); ++k)
-        measure_columns(problem.columns, space.set.columns,
-                        space.model.outputs[static_cast<std::size_t>(k)]);
-    if (!quadratic)
-      for (ColumnProducts& each : space.products) each.forget();
-    space.set.load(problem, at.coef);
-    const GroupAccuracy accuracy{primal, strictness * target / primal,
-                                 quadratic ? 0.0 : kModelReduction};
-    const Descent descent =
-        minimise_model(problem, at, damping, accuracy, max_iter, poll, space, n_iter);
-    strictness *= 0.1;
-    if (quadratic) {
-      space.set.store(problem, at.coef);
-      for (std::size_t k = 0; k < at.intercept.size(); ++k)
-        at.intercept[k] += space.model.outputs[k].shift;
-      refresh_margins(problem, working_set, at);
-      if (descent == Descent::interrupted) return Inner::interrupted;
-    } else if (descent == Descent::interrupted) {  // an unfinished direction has had no line search
-      return Inner::interrupted;
-    } else {
-      const bool moved = search_along(problem, primal, space, at);
-      damping = moved ? std::max(0.1 * damping, 1e-10) : std::max(10.0 * damping, 1e-6);
-      if (problem.fit_intercept()) problem.loss.settle(poll, at.intercept, at.margins, space.theta);
-    }
-  }
-}
-
-// Adds violators to the set, those of the greatest pull first: as many columns as double it, and at
-// least `room`.
-inline void take_hardest(const GroupProblem& problem, std::size_t room,
-                         std::vector<Violator>& violators, std::vector<Index>& working_set) {
-  const auto harder = [](const Violator& a, const Violator& b) {
-    return std::tie(a.pull, a.column) > std::tie(b.pull, b.column);
-  };
-  std::sort(violators.begin(), violators.end(), harder);
-  const std::size_t most = std::max(room, columns_of(problem.groups, working_set).size());
-  std::size_t taken = 0;
-  for (const Violator& violator : violators) {
-    if (taken >= most) break;
-    working_set.push_back(violator.column);
-    taken += static_cast<std::size_t>(problem.groups.size(violator.column));
-  }
-}
-
-// The number of groups of non-zero weight.
-inline Index count_active(const GroupProblem& problem, const std::vector<Index>& groups,
-                          const std::vector<double>& coef) {
-  return std::count_if(groups.begin(), groups.end(),
-                       [&](Index g) { return !is_zero(problem, coef, g); });
-}
+ private:
+  const GroupProblem& problem_;
+  const Poll& poll_;
+  GroupPoint& at_;
+  GroupWorkspace space_;  // its theta is the dual point, before scaling
+  GroupScreening screening_;
+  Sight sight_;
+  std::vector<Index> unpenalised_, unpenalised_columns_;
+};
 
 // Rounds from `at`, whose margins are fresh. `unit` is the objective at zero weights, of which the
 // gap is to be a part.
 inline Solution solve_rounds(const GroupProblem& problem, const Options& options, double unit,
-                             std::chrono::steady_clock::time_point started, const Poll& poll,
-                             GroupPoint& at, const OnGroupRound& on_round = {}) {
-  const double target = options.tol * unit;
+                             Clock::time_point started, const Poll& poll, GroupPoint& at,
+                             const OnGroupRound& on_round = {}) {
   Solution solution;
   solution.scale = unit;
-  GroupWorkspace space(problem);
-  GroupScreening screening;
-  std::vector<Index> free;  // unpenalised groups
-  for (Index g = 0; g < problem.groups.count() && problem.penalty.any_unpenalised(); ++g)
-    if (!problem.penalty.excluded(g) && problem.penalty.unpenalised(g)) free.push_back(g);
-  const std::vector<Index> free_columns = columns_of(problem.groups, free);
+  GroupBlocks blocks(problem, poll, at);
   const std::vector<Index> support = support_of(problem, at.coef);
   std::vector<Index> working_set;
-  std::set_union(support.begin(), support.end(), free.begin(), free.end(),
-                 std::back_inserter(working_set));
-  Index n_chosen = 0;
-  Progress progress;
-  Inner inner = Inner::reached;
-  for (;;) {
-    const double primal = primal_value(problem, working_set, at);
-    const DualPoint point = dual_point(problem, at, free_columns, poll, space.theta);
-    Sight sight = screening.look(problem, at, working_set, space.theta, point.feasible);
-    const DualBound bound = bound_within(problem, point, sight.room, space.theta);
-    if (bound.dual > solution.dual) {
-      solution.dual = bound.dual;
-      solution.dual_point = stacked(space.theta, bound.scale);
-    }
-    solution.primal = primal;
-    solution.history.push_back(
-        {solution.n_iter, n_chosen, count_active(problem, working_set, at.coef), primal,
-         solution.dual,
-         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count()});
-    solution.peak.raise(
-        space.footprint() +
-        Footprint{at.bytes() + screening.bytes() + sight.bytes() + bytes_of(solution.dual_point),
-                  bytes_of(working_set)});
-    if (on_round) on_round(solution.history.back(), at);
-    const double gap = solution.gap();
-    const bool stuck = progress.look(primal, gap) >= 2;
-    if (inner == Inner::interrupted || (poll && poll())) {
-      solution.status = Status::interrupted;
-    } else if (gap <= target) {
-      solution.status = Status::converged;
-    } else if (solution.n_iter >= options.max_iter) {
-      solution.status = Status::max_iter;
-    } else if (stuck || (inner == Inner::stalled && sight.violators.empty())) {
-      solution.status = solution.dual > -std::numeric_limits<double>::infinity()
-                            ? Status::precision_limit
-                            : Status::not_certified;
-    }
-    if (solution.status != Status::not_run) return solution;
-
-    working_set.erase(std::remove_if(working_set.begin(), working_set.end(),
-                                     [&](Index g) {
-                                       return is_zero(problem, at.coef, g) &&
-                                              !problem.penalty.unpenalised(g);
-                                     }),
-                      working_set.end());
-    take_hardest(problem, options.room, sight.violators, working_set);
-    std::sort(working_set.begin(), working_set.end());
-    n_chosen = static_cast<Index>(working_set.size());
-    const double wanted = std::isfinite(gap) ? std::max(0.3 * target, 0.1 * gap) : 0.3 * target;
-    const double aim =
-        wanted * (options.spare_digits && problem.X().n_stored() <= kSmall ? kSpareDigits : 1.0);
-    inner = solve_on(problem, working_set, gap, aim, options.max_iter, poll, space, at,
-                     solution.n_iter);
-    if (problem.fit_intercept()) problem.loss.settle(poll, at.intercept, at.margins, space.theta);
-  }
+  std::set_union(support.begin(), support.end(), blocks.unpenalised().begin(),
+                 blocks.unpenalised().end(), std::back_inserter(working_set));
+  run_rounds(blocks, options, std::move(working_set), Inner::reached, started, poll, on_round,
+             solution);
+  return solution;
 }
 
 }  // namespace detail
@@ -361,7 +151,7 @@ inline GroupNull group_null(const GroupProblem& problem, const Poll& poll) {
   options.tol = 1e-9;
   options.max_iter = 10000;
   const Solution found = detail::solve_rounds(problem.with(free), options, null.lower,
-                                              std::chrono::steady_clock::now(), poll, null.at);
+                                              detail::Clock::now(), poll, null.at);
   null.lower = found.dual;
   null.interrupted = found.status == Status::interrupted;
   return null;
@@ -412,7 +202,7 @@ inline GroupSolution solve_groups(const GroupProblem& problem, const Options& op
                                   const std::vector<double>* coef_init,
                                   const std::vector<double>* intercept_init, const Poll& poll,
                                   const OnGroupRound& on_round = {}) {
-  const auto started = std::chrono::steady_clock::now();
+  const auto started = detail::Clock::now();
   GroupNull null = group_null(problem, poll);
   const double unit = group_scale(problem, null);
   GroupPoint at = std::move(null.at);

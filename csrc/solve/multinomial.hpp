@@ -103,8 +103,6 @@ inline Solution solve_class(const MultinomialProblem& problem, std::size_t k, do
   return found;
 }
 
-using Clock = std::chrono::steady_clock;
-
 // Cycles from `at`. `unit` is the objective at zero weights, of which the gap is to be a part.
 inline Solution cycle(const MultinomialProblem& problem, const Options& options, double unit,
                       Clock::time_point started, const Poll& poll, MultinomialPoint& at,

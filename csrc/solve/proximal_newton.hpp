@@ -9,11 +9,11 @@
 #pragma once
 
 #include <numeric>
-#include <tuple>
 
 #include "model/certificate.hpp"
 #include "solve/coordinate_descent.hpp"
 #include "solve/gram_model.hpp"
+#include "solve/progress.hpp"
 
 namespace sparsecross {
 
@@ -22,34 +22,12 @@ namespace detail {
 constexpr int kSweepsPerStep = 10;
 constexpr double kPassesToTry = 40.0;  // multiply-adds, for each sample, of an extrapolation
 constexpr std::size_t kMostToExtrapolate = std::size_t{1} << 17;  // columns: 8 MB are kept
-constexpr double kModelReduction = 1e-2;  // of the forces, in its own coordinates
-constexpr double kUphill = 1e-13;         // of the objective, relative: what rounding may add to it
-constexpr double kSingle = 0.9;           // what a step of single precision may leave of the gap
-constexpr double kMostExpected = 30.0;    // sweeps
+constexpr double kUphill = 1e-13;       // of the objective, relative: what rounding may add to it
+constexpr double kSingle = 0.9;         // what a step of single precision may leave of the gap
+constexpr double kMostExpected = 30.0;  // sweeps
 constexpr double kTrusted = 1e-4;  // reduction of the gap that is left to the next look to prove
 // Of the aim: a step that lowers the objective by less ends it. Sweeps solve a model less closely.
 constexpr double kSmallFall = 0.5, kSmallFallOfSweeps = 0.15;
-constexpr int kPatience = 10;        // with the damping, which grows tenfold at each useless step
-constexpr double kRounding = 1e-15;  // of the objective, relative
-
-// Counts looks at the problem that found no progress: neither a fall of the objective beyond
-// rounding nor of the gap (which still falls, like the square root, when the objective no longer
-// can) by a hundredth.
-class Progress {
- public:
-  // The number of looks in a row without progress, this one included.
-  int look(double primal, double gap) {
-    const bool forward = !(primal >= primal_ - kRounding * std::abs(primal)) || gap < 0.99 * gap_;
-    primal_ = std::min(primal_, primal);
-    gap_ = std::min(gap_, gap);
-    return idle_ = forward ? 0 : idle_ + 1;
-  }
-
- private:
-  double primal_ = std::numeric_limits<double>::infinity();
-  double gap_ = std::numeric_limits<double>::infinity();
-  int idle_ = 0;
-};
 
 // Vectors that the rounds share.
 struct Workspace {
@@ -69,9 +47,6 @@ struct Workspace {
   bool single = true;   // whether products in single precision may be used
   double sweeps = 8.0;  // that the last model took, as a guess of what the next will
 };
-
-// `reduced`: sweeps have brought the forces of a model down to a part.
-enum class Inner { reached, reduced, stalled, out_of_sweeps, interrupted };
 
 // w + t d and its margins for the largest t in 1, ½, ¼, ... that lowers the objective enough, or
 // the old point where none does (Armijo with σ = 0.01; Yuan et al. 2012, section 4). `before` are

@@ -28,16 +28,16 @@
 
 namespace sparsecross {
 
-// A column of weight 0, and how far its correlation is beyond the penalty.
+// A block of weight 0 (a column or a group), and how far its correlation is beyond the penalty.
 struct Violator {
   double pull;
-  Index column;
+  Index block;
 };
 
 // What a look finds.
 struct Sight {
   DualRoom room{std::numeric_limits<double>::infinity()};
-  std::vector<Violator> violators;  // in increasing column
+  std::vector<Violator> violators;  // in increasing order
   bool complete = true;             // no column was left out
 
   // Those of the violators, twice: parts of columns gather them first.
