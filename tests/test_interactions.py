@@ -44,7 +44,7 @@ def small(rng, content, loss, penalty, *, n=30, p=7, **more):
     wide = crosses.built(problem, crosses.columns_of(problem.X))
     options = wide.options() | {"l1_ratio": 1.0, "positive": False}
     alpha = 0.1 * sx.alpha_max(wide.X, wide.y, **options)
-    # Where a free column tells labels apart, next to nothing is left for a penalised one to explain.
+    # Where a free column tells labels apart, nothing is left for a penalised one to explain.
     return problem.at(alpha=alpha if alpha > 1e-12 else 0.1)
 
 
