@@ -31,6 +31,7 @@ ONLINE = {
         sx.MultiTaskElasticNet(),
         sx.GroupLassoCV(n_alphas=5, eps=0.05, cv=3),
         sx.GroupLogisticRegressionCV(n_alphas=5, eps=0.05, cv=3),
+        sx.MultiTaskElasticNetCV(l1_ratio=[0.5, 1.0], n_alphas=5, eps=0.05, cv=3),
         sx.MultiTaskLassoCV(n_alphas=5, eps=0.05, cv=3),
     ]
 )

@@ -322,6 +322,12 @@ def test_cross_validation_chooses_what_folds_of_its_own_do():
         (sx.GroupLassoCV(groups=groups), sx.GroupLasso(groups=groups), Y[:, 0], "mse_path_"),
         (sx.MultiTaskLassoCV(groups=groups), sx.MultiTaskLasso(groups=groups), Y, "mse_path_"),
         (
+            sx.MultiTaskElasticNetCV(groups=groups, l1_ratio=0.3),
+            sx.MultiTaskElasticNet(groups=groups, l1_ratio=0.3),
+            Y,
+            "mse_path_",
+        ),
+        (
             sx.GroupLogisticRegressionCV(groups=groups),
             sx.GroupLogisticRegression(groups=groups),
             labels,

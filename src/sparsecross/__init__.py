@@ -12,7 +12,12 @@ from .grouped import (
     MultiTaskLasso,
 )
 from .groups import Groups
-from .groupselection import GroupLassoCV, GroupLogisticRegressionCV, MultiTaskLassoCV
+from .groupselection import (
+    GroupLassoCV,
+    GroupLogisticRegressionCV,
+    MultiTaskElasticNetCV,
+    MultiTaskLassoCV,
+)
 from .interactions import InteractionCounts, Interactions
 from .linear import ElasticNet, Lasso
 from .logistic import SparseLogisticRegression
@@ -54,6 +59,7 @@ __all__ = [
     "LassoCV",
     "MemoryReport",
     "MultiTaskElasticNet",
+    "MultiTaskElasticNetCV",
     "MultiTaskLasso",
     "MultiTaskLassoCV",
     "Path",

@@ -85,6 +85,8 @@ _OF_STRENGTHS = """each strength of each fold: relative duality gap, non-zero
         weights, and held-out loss"""
 
 
+_AUTO: SolverName = "auto"
+_NO_INTERACTIONS: str | Sequence[Any] | None = None
 _Estimator = TypeVar("_Estimator", bound=type)
 
 
@@ -144,40 +146,25 @@ class SparseLinearModel(CallbackSupportMixin, LinearModel):
     """What the estimators share: one or several L1 problems over the same columns."""
 
     fit_intercept: bool = True
-    positive: bool = False
-    standardize: bool = False
     penalty_factor: npt.ArrayLike | None = None
-    solver: SolverName = "auto"
     tol: float = 1e-4
     max_iter: int = 100_000
     n_threads: int | None = None
     verbose: bool = False
-    interactions: str | Sequence[Any] | None = None
-    hierarchy: Hierarchy = "none"
-    squares: bool = False
-    interaction_penalty: float = 1.0
-    fields: npt.ArrayLike | None = None
 
     # Where they are no parameters:
     l1_ratio = 1.0
     delta = DEFAULT_DELTA
+    positive = standardize = False
+    solver = _AUTO
+    interactions = _NO_INTERACTIONS
 
     _loss: ClassVar[LossName]
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "verbose": ["boolean"],
-        **INTERACTION_RULES,
         **{
             name: RULES[name]
-            for name in (
-                "fit_intercept",
-                "positive",
-                "standardize",
-                "penalty_factor",
-                "solver",
-                "tol",
-                "max_iter",
-                "n_threads",
-            )
+            for name in ("fit_intercept", "penalty_factor", "tol", "max_iter", "n_threads")
         },
     }
 
@@ -204,35 +191,7 @@ class SparseLinearModel(CallbackSupportMixin, LinearModel):
 
     def _tasks(self, stated: Stated) -> Iterator[AnyTask]:
         """The problems of a fit, one after the other."""
-        factor = as_penalty_factor(self.penalty_factor, stated.design.shape[1])
-        if isinstance(stated.design, Reducer):
-            for loss in stated.losses:
-                yield BlockTask(
-                    stated.design,
-                    loss,
-                    factor,
-                    self.fit_intercept,
-                    self.positive,
-                    self.n_threads,
-                    self.standardize,
-                    stated.products,
-                )
-            return
-        for target in stated.targets():
-            yield make_task(
-                stated.products,
-                stated.design,
-                target,
-                self._loss,
-                stated.weight,
-                factor,
-                self.fit_intercept,
-                self.positive,
-                self.n_threads,
-                stated.offset,
-                self.standardize,
-                self.delta,
-            )
+        raise NotImplementedError
 
     def _reducer(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Reducer | None:
         """What to ask for sums over rows where these lie in blocks, else None."""
@@ -267,24 +226,8 @@ class SparseLinearModel(CallbackSupportMixin, LinearModel):
         raise NotImplementedError
 
     def _design(self, X: Any, y: Any) -> tuple[_solvers.Design, Products | None]:
-        """The columns, and their products; a table of categories is encoded for both."""
-        validate_data(self, X, y, skip_check_array=True)
-        self.encoder_ = None
-        names, fields = getattr(self, "feature_names_in_", None), self.fields
-        if self.interactions is not None and has_categories(X):
-            X, self.encoder_, names, fields = encoded(X, self.interactions, fields, self.n_threads)
-        design = as_design(X, "columns", self.n_threads)
-        products = as_products(
-            design,
-            self.interactions,
-            hierarchy=self.hierarchy,
-            squares=self.squares,
-            interaction_penalty=self.interaction_penalty,
-            fields=fields,
-            names=names,
-            n_threads=self.n_threads,
-        )
-        return design, products
+        """The columns, and their products where these may have weights."""
+        raise NotImplementedError
 
     def _set_fitted(
         self, solutions: list[Solution], alphas: list[float], memory: FitMemory
@@ -329,3 +272,74 @@ class SparseLinearModel(CallbackSupportMixin, LinearModel):
                 solutions[0].certified_over if single else [s.certified_over for s in solutions]
             ),
         }
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class ColumnModel(SparseLinearModel):
+    """What the estimators share that penalise single columns, and products of them."""
+
+    positive: bool = False
+    standardize: bool = False
+    solver: SolverName = "auto"
+    interactions: str | Sequence[Any] | None = None
+    hierarchy: Hierarchy = "none"
+    squares: bool = False
+    interaction_penalty: float = 1.0
+    fields: npt.ArrayLike | None = None
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **SparseLinearModel._parameter_constraints,
+        **INTERACTION_RULES,
+        **{name: RULES[name] for name in ("positive", "standardize", "solver")},
+    }
+
+    def _tasks(self, stated: Stated) -> Iterator[AnyTask]:
+        factor = as_penalty_factor(self.penalty_factor, stated.design.shape[1])
+        if isinstance(stated.design, Reducer):
+            for loss in stated.losses:
+                yield BlockTask(
+                    stated.design,
+                    loss,
+                    factor,
+                    self.fit_intercept,
+                    self.positive,
+                    self.n_threads,
+                    self.standardize,
+                    stated.products,
+                )
+            return
+        for target in stated.targets():
+            yield make_task(
+                stated.products,
+                stated.design,
+                target,
+                self._loss,
+                stated.weight,
+                factor,
+                self.fit_intercept,
+                self.positive,
+                self.n_threads,
+                stated.offset,
+                self.standardize,
+                self.delta,
+            )
+
+    def _design(self, X: Any, y: Any) -> tuple[_solvers.Design, Products | None]:
+        """The columns, and their products; a table of categories is encoded for both."""
+        validate_data(self, X, y, skip_check_array=True)
+        self.encoder_ = None
+        names, fields = getattr(self, "feature_names_in_", None), self.fields
+        if self.interactions is not None and has_categories(X):
+            X, self.encoder_, names, fields = encoded(X, self.interactions, fields, self.n_threads)
+        design = as_design(X, "columns", self.n_threads)
+        products = as_products(
+            design,
+            self.interactions,
+            hierarchy=self.hierarchy,
+            squares=self.squares,
+            interaction_penalty=self.interaction_penalty,
+            fields=fields,
+            names=names,
+            n_threads=self.n_threads,
+        )
+        return design, products

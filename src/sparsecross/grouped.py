@@ -87,25 +87,10 @@ class GroupedModel(SparseLinearModel):
     groups: Any = None
     l1_share: float = 0.0
 
-    # What only single columns have:
-    positive: bool = field(default=False, init=False)
-    standardize: bool = field(default=False, init=False)
-    solver: Any = field(default="auto", init=False)
-    interactions: Any = field(default=None, init=False)
-    hierarchy: Any = field(default="none", init=False)
-    squares: bool = field(default=False, init=False)
-    interaction_penalty: float = field(default=1.0, init=False)
-    fields: Any = field(default=None, init=False)
-
-    _group_constraints: ClassVar[dict[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **SparseLinearModel._parameter_constraints,
         **GROUP_RULES,
-        "verbose": ["boolean"],
-        **{
-            name: RULES[name]
-            for name in ("fit_intercept", "penalty_factor", "tol", "max_iter", "n_threads")
-        },
     }
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = _group_constraints
 
     @property
     def group_norms_(self) -> Floats:
@@ -197,9 +182,8 @@ class GroupLasso(GroupRegressor, OneStrength):
     alpha: float | None = field(default=1.0, kw_only=False)
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **GroupedModel._group_constraints,
-        "alpha": [*RULES["alpha"], None],
-        "warm_start": ["boolean"],
+        **OneStrength._parameter_constraints,
+        **GroupedModel._parameter_constraints,
     }
 
 
@@ -253,13 +237,11 @@ class GroupHuberRegressor(GroupRegressor, OneStrength):
 class GroupClassifier(GroupedModel, LogisticClassifier):
     """What the classifiers of groups share."""
 
-    l1_ratio: float = field(default=1.0, init=False)
     multi_class: str = "multinomial"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **GroupedModel._group_constraints,
-        "class_weight": LogisticClassifier._parameter_constraints["class_weight"],
-        "multi_class": LogisticClassifier._parameter_constraints["multi_class"],
+        **GroupedModel._parameter_constraints,
+        **LogisticClassifier._parameter_constraints,
     }
 
     def _tasks(self, stated: Stated) -> Iterator[AnyTask]:
@@ -316,9 +298,8 @@ class GroupLogisticRegression(GroupClassifier, OneStrength):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **OneStrength._parameter_constraints,
         **GroupClassifier._parameter_constraints,
-        "alpha": [*RULES["alpha"], None],
-        "warm_start": ["boolean"],
     }
 
 

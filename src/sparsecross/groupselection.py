@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,14 +19,11 @@ from .grouped import (
     documented_groups,
 )
 from .selection import documented_choice
+from .task import RULES
 
 _CHOICE: dict[str, list[Any]] = {
-    **{
-        name: rules
-        for name, rules in CrossValidated._parameter_constraints.items()
-        if name in CrossValidated.__annotations__
-    },
-    **GroupedModel._group_constraints,
+    **CrossValidated._parameter_constraints,
+    **GroupedModel._parameter_constraints,
 }
 
 
@@ -110,7 +107,51 @@ class GroupLogisticRegressionCV(GroupClassifier, CrossValidated):
 
 @documented_choice("mean squared error", documented_groups)
 @dataclass(kw_only=True, eq=False, repr=False)
-class MultiTaskLassoCV(MultiTaskRegressor, CrossValidated):
+class MultiTaskElasticNetCV(MultiTaskRegressor, CrossValidated):
+    """MultiTaskElasticNet whose strength and share are chosen by cross-validation.
+
+    Parameters
+    ----------
+    l1_ratio : float or list of float, default=0.5
+        ρ, the share of the norms, between 0 and 1, 0 only with `alphas`; the best of a list is
+        chosen.
+    {groups}
+    {choice}
+    {cv common}
+
+    Attributes
+    ----------
+    alpha_, l1_ratio_, alphas_, mse_path_, score_path_, path_
+        As of :class:`ElasticNetCV`; errors are means over the tasks.
+    coef_, intercept_
+        Of the path at `alpha_`, as of :class:`MultiTaskElasticNet`.
+    {attributes}
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> X = np.random.default_rng(0).standard_normal((60, 6))
+    >>> model = sx.MultiTaskElasticNetCV(l1_ratio=[0.5, 1.0], cv=3, n_alphas=10).fit(X, X[:, :2])
+    >>> model.coef_.shape, model.mse_path_.shape
+    ((2, 6), (2, 10, 3))
+    """
+
+    l1_ratio: Any = 0.5
+
+    _losses_path = "mse_path_"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **_CHOICE,
+        "l1_ratio": [*RULES["l1_ratio"], "array-like"],
+    }
+
+    def _row_losses(self, truth: npt.NDArray[Any], margins: Floats) -> Floats:
+        each: Floats = np.mean(squared_losses(truth, margins), axis=1)
+        return each
+
+
+@documented_choice("mean squared error", documented_groups)
+@dataclass(kw_only=True, eq=False, repr=False)
+class MultiTaskLassoCV(MultiTaskElasticNetCV):
     """MultiTaskLasso whose strength is chosen by cross-validation.
 
     Parameters
@@ -122,7 +163,7 @@ class MultiTaskLassoCV(MultiTaskRegressor, CrossValidated):
     Attributes
     ----------
     alpha_, alphas_, mse_path_, score_path_, path_
-        As of :class:`ElasticNetCV`; errors are means over the tasks.
+        As of :class:`MultiTaskElasticNetCV`.
     coef_, intercept_
         Of the path at `alpha_`, as of :class:`MultiTaskLasso`.
     {attributes}
@@ -136,9 +177,6 @@ class MultiTaskLassoCV(MultiTaskRegressor, CrossValidated):
     (2, 6)
     """
 
-    _losses_path = "mse_path_"
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = _CHOICE
+    l1_ratio: Any = field(default=1.0, init=False)
 
-    def _row_losses(self, truth: npt.NDArray[Any], margins: Floats) -> Floats:
-        each: Floats = np.mean(squared_losses(truth, margins), axis=1)
-        return each
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = _CHOICE

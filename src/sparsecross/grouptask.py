@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -203,20 +204,11 @@ class GroupTask(PenalisedTask):
         coef = self._as_coef(found.coef)
         point = found.dual_point.reshape(-1, self.design.shape[0])
         intercepts = intercepts + self._centre
-        kind = Solution if self.single else MultinomialSolution
-        saturated = self.saturated
-        return kind(
+        return self._solution(
+            found,
+            starmap(Round, found.history),
+            kind=Solution if self.single else MultinomialSolution,
             coef=coef,
             intercept=float(intercepts[0]) if self.single else intercepts,
             dual_point=point.ravel() if self.single else point,
-            primal=found.primal + saturated,
-            dual=found.dual + saturated,
-            gap=found.gap,
-            relative_gap=found.gap / found.scale,
-            n_iter=found.n_iter,
-            status=found.status,
-            history=[Round(*r).above(saturated) for r in found.history],
-            solver="cd",
-            interruption=found.interruption,
-            memory=self._memory(found.peak),
         )

@@ -248,7 +248,7 @@ class InteractionTask(Task):
     ) -> Solution:
         """Solve one convex problem: with all interactions, or those of the parents."""
         coef_init, crosses_init, intercept_init = start
-        products, saturated = self.products, self.saturated
+        products = self.products
         found = self._interacting.solve(
             alpha * l1_ratio,
             alpha * (1.0 - l1_ratio),
@@ -264,25 +264,17 @@ class InteractionTask(Task):
         n_own = int(np.searchsorted(found.keys, np.uint64(p)))
         coef = np.zeros(p)
         coef[found.keys[:n_own].astype(np.int64)] = found.values[:n_own]
-        return Solution(
+        return self._solution(
+            found,
+            (
+                Round(*round_)._replace(**self._looked_at(*counts))
+                for round_, counts in found.history
+            ),
+            kind=Solution,
             coef=coef,
             intercept=found.intercept + self._centre,
-            dual_point=found.dual_point,
-            primal=found.primal + saturated,
-            dual=found.dual + saturated,
-            gap=found.gap,
-            relative_gap=found.gap / found.scale,
-            n_iter=found.n_iter,
-            status=found.status,
-            history=[
-                Round(*round_)._replace(**self._looked_at(*counts)).above(saturated)
-                for round_, counts in found.history
-            ],
-            solver="cd",
-            interruption=found.interruption,
             interactions=self._crosses(found.keys, found.values),
             certified_over=certified_over,
-            memory=self._memory(found.peak),
         )
 
     def _looked_at(self, co_occurring: int, visited: int, built: int, ties: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from sklearn.base import RegressorMixin
 
 from ._inputs import Floats, as_offset, as_sample_weight, as_target
-from .estimator import SparseLinearModel, Stated, documented
+from .estimator import ColumnModel, SparseLinearModel, Stated, documented
 from .onestrength import OneStrength
 from .scale.block import Facts, LossOfRows
 from .scale.targets import numeric_loss
@@ -58,7 +58,7 @@ class LinearRegressor(RegressorMixin, SparseLinearModel):
 
 @documented
 @dataclass(kw_only=True, eq=False, repr=False)
-class ElasticNet(OneStrength, LinearRegressor):
+class ElasticNet(OneStrength, LinearRegressor, ColumnModel):
     """Linear regression with L1 and L2 penalties, certified by a duality gap.
 
     Minimises ``1/(2n) Σ s_i (y_i - x_i·w - b)² + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)``,
@@ -127,6 +127,7 @@ class ElasticNet(OneStrength, LinearRegressor):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **OneStrength._parameter_constraints,
+        **ColumnModel._parameter_constraints,
         "l1_ratio": RULES["l1_ratio"],
     }
 
@@ -169,4 +170,7 @@ class Lasso(ElasticNet):
 
     l1_ratio: float = field(default=1.0, init=False)
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = OneStrength._parameter_constraints
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **OneStrength._parameter_constraints,
+        **ColumnModel._parameter_constraints,
+    }

@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from . import _solvers
 from ._inputs import Floats, as_offset, as_penalty_factor, as_sample_weight, check_length
 from .classifier import LinearClassifier
-from .estimator import SparseLinearModel, Stated, documented
+from .estimator import ColumnModel, SparseLinearModel, Stated, documented
 from .multinomial import AnyTask, MultinomialTask, check_together
 from .onestrength import OneStrength
 from .scale.block import Facts, LossOfRows
@@ -27,14 +27,12 @@ from .task import RULES, LossName
 class LogisticClassifier(LinearClassifier, SparseLinearModel):
     """What the logistic classifiers share: their problems, of two classes or of several."""
 
-    l1_ratio: float = 1.0
     class_weight: dict[Any, float] | str | None = None
     multi_class: str = "ovr"
 
     _loss: ClassVar[LossName] = "logistic"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **SparseLinearModel._parameter_constraints,
-        "l1_ratio": RULES["l1_ratio"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "multi_class": [StrOptions({"ovr", "multinomial"})],
     }
@@ -124,7 +122,7 @@ class LogisticClassifier(LinearClassifier, SparseLinearModel):
 
 @documented
 @dataclass(kw_only=True, eq=False, repr=False)
-class SparseLogisticRegression(OneStrength, LogisticClassifier):
+class SparseLogisticRegression(OneStrength, LogisticClassifier, ColumnModel):
     """Logistic regression with L1 and L2 penalties, certified by a duality gap.
 
     Minimises ``1/n Σ s_i log(1 + exp(-y_i (x_i·w + b))) + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)``
@@ -192,7 +190,11 @@ class SparseLogisticRegression(OneStrength, LogisticClassifier):
     array(['yes'], dtype='<U3')
     """
 
+    l1_ratio: float = 1.0
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **OneStrength._parameter_constraints,
         **LogisticClassifier._parameter_constraints,
+        **ColumnModel._parameter_constraints,
+        "l1_ratio": RULES["l1_ratio"],
     }

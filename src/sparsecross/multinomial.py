@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -98,20 +99,13 @@ class MultinomialTask(PenalisedTask):
         found, intercept = problem.solve(tol, max_iter, start, intercepts, self._as_told(on_look))
         coef = found.coef.reshape(self.n_classes, -1)
         point = found.dual_point
-        return MultinomialSolution(
+        return self._solution(
+            found,
+            starmap(Round, found.history),
+            kind=MultinomialSolution,
             coef=coef,
             intercept=intercept,
             dual_point=point.reshape(self.n_classes, -1) if len(point) else point,
-            primal=found.primal,
-            dual=found.dual,
-            gap=found.gap,
-            relative_gap=found.gap / found.scale,
-            n_iter=found.n_iter,
-            status=found.status,
-            history=[Round(*r) for r in found.history],
-            solver="cd",
-            interruption=found.interruption,
-            memory=self._memory(found.peak),
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from ._inputs import Floats
-from .estimator import documented
+from .estimator import ColumnModel, documented
 from .linear import LinearRegressor
 from .model import Link
 from .onestrength import OneStrength
@@ -18,7 +18,7 @@ from .task import RULES, LossName
 
 @documented
 @dataclass(kw_only=True, eq=False, repr=False)
-class PoissonRegressor(OneStrength, LinearRegressor):
+class PoissonRegressor(OneStrength, LinearRegressor, ColumnModel):
     """Poisson regression of counts and rates with L1 and L2 penalties, certified by a duality gap.
 
     Minimises ``1/n Σ s_i (exp(m_i) - y_i m_i) + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)`` with
@@ -65,6 +65,7 @@ class PoissonRegressor(OneStrength, LinearRegressor):
     _loss: ClassVar[LossName] = "poisson"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **OneStrength._parameter_constraints,
+        **ColumnModel._parameter_constraints,
         "l1_ratio": RULES["l1_ratio"],
         "solver": [StrOptions({"auto", "cd"})],
     }

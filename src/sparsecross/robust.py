@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from .estimator import documented
+from .estimator import ColumnModel, documented
 from .linear import LinearRegressor
 from .onestrength import OneStrength
 from .task import DEFAULT_DELTA, RULES, LossName
@@ -13,7 +13,7 @@ from .task import DEFAULT_DELTA, RULES, LossName
 
 @documented
 @dataclass(kw_only=True, eq=False, repr=False)
-class HuberRegressor(OneStrength, LinearRegressor):
+class HuberRegressor(OneStrength, LinearRegressor, ColumnModel):
     """Linear regression that outliers cannot lead astray, with L1 and L2 penalties, certified.
 
     Minimises ``1/n Σ s_i h(y_i - x_i·w - b) + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)`` with
@@ -58,6 +58,7 @@ class HuberRegressor(OneStrength, LinearRegressor):
     _loss: ClassVar[LossName] = "huber"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **OneStrength._parameter_constraints,
+        **ColumnModel._parameter_constraints,
         "l1_ratio": RULES["l1_ratio"],
         "delta": RULES["delta"],
     }

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ._inputs import Floats
 from .crossvalidation import CrossValidated
-from .estimator import documented
+from .estimator import ColumnModel, documented
 from .folds import logarithmic_losses, squared_losses
 from .linear import LinearRegressor
 from .logistic import LogisticClassifier
@@ -55,7 +55,7 @@ def documented_choice(loss: str, rest: Callable[[Any], Any] = documented) -> Any
 
 @documented_choice("mean squared error")
 @dataclass(kw_only=True, eq=False, repr=False)
-class ElasticNetCV(CrossValidated, LinearRegressor):
+class ElasticNetCV(CrossValidated, LinearRegressor, ColumnModel):
     """Elastic net whose strength, and share of L1, are chosen by cross-validation.
 
     Parameters
@@ -104,6 +104,7 @@ class ElasticNetCV(CrossValidated, LinearRegressor):
     _losses_per_unit = 2.0
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CrossValidated._parameter_constraints,
+        **ColumnModel._parameter_constraints,
         "l1_ratio": [*RULES["l1_ratio"], "array-like"],
     }
 
@@ -143,12 +144,15 @@ class LassoCV(ElasticNetCV):
 
     l1_ratio: Any = field(default=1.0, init=False)
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = CrossValidated._parameter_constraints
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **CrossValidated._parameter_constraints,
+        **ColumnModel._parameter_constraints,
+    }
 
 
 @documented_choice("mean logarithmic loss")
 @dataclass(kw_only=True, eq=False, repr=False)
-class SparseLogisticRegressionCV(CrossValidated, LogisticClassifier):
+class SparseLogisticRegressionCV(CrossValidated, LogisticClassifier, ColumnModel):
     """Sparse logistic regression whose strength is chosen by cross-validation.
 
     Of more than two classes, one against the rest or all at once, all have the same strength.
@@ -200,6 +204,7 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticClassifier):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CrossValidated._parameter_constraints,
         **LogisticClassifier._parameter_constraints,
+        **ColumnModel._parameter_constraints,
         "l1_ratio": [*RULES["l1_ratio"], "array-like"],
     }
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import starmap
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from .memory import FitMemory, Sizes
 from .modelfile import sizes
 from .solution import SOLVERS, Certificate, Look, OnLook, Round, Solution, SolverName, chosen
 
+SolutionT = TypeVar("SolutionT", bound=Solution)
 LossName = Literal["squared", "logistic", "huber", "absolute", "poisson"]
 LOSSES = ("squared", "logistic", "huber", "absolute", "poisson")
 DEFAULT_ALPHA_RATIO = 100  # alpha=None means alpha_max / 100
@@ -179,6 +181,32 @@ class PenalisedTask:
         intercepts = np.broadcast_to(intercept, self.coef_shape[:-1]) - self._centre
         return np.ravel(coef), intercepts
 
+    def _solution(
+        self,
+        found: _solvers.Solution | _solvers.InteractionSolution,
+        history: Iterable[Round],
+        *,
+        kind: type[SolutionT],
+        coef: Floats,
+        intercept: Any,
+        **more: Any,
+    ) -> SolutionT:
+        """What compiled solvers have found, in users' shapes and in excess of nothing."""
+        return kind(
+            coef=coef,
+            intercept=intercept,
+            primal=found.primal + self.saturated,
+            dual=found.dual + self.saturated,
+            gap=found.gap,
+            relative_gap=found.gap / found.scale,
+            n_iter=found.n_iter,
+            status=found.status,
+            history=[round_.above(self.saturated) for round_ in history],
+            interruption=found.interruption,
+            memory=self._memory(found.peak),
+            **{"dual_point": found.dual_point, "solver": "cd", **more},
+        )
+
     def certify(self, coef: Floats, intercept: Any, alpha: float, l1_ratio: float) -> Certificate:
         """Bound the distance of these weights from the optimum."""
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
@@ -296,7 +324,7 @@ class Task(PenalisedTask):
         There are no interactions to start from here.
         """
         problem = self._problem(alpha * l1_ratio, alpha * (1.0 - l1_ratio))
-        used, saturated = chosen(solver), self.saturated
+        used = chosen(solver)
         if used != "cd" and self.loss in ("absolute", "poisson"):
             raise ValueError(
                 f"solver must be 'auto' or 'cd' for loss={self.loss!r}, whose curvature has no "
@@ -310,21 +338,13 @@ class Task(PenalisedTask):
             used,
             self._as_told(on_look),
         )
-        coef = found.coef
-        return Solution(
-            coef=coef,
+        return self._solution(
+            found,
+            starmap(Round, found.history),
+            kind=Solution,
+            coef=found.coef,
             intercept=found.intercept + self._centre,
-            dual_point=found.dual_point,
-            primal=found.primal + saturated,
-            dual=found.dual + saturated,
-            gap=found.gap,
-            relative_gap=found.gap / found.scale,
-            n_iter=found.n_iter,
-            status=found.status,
-            history=[Round(*r).above(saturated) for r in found.history],
             solver=used,
-            interruption=found.interruption,
-            memory=self._memory(found.peak),
         )
 
 
