@@ -68,10 +68,10 @@ while w / (1 + rate * alpha) != w:
 print(f"L2 stands still after {steps:,} steps at {w:g}")
 
 # %%
-# Where the loss does pull, with slope -g at 0, the two ends differ in the same way. L2 settles
-# where α w balances the pull: away from 0 for any g but 0 itself. L1 stays at 0 for every \|g\| up
-# to α: a range of data, not a single value, has this weight at exactly 0. Here is a column whose
-# pull is g, at 0 and at the optimum.
+# Where the loss pulls as well, with slope -g at 0, the same two derivatives decide. Under L2 the
+# weight rests where the penalty's slope, α w, has grown to balance the pull: away from 0 for every
+# g but 0. Under L1 the slope at 0 may be anything up to α, so that the weight rests at 0 for every
+# \|g\| up to α: for a range of data, not for a single value. One column with several pulls:
 
 x = np.array([1.0, -1.0])
 for pull in (0.3, 0.49, 0.51):

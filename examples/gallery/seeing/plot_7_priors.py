@@ -82,8 +82,8 @@ plt.show()
 # %%
 # On the left L1's mode is 0 to the last bit, at the kink. That is a property of the mode and of
 # nothing else: the posterior gives the single value 0 no probability, and its mean is not 0. A
-# prior that believes in exact zeros puts mass on 0 (spike and slab), which leads to the best subset
-# and not to L1.
+# prior that believes in exact zeros puts mass on 0 (spike and slab). Where the slab is wide, that
+# leads to a best subset, with a price for each weight that is not 0, and not to L1.
 #
 # For the squared loss the noise has to be known in order to say which prior an alpha is, or which
 # alpha a prior asks for: effects of Laplace scale s need α = σ²/(n s), less for more rows, since
