@@ -44,7 +44,9 @@ sphinx_gallery_conf = {
     "filename_pattern": r"plot_",
     # The stories read public data sets; where these are not at hand, there are no stories.
     "ignore_pattern": r"__init__\.py" if os.environ.get("SPARSECROSS_DATA") else r"stories/",
-    "subsection_order": [str(GALLERY / part) for part in ("exercise", "seeing", "stories")],
+    "subsection_order": [
+        f"../examples/gallery/{part}" for part in ("exercise", "seeing", "stories")
+    ],
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "remove_config_comments": True,
