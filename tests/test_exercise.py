@@ -2,6 +2,7 @@
 
 import numpy as np
 import playground
+import playground_data
 import pytest
 from sklearn.linear_model import Lasso, Ridge
 
@@ -15,10 +16,10 @@ def _draw(generator, noise, n=N, seed=0):
     return generator(n, noise, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("dataset", playground.DATASETS)
+@pytest.mark.parametrize("dataset", playground_data.DATASETS)
 @pytest.mark.parametrize("noise", [0, 50])
 def test_a_sample_is_split_as_the_sliders_say(dataset, noise):
-    drawn = playground.sample(dataset, 3, noise=noise, share=30)
+    drawn = playground_data.sample(dataset, 3, noise=noise, share=30)
     assert drawn.points.shape == (500, 2)
     assert set(drawn.labels) == {-1.0, 1.0}
     (X, y), (X_test, y_test) = drawn.train, drawn.test
@@ -27,21 +28,21 @@ def test_a_sample_is_split_as_the_sliders_say(dataset, noise):
     np.testing.assert_array_equal(np.concatenate([y, y_test]), drawn.labels)
     np.testing.assert_array_equal(np.vstack([X, X_test])[:, :2], drawn.points)
     assert np.abs(y.mean()) < 0.5  # shuffled: the first points are of both labels
-    again = playground.sample(dataset, 3, noise=noise, share=30)
+    again = playground_data.sample(dataset, 3, noise=noise, share=30)
     np.testing.assert_array_equal(again.points, drawn.points)
 
 
 def test_the_seven_features():
-    (found,) = playground.features(np.array([[2.0, -3.0]]))
+    (found,) = playground_data.features(np.array([[2.0, -3.0]]))
     np.testing.assert_allclose(found, [2, -3, 4, 9, -6, np.sin(2), -np.sin(3)])
 
 
 def test_noise_of_xor_moves_labels_only():
-    points, labels = _draw(playground.xor, 0.0)
+    points, labels = _draw(playground_data.xor, 0.0)
     assert np.abs(points).min() >= 0.3
     assert 5.29 < np.abs(points).max() <= 5.3
     np.testing.assert_array_equal(labels, np.sign(points[:, 0] * points[:, 1]))
-    noisy_points, noisy = _draw(playground.xor, 0.5)
+    noisy_points, noisy = _draw(playground_data.xor, 0.5)
     np.testing.assert_array_equal(noisy_points, points)
     # With e ~ U(-2.5, 2.5) a point at distance d of an axis, 0.3 to 5.3, keeps its side with
     # probability (1 + min(d / 2.5, 1)) / 2; `side` is the mean of that minimum.
@@ -51,7 +52,7 @@ def test_noise_of_xor_moves_labels_only():
 
 
 def test_noise_of_the_circle_moves_labels_only():
-    points, labels = _draw(playground.circle, 0.0)
+    points, labels = _draw(playground_data.circle, 0.0)
     radius = np.hypot(*points.T)
     assert radius.max() <= 5
     assert not ((radius > 2.5) & (radius < 3.5)).any()
@@ -60,7 +61,7 @@ def test_noise_of_the_circle_moves_labels_only():
     # Radii, and not areas, are uniform.
     assert radius[labels > 0].mean() == pytest.approx(1.25, abs=4 * 2.5 / np.sqrt(12 * N / 2))
     assert radius[labels < 0].mean() == pytest.approx(4.25, abs=4 * 1.5 / np.sqrt(12 * N / 2))
-    noisy_points, noisy = _draw(playground.circle, 0.5)
+    noisy_points, noisy = _draw(playground_data.circle, 0.5)
     np.testing.assert_array_equal(noisy_points, points)
     # The share that is seen within 2.5, by the midpoint rule over radius, angle and both moves.
     middle = (np.arange(40) + 0.5) / 40
@@ -75,7 +76,7 @@ def test_noise_of_the_circle_moves_labels_only():
 
 @pytest.mark.parametrize(("noise", "variance"), [(0.0, 0.5), (0.25, 2.25), (0.5, 4.0)])
 def test_noise_of_the_gaussians_is_their_variance(noise, variance):
-    points, labels = _draw(playground.gaussians, noise)
+    points, labels = _draw(playground_data.gaussians, noise)
     for label in (-1, 1):
         cloud = points[labels == label]
         assert len(cloud) == N // 2
@@ -88,14 +89,14 @@ def test_noise_of_the_gaussians_is_their_variance(noise, variance):
 
 
 def test_noise_of_the_spiral_moves_its_points():
-    points, labels = _draw(playground.spiral, 0.0, n=1000)
+    points, labels = _draw(playground_data.spiral, 0.0, n=1000)
     for label, start in ((1, 0.0), (-1, np.pi)):
         arm = points[labels == label]
         share = np.arange(500) / 500
         np.testing.assert_allclose(np.hypot(*arm.T), 5 * share, atol=1e-12)
         turn = 3.5 * np.pi * share + start
         np.testing.assert_allclose(arm[:, 0] * np.cos(turn), arm[:, 1] * np.sin(turn), atol=1e-12)
-    noisy, same = _draw(playground.spiral, 0.5, n=1000)
+    noisy, same = _draw(playground_data.spiral, 0.5, n=1000)
     np.testing.assert_array_equal(same, labels)
     moved = np.abs(noisy - points)
     assert 0.49 < moved.max() <= 0.5
@@ -116,7 +117,7 @@ def _batch(X, y, penalty, rate):
 def test_the_end_of_the_stream_is_the_optimum_in_batch(runs):
     for (dataset, penalty, rate), outcomes in runs.items():
         for seed, outcome in enumerate(outcomes):
-            X, y = playground.sample(dataset, seed).train
+            X, y = playground_data.sample(dataset, seed).train
             batch = _batch(X, y, penalty, rate)
             off = outcome.model.predict(X) - batch.predict(X)
             assert np.sqrt(np.mean(off**2)) < 0.025, (dataset, penalty, rate, seed)
@@ -127,7 +128,7 @@ def test_the_end_of_the_stream_is_the_optimum_in_batch(runs):
 def test_zeros_are_those_of_the_optimum_and_l2_has_none(runs):
     for (dataset, penalty, rate), outcomes in runs.items():
         for seed, outcome in enumerate(outcomes):
-            X, y = playground.sample(dataset, seed).train
+            X, y = playground_data.sample(dataset, seed).train
             zeros = np.sum(outcome.weights == 0)
             assert outcome.n_zeros == zeros
             if penalty == "L2":
@@ -152,8 +153,8 @@ def test_a_pruned_model_holds_only_weights_that_are_not_0(runs):
 def test_nothing_is_learnt_at_rates_above_alpha_max(runs):
     for (dataset, penalty, rate), outcomes in runs.items():
         for seed, outcome in enumerate(outcomes):
-            X, y = playground.sample(dataset, seed).train
-            _, y_test = playground.sample(dataset, seed).test
+            X, y = playground_data.sample(dataset, seed).train
+            _, y_test = playground_data.sample(dataset, seed).test
             # The largest covariance of a column and the labels.
             alpha_max = np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / len(y)
             assert sx.alpha_max(X, y) == pytest.approx(alpha_max, rel=1e-12)
@@ -167,12 +168,42 @@ def test_nothing_is_learnt_at_rates_above_alpha_max(runs):
 
 def test_at_rate_3_only_the_product_is_left_of_xor(runs):
     for outcome in runs["XOR", "L1", 3.0]:
-        assert [playground.FEATURES[j] for j in np.flatnonzero(outcome.weights)] == ["x1 x2"]
+        assert [playground_data.FEATURES[j] for j in np.flatnonzero(outcome.weights)] == ["x1 x2"]
 
 
-def test_the_table_has_a_row_for_each_data_set_and_penalty(runs):
-    head, _, *rows = playground.table(runs).splitlines()
-    assert len(rows) == len(playground.DATASETS) * len(playground.PENALTIES)
-    assert {row.count("|") for row in rows} == {head.count("|")}
-    first = runs["XOR", "L2", 0.1]
-    assert f"{np.mean([o.train_loss for o in first]):.3f} ±" in rows[0]
+def test_l2_as_strong_as_l1_has_its_training_loss():
+    for dataset in ("XOR", "Gaussians"):
+        for seed in SEEDS:
+            drawn = playground_data.sample(dataset, seed)
+            rate, less = playground.as_strong(dataset, seed, 0.3)
+            l1, l2 = (
+                [np.mean((model.predict(X) - y) ** 2) / 2 for X, y in (drawn.train, drawn.test)]
+                for model in (_batch(*drawn.train, "L1", 0.3), _batch(*drawn.train, "L2", rate))
+            )
+            assert l2[0] == pytest.approx(l1[0], abs=1e-5)
+            assert l2[1] - l1[1] == pytest.approx(less, abs=1e-5)
+
+
+def test_nothing_is_as_strong_as_what_learns_nothing():
+    assert playground.as_strong("spiral", 0, 3.0) is None
+
+
+def test_the_command_prints_means_and_spreads(runs, monkeypatch, capsys):
+    monkeypatch.setattr(playground, "run_all", lambda n_seeds: runs)
+    monkeypatch.setattr("sys.argv", ["playground.py", "--seeds", str(len(SEEDS))])
+    playground.main()
+    outcomes, _, changes, strengths, alphas = (
+        [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+        for table in capsys.readouterr().out.strip().split("\n\n")
+    )
+    n_rows = [len(table) - 2 for table in (outcomes, changes, strengths, alphas)]
+    assert n_rows == [4 * 5, 4 * 3, 4 * 2, 4]
+    for table in (outcomes, changes, strengths, alphas):
+        assert {len(line) for line in table} == {len(table[0])}
+    gaps = {key: np.array([o.test_loss - o.train_loss for o in runs[key]]) for key in runs}
+    for line, gap in zip(outcomes[2:], gaps.values(), strict=True):
+        assert line[4] == f"{gap.mean():.3f} ± {gap.std():.3f}"
+    fallen = gaps["circle", "L1", 0.3] - gaps["circle", "L2", 0.3]
+    (line,) = (line for line in changes if line[:2] == ["circle", "L1 0.3"])
+    assert line[4] == f"{fallen.mean():.3f} ± {fallen.std():.3f}"
+    assert line[5] == f"{np.sum(fallen < 0)} of {len(SEEDS)}"

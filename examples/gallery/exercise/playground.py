@@ -1,130 +1,32 @@
-"""The playground's exercise, run: its data, its features, and a linear model learnt online.
+"""The playground's exercise, run: linear models learnt online, at each of its penalties.
 
     python examples/gallery/exercise/playground.py --seeds 20
 
-prints the table of the exercise: for each data set and penalty the mean and the standard deviation,
-over seeds, of the losses, the weights that are 0, and the bytes.
+prints the tables of the exercise, as means and standard deviations over seeds: for each data set
+and penalty the losses, the weights that are 0, and the bytes; what changes from L2 to L1, seed by
+seed; how L2 does that is as strong as L1; and from which rate on nothing is learnt.
 
-Data, features, loss and penalties are those of the TensorFlow Playground (Smilkov et al. 2017,
-"Direct-Manipulation Visualization of Deep Networks"), for a network without hidden layers and
-without the tanh at its end: loss ½ (output - label)², averaged over rows, plus rate |w| or
-rate w² / 2 for each weight; the intercept is free.
+Loss and penalties are the playground's, for a network without hidden layers and without the tanh at
+its end: ½ (output - label)², averaged over rows, plus rate |w| or rate w² / 2 for each weight; the
+intercept is free.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from playground_data import DATASETS, sample
+from scipy.optimize import brentq
 
 import sparsecross as sx
 
-N_POINTS = 500
-NOISE, SHARE = 50, 10  # where the exercise sets the sliders: noisy data, few training points
-FEATURES = ("x1", "x2", "x1²", "x2²", "x1 x2", "sin x1", "sin x2")
 PENALTIES = (("L2", 0.1), ("L2", 0.3), ("L1", 0.1), ("L1", 0.3), ("L1", 3.0))
 
 # Training: how fast, over how many rows in all, and how long a quiet stretch ends the stream.
 LEARNING_RATE, N_ROWS, QUIET = 0.01, 300_000, 100.0
-
-Points = tuple[np.ndarray, np.ndarray]  # (n, 2) and labels (n,), -1 or +1
-
-
-def _sign(condition: np.ndarray) -> np.ndarray:
-    return np.where(condition, 1.0, -1.0)
-
-
-def xor(n: int, noise: float, rng: np.random.Generator) -> Points:
-    """A square whose quadrants alternate; noise moves points across the border for their label."""
-    points = rng.uniform(-5, 5, (n, 2))
-    points += 0.3 * _sign(points > 0)
-    seen = points + noise * rng.uniform(-5, 5, (n, 2))
-    return points, _sign(seen[:, 0] * seen[:, 1] >= 0)
-
-
-def circle(n: int, noise: float, rng: np.random.Generator) -> Points:
-    """A disc of radius 2.5 in a ring from 3.5 to 5; noise moves points for their label."""
-    half = n // 2
-    radius = np.concatenate([rng.uniform(0, 2.5, half), rng.uniform(3.5, 5, half)])
-    angle = rng.uniform(0, 2 * np.pi, 2 * half)
-    points = radius[:, None] * np.column_stack([np.sin(angle), np.cos(angle)])
-    seen = points + noise * rng.uniform(-5, 5, (2 * half, 2))
-    return points, _sign(np.hypot(*seen.T) < 2.5)
-
-
-def gaussians(n: int, noise: float, rng: np.random.Generator) -> Points:
-    """Two clouds around (2, 2) and (-2, -2); noise widens them."""
-    labels = np.repeat([1.0, -1.0], n // 2)
-    spread = np.sqrt(0.5 + 7 * noise)
-    return 2 * labels[:, None] + spread * rng.standard_normal((len(labels), 2)), labels
-
-
-def spiral(n: int, noise: float, rng: np.random.Generator) -> Points:
-    """Two arms of one and three quarter turns; noise moves the points."""
-    half = n // 2
-    along = np.tile(np.arange(half) / half, 2)
-    labels = np.repeat([1.0, -1.0], half)
-    angle = 1.75 * 2 * np.pi * along + np.where(labels > 0, 0, np.pi)
-    points = 5 * along[:, None] * np.column_stack([np.sin(angle), np.cos(angle)])
-    return points + noise * rng.uniform(-1, 1, (2 * half, 2)), labels
-
-
-DATASETS: dict[str, Callable[[int, float, np.random.Generator], Points]] = {
-    "XOR": xor,
-    "circle": circle,
-    "Gaussians": gaussians,
-    "spiral": spiral,
-}
-
-
-def features(points: np.ndarray) -> np.ndarray:
-    """The playground's seven, unscaled, shape (n, 7)."""
-    x1, x2 = points.T
-    return np.column_stack([x1, x2, x1**2, x2**2, x1 * x2, np.sin(x1), np.sin(x2)])
-
-
-class Sample(NamedTuple):
-    """Points in random order: the first are trained on, the rest are for the test."""
-
-    points: np.ndarray
-    labels: np.ndarray
-    n_train: int
-
-    @property
-    def train(self) -> Points:
-        """Features and labels of the training rows."""
-        return features(self.points[: self.n_train]), self.labels[: self.n_train]
-
-    @property
-    def test(self) -> Points:
-        """Features and labels of the test rows."""
-        return features(self.points[self.n_train :]), self.labels[self.n_train :]
-
-
-def sample(dataset: str, seed: int, noise: int = NOISE, share: int = SHARE) -> Sample:
-    """Draw a data set.
-
-    Parameters
-    ----------
-    dataset : {"XOR", "circle", "Gaussians", "spiral"}
-        Which.
-    seed : int
-        Of the random numbers.
-    noise : int, default=50
-        The slider, 0 to 50 per cent.
-    share : int, default=10
-        The other slider: per cent of the points that are trained on, 10 to 90.
-
-    Returns
-    -------
-    Sample
-    """
-    rng = np.random.default_rng(seed)
-    points, labels = DATASETS[dataset](N_POINTS, noise / 100, rng)
-    order = rng.permutation(len(labels))
-    return Sample(points[order], labels[order], len(labels) * share // 100)
 
 
 def learn(X: np.ndarray, y: np.ndarray, penalty: str, rate: float) -> sx.FTRLRegressor:
@@ -154,9 +56,9 @@ def optimum(X: np.ndarray, y: np.ndarray, penalty: str, rate: float) -> sx.Solut
     return sx.solve(X, y, alpha=rate, l1_ratio=float(penalty == "L1"), tol=1e-10)
 
 
-def loss(model: sx.FTRLRegressor, X: np.ndarray, y: np.ndarray) -> float:
+def loss(outputs: np.ndarray, labels: np.ndarray) -> float:
     """The playground's: the mean of ½ (output - label)²."""
-    return 0.5 * float(np.mean((model.predict(X) - y) ** 2))
+    return 0.5 * float(np.mean((outputs - labels) ** 2))
 
 
 class Outcome(NamedTuple):
@@ -179,12 +81,13 @@ class Outcome(NamedTuple):
 def run(dataset: str, penalty: str, rate: float, seed: int) -> Outcome:
     """Run the exercise once: draw the data, learn online, and measure."""
     drawn = sample(dataset, seed)
-    model = learn(*drawn.train, penalty, rate)
+    (X, y), (X_test, y_test) = drawn.train, drawn.test
+    model = learn(X, y, penalty, rate)
     report = sx.memory_report(model)
     return Outcome(
         weights=model.coef_,
-        train_loss=loss(model, *drawn.train),
-        test_loss=loss(model, *drawn.test),
+        train_loss=loss(model.predict(X), y),
+        test_loss=loss(model.predict(X_test), y_test),
         n_zeros=report.n_weights - report.n_nonzero,
         dense_bytes=report.dense_bytes,
         pruned_bytes=report.pruned_bytes,
@@ -204,29 +107,135 @@ def run_all(n_seeds: int) -> Runs:
     }
 
 
-def table(runs: Runs) -> str:
-    """Means and standard deviations over seeds, in Markdown."""
-    lines = [
-        "| data | penalty | train loss | test loss | test - train | zeros of 7 | bytes | pruned |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+def as_strong(dataset: str, seed: int, rate: float) -> tuple[float, float] | None:
+    """The L2 rate that leaves the training loss of L1 at `rate`, and how much less L1's test loss.
+
+    Both are solved in batch, since the differences are small. None where L1 learns nothing.
+    """
+    drawn = sample(dataset, seed)
+
+    def losses(penalty: str, rate: float) -> list[float]:
+        found = optimum(*drawn.train, penalty, rate)
+        return [loss(X @ found.coef + found.intercept, y) for X, y in (drawn.train, drawn.test)]
+
+    if rate >= sx.alpha_max(*drawn.train):
+        return None
+    train_loss, test_loss = losses("L1", rate)
+    log_rate = brentq(lambda at: losses("L2", np.exp(at))[0] - train_loss, -7, 14, xtol=1e-4)
+    l2_rate = float(np.exp(log_rate))
+    return l2_rate, losses("L2", l2_rate)[1] - test_loss
+
+
+def _spread(values: Sequence[float], digits: int) -> str:
+    return f"{np.mean(values):.{digits}f} ± {np.std(values):.{digits}f}"
+
+
+def _markdown(head: str, rows: Iterable[Sequence[str]]) -> str:
+    columns = head.split(", ")
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def outcomes_table(runs: Runs) -> str:
+    """What the exercise looks at, in Markdown."""
+    return _markdown(
+        "data, penalty, training loss, test loss, test - training, zeros of 7, bytes, pruned",
+        (
+            [
+                dataset,
+                f"{penalty} {rate:g}",
+                _spread([o.train_loss for o in outcomes], 3),
+                _spread([o.test_loss for o in outcomes], 3),
+                _spread([o.gap for o in outcomes], 3),
+                _spread([o.n_zeros for o in outcomes], 1),
+                f"{np.mean([o.dense_bytes for o in outcomes]):.0f}",
+                _spread([o.pruned_bytes for o in outcomes], 0),
+            ]
+            for (dataset, penalty, rate), outcomes in runs.items()
+        ),
+    )
+
+
+def agreement(runs: Runs) -> str:
+    """How far the ends of the streams are from the optima, in words."""
+    furthest, n_l1, n_same = 0.0, 0, 0
     for (dataset, penalty, rate), outcomes in runs.items():
-        measured = [
-            (o.train_loss, o.test_loss, o.gap, o.n_zeros, o.dense_bytes, o.pruned_bytes)
-            for o in outcomes
-        ]
-        digits = (3, 3, 3, 1, 0, 0)
-        cells = [
-            f"{mean:.{d}f} ± {std:.{d}f}"
-            for mean, std, d in zip(
-                np.mean(measured, axis=0), np.std(measured, axis=0), digits, strict=True
+        for seed, outcome in enumerate(outcomes):
+            X, y = sample(dataset, seed).train
+            exact = optimum(X, y, penalty, rate)
+            off = outcome.model.predict(X) - (X @ exact.coef + exact.intercept)
+            furthest = max(furthest, float(np.sqrt(np.mean(off**2))))
+            if penalty == "L1":
+                n_l1 += 1
+                n_same += np.array_equal(outcome.weights == 0, exact.coef == 0)
+    return (
+        f"Online and at the optimum, outputs for the training rows differ by {furthest:.3f} at "
+        f"most (root mean square), and the same weights are 0 in {n_same} of {n_l1} L1 models."
+    )
+
+
+def changes_table(runs: Runs) -> str:
+    """What L1 changes of L2 at rate 0.3 on the same rows, in Markdown."""
+    rows = []
+    for (dataset, penalty, rate), outcomes in runs.items():
+        if penalty == "L1":
+            pairs = list(zip(outcomes, runs[dataset, "L2", 0.3], strict=True))
+            rows.append(
+                [
+                    dataset,
+                    f"L1 {rate:g}",
+                    _spread([o.train_loss - of_l2.train_loss for o, of_l2 in pairs], 3),
+                    _spread([o.test_loss - of_l2.test_loss for o, of_l2 in pairs], 3),
+                    _spread([o.gap - of_l2.gap for o, of_l2 in pairs], 3),
+                    f"{sum(o.gap < of_l2.gap for o, of_l2 in pairs)} of {len(pairs)}",
+                    f"{sum(o.test_loss < of_l2.test_loss for o, of_l2 in pairs)} of {len(pairs)}",
+                ]
             )
-        ]
-        lines.append(f"| {dataset} | {penalty} {rate:g} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return _markdown(
+        "data, from L2 0.3 to, training loss, test loss, test - training, "
+        "gap falls, test loss falls",
+        rows,
+    )
+
+
+def strength_table(n_seeds: int) -> str:
+    """L1 against the L2 that leaves the same training loss, in Markdown."""
+    rows = []
+    for dataset in DATASETS:
+        for rate in (0.1, 0.3):
+            found = [as_strong(dataset, seed, rate) for seed in range(n_seeds)]
+            l2_rates, less = np.reshape([pair for pair in found if pair], (-1, 2)).T
+            if not len(less):
+                continue
+            better = f"{np.sum(less > 0)} of {len(less)}"
+            median = f"{np.median(l2_rates):.1f}"
+            rows.append([dataset, f"L1 {rate:g}", median, _spread(less, 4), better])
+    return _markdown(
+        "data, penalty, L2 rate of the same training loss (median), test loss of L2 - of L1, "
+        "L1 has less",
+        rows,
+    )
+
+
+def alpha_max_table(n_seeds: int) -> str:
+    """From which L1 rate on all weights are 0, in Markdown."""
+    rows = []
+    for dataset in DATASETS:
+        found = [sx.alpha_max(*sample(dataset, seed).train) for seed in range(n_seeds)]
+        below = [f"{sum(a < rate for a in found)} of {n_seeds}" for rate in (3, 10)]
+        rows.append([dataset, _spread(found, 2), f"{min(found):.2f} to {max(found):.2f}", *below])
+    return _markdown("data, alpha_max, range, below 3, below 10", rows)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description="Print the tables of the playground's exercise.")
+    parser.add_argument("--seeds", type=int, default=20, help="how many (default: 20)")
+    n_seeds = parser.parse_args().seeds
+    runs = run_all(n_seeds)
+    print(outcomes_table(runs), agreement(runs), changes_table(runs), sep="\n\n", end="\n\n")
+    print(strength_table(n_seeds), alpha_max_table(n_seeds), sep="\n\n")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Print the table of the playground's exercise.")
-    parser.add_argument("--seeds", type=int, default=20, help="how many (default: 20)")
-    print(table(run_all(parser.parse_args().seeds)))
+    main()
