@@ -139,6 +139,17 @@ def test_zeros_are_those_of_the_optimum_and_l2_has_none(runs):
                 assert zeros > 0 or rate < 0.3
 
 
+def test_without_a_quiet_stretch_noise_keeps_weights_off_0(runs):
+    without, at_the_optimum = 0, 0
+    for dataset in playground_data.DATASETS:
+        X, y = playground_data.sample(dataset, 0).train
+        noisy = sx.FTRLRegressor(**runs[dataset, "L1", 0.3][0].model.get_params())
+        noisy.fit(np.tile(X, (6000, 1)), np.tile(y, 6000))
+        without += np.sum(noisy.coef_ == 0)
+        at_the_optimum += np.sum(_batch(X, y, "L1", 0.3).coef_ == 0)
+    assert without < at_the_optimum / 2
+
+
 def test_a_pruned_model_holds_only_weights_that_are_not_0(runs):
     for outcomes in runs.values():
         for outcome in outcomes:
@@ -192,13 +203,13 @@ def test_the_command_prints_means_and_spreads(runs, monkeypatch, capsys):
     monkeypatch.setattr(playground, "run_all", lambda n_seeds: runs)
     monkeypatch.setattr("sys.argv", ["playground.py", "--seeds", str(len(SEEDS))])
     playground.main()
-    outcomes, _, changes, strengths, alphas = (
+    outcomes, changes, kept, strengths, alphas, _ = (
         [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
         for table in capsys.readouterr().out.strip().split("\n\n")
     )
-    n_rows = [len(table) - 2 for table in (outcomes, changes, strengths, alphas)]
-    assert n_rows == [4 * 5, 4 * 3, 4 * 2, 4]
-    for table in (outcomes, changes, strengths, alphas):
+    n_rows = [len(table) - 2 for table in (outcomes, changes, kept, strengths, alphas)]
+    assert n_rows == [4 * 5, 4 * 3, 4 * 3, 4 * 2, 4]
+    for table in (outcomes, changes, kept, strengths, alphas):
         assert {len(line) for line in table} == {len(table[0])}
     gaps = {key: np.array([o.test_loss - o.train_loss for o in runs[key]]) for key in runs}
     for line, gap in zip(outcomes[2:], gaps.values(), strict=True):

@@ -4,7 +4,8 @@
 
 prints the tables of the exercise, as means and standard deviations over seeds: for each data set
 and penalty the losses, the weights that are 0, and the bytes; what changes from L2 to L1, seed by
-seed; how L2 does that is as strong as L1; and from which rate on nothing is learnt.
+seed; which features L1 keeps; how L2 does that is as strong as L1; and from which rate on nothing
+is learnt.
 
 Loss and penalties are the playground's, for a network without hidden layers and without the tanh at
 its end: ½ (output - label)², averaged over rows, plus rate |w| or rate w² / 2 for each weight; the
@@ -18,7 +19,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from playground_data import DATASETS, sample
+import pandas as pd
+from playground_data import DATASETS, FEATURES, sample
 from scipy.optimize import brentq
 
 import sparsecross as sx
@@ -108,7 +110,7 @@ def run_all(n_seeds: int) -> Runs:
 
 
 def as_strong(dataset: str, seed: int, rate: float) -> tuple[float, float] | None:
-    """The L2 rate that leaves the training loss of L1 at `rate`, and how much less L1's test loss.
+    """The L2 rate that leaves the training loss of L1 at `rate`; its test loss less that of L1.
 
     Both are solved in batch, since the differences are small. None where L1 learns nothing.
     """
@@ -130,15 +132,21 @@ def _spread(values: Sequence[float], digits: int) -> str:
     return f"{np.mean(values):.{digits}f} ± {np.std(values):.{digits}f}"
 
 
-def _markdown(head: str, rows: Iterable[Sequence[str]]) -> str:
+def _table(head: str, rows: Iterable[Sequence[str]], n_keys: int = 2) -> pd.DataFrame:
     columns = head.split(", ")
-    lines = [columns, ["---"] * len(columns), *rows]
+    return pd.DataFrame(rows, columns=columns).set_index(columns[:n_keys])
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Write a table of text in Markdown."""
+    columns = [*table.index.names, *table.columns]
+    lines = [columns, ["---"] * len(columns), *table.reset_index().to_numpy().tolist()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def outcomes_table(runs: Runs) -> str:
-    """What the exercise looks at, in Markdown."""
-    return _markdown(
+def outcomes_table(runs: Runs) -> pd.DataFrame:
+    """What the exercise looks at."""
+    return _table(
         "data, penalty, training loss, test loss, test - training, zeros of 7, bytes, pruned",
         (
             [
@@ -174,8 +182,8 @@ def agreement(runs: Runs) -> str:
     )
 
 
-def changes_table(runs: Runs) -> str:
-    """What L1 changes of L2 at rate 0.3 on the same rows, in Markdown."""
+def changes_table(runs: Runs) -> pd.DataFrame:
+    """What L1 changes of L2 at rate 0.3 on the same rows."""
     rows = []
     for (dataset, penalty, rate), outcomes in runs.items():
         if penalty == "L1":
@@ -191,15 +199,25 @@ def changes_table(runs: Runs) -> str:
                     f"{sum(o.test_loss < of_l2.test_loss for o, of_l2 in pairs)} of {len(pairs)}",
                 ]
             )
-    return _markdown(
+    return _table(
         "data, from L2 0.3 to, training loss, test loss, test - training, "
         "gap falls, test loss falls",
         rows,
     )
 
 
-def strength_table(n_seeds: int) -> str:
-    """L1 against the L2 that leaves the same training loss, in Markdown."""
+def kept_table(runs: Runs) -> pd.DataFrame:
+    """In how many runs L1 keeps each feature."""
+    rows = []
+    for (dataset, penalty, rate), outcomes in runs.items():
+        if penalty == "L1":
+            kept = np.sum([o.weights != 0 for o in outcomes], axis=0)
+            rows.append([dataset, f"L1 {rate:g}", *map(str, kept)])
+    return _table(", ".join(["data, penalty", *FEATURES]), rows)
+
+
+def strength_table(n_seeds: int) -> pd.DataFrame:
+    """L1 against the L2 that leaves the same training loss."""
     rows = []
     for dataset in DATASETS:
         for rate in (0.1, 0.3):
@@ -210,21 +228,21 @@ def strength_table(n_seeds: int) -> str:
             better = f"{np.sum(less > 0)} of {len(less)}"
             median = f"{np.median(l2_rates):.1f}"
             rows.append([dataset, f"L1 {rate:g}", median, _spread(less, 4), better])
-    return _markdown(
+    return _table(
         "data, penalty, L2 rate of the same training loss (median), test loss of L2 - of L1, "
         "L1 has less",
         rows,
     )
 
 
-def alpha_max_table(n_seeds: int) -> str:
-    """From which L1 rate on all weights are 0, in Markdown."""
+def alpha_max_table(n_seeds: int) -> pd.DataFrame:
+    """From which L1 rate on all weights are 0."""
     rows = []
     for dataset in DATASETS:
         found = [sx.alpha_max(*sample(dataset, seed).train) for seed in range(n_seeds)]
         below = [f"{sum(a < rate for a in found)} of {n_seeds}" for rate in (3, 10)]
         rows.append([dataset, _spread(found, 2), f"{min(found):.2f} to {max(found):.2f}", *below])
-    return _markdown("data, alpha_max, range, below 3, below 10", rows)
+    return _table("data, alpha_max, range, below 3, below 10", rows, n_keys=1)
 
 
 def main() -> None:
@@ -233,8 +251,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20, help="how many (default: 20)")
     n_seeds = parser.parse_args().seeds
     runs = run_all(n_seeds)
-    print(outcomes_table(runs), agreement(runs), changes_table(runs), sep="\n\n", end="\n\n")
-    print(strength_table(n_seeds), alpha_max_table(n_seeds), sep="\n\n")
+    of_runs = [of(runs) for of in (outcomes_table, changes_table, kept_table)]
+    for table in (*of_runs, strength_table(n_seeds), alpha_max_table(n_seeds)):
+        print(markdown(table), end="\n\n")
+    print(agreement(runs))
 
 
 if __name__ == "__main__":
