@@ -58,6 +58,7 @@ for ax, dataset in zip(axes, DATASETS, strict=True):
     square(ax)
     ax.set(title=dataset, xlabel="x1")
 axes[0].set_ylabel("x2")
+plt.show()
 
 # %%
 # Training
@@ -115,6 +116,7 @@ for (above, below), dataset in zip(axes.T, DATASETS, strict=True):
 axes[0, 0].set_ylabel("mean loss")
 axes[1, 0].set_ylabel("test loss - training loss")
 axes[0, 0].legend(loc="upper left")
+plt.show()
 
 # %%
 # **Moving from L2 to L1 makes the gap smaller**, on all four data sets. From L2 at 0.3 to L1 at 0.3
@@ -163,6 +165,7 @@ for row, dataset in zip(axes, DATASETS, strict=True):
         if ax in axes[0]:
             ax.set_title(f"{penalty} {rate:g}")
     row[0].set_ylabel(f"{dataset}\nweight")
+plt.show()
 
 # %%
 # **L2 makes weights smaller and none of them 0; L1 makes weights 0.** No L2 model of all draws has
@@ -175,8 +178,8 @@ playground.kept_table(runs)
 # At 0.3 the features that made the data are there in all draws: the product for XOR, the squares
 # for the circle, the coordinates for the Gaussians. The sines are there in none. Squares and
 # products often stay where they are of no use, since features are not scaled: a sine has a standard
-# deviation of 0.7, a square or product one of 4 to 10, so that it needs a tenth of the weight, and
-# pays a tenth of the penalty, to move outputs as much.
+# deviation of 0.7, a square or a product one of 4 to 10. To move outputs as much as a sine, they
+# need about a tenth of its weight, and pay a tenth of its penalty.
 #
 # Bytes follow the zeros. The learner has 120: 16 for each weight and its step size, 8 for the
 # intercept. Pruned, all seven weights of L2 take 76 bytes, L1 at 0.3 takes 40 to 54 on average, and
@@ -208,14 +211,15 @@ for row, dataset in zip(axes, DATASETS, strict=True):
 for ax in axes[-1]:
     ax.set_xlabel("x1")
 figure.colorbar(shades, ax=axes, label="output", shrink=0.5, aspect=30)
+plt.show()
 
 # %%
 # A rate too far
 # --------------
 #
-# **A larger rate leaves fewer weights, until there are none.** At rate 3 the gap is smaller still,
-# 0.017 to 0.029, and that is no merit: on XOR, the circle and the Gaussians both losses are the
-# worst of the table.
+# **A larger rate leaves fewer weights, until there are none.** At rate 3 the gap is
+# small as well, 0.017 to 0.029, and that is no merit: on XOR, the circle and the Gaussians both
+# losses are the worst of the table.
 #
 # The rate at which the last weight goes can be computed beforehand. With all weights 0 the best
 # intercept is the mean label, and the slope of the mean loss along w_j is minus the covariance of
@@ -251,12 +255,13 @@ for ax in axes[-1]:
 for ax in axes[:, 0]:
     ax.set_ylabel("weight × standard\ndeviation of feature")
 figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center")
+plt.show()
 
 # %%
 # On the spiral the largest covariance is so small that rate 3 is far beyond it. On the Gaussians
 # and the circle it is beyond alpha_max in 18 and 16 draws of 20, and where it is not, one feature
-# is left with a small weight. **XOR does not fit the lesson**: x1 x2 goes with the labels and is
-# large, so that alpha_max is 4.7 or more, and at rate 3 that weight is left, alone and too small.
-# The next rate of the playground, 10, is beyond alpha_max in all 80 draws.
+# at most is left, with a small weight. **XOR does not fit the lesson**: x1 x2 goes with the labels
+# and is large, so that alpha_max is 4.7 or more, and at rate 3 that weight is left, alone and too
+# small. The next rate of the playground, 10, is beyond alpha_max in all 80 draws.
 
 playground.alpha_max_table(20)
