@@ -41,9 +41,11 @@ mpl.use("Agg")
 sphinx_gallery_conf = {
     "examples_dirs": str(GALLERY),
     "gallery_dirs": "gallery",
-    "filename_pattern": r"plot_",
-    # The stories read public data sets; where these are not at hand, there are no stories.
-    "ignore_pattern": r"__init__\.py" if os.environ.get("SPARSECROSS_DATA") else r"stories/",
+    # The stories read public data sets; where these are not at hand, their pages show code alone.
+    "filename_pattern": "/plot_"
+    if os.environ.get("SPARSECROSS_DATA")
+    else "/(?!stories)[^/]*/plot_",
+    "ignore_pattern": r"^(?!plot_)",  # modules beside the scripts are no pages
     "subsection_order": [
         f"../examples/gallery/{part}" for part in ("exercise", "seeing", "stories")
     ],
