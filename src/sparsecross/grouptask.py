@@ -215,7 +215,7 @@ class GroupTask(PenalisedTask):
             relative_gap=found.gap / found.scale,
             n_iter=found.n_iter,
             status=found.status,
-            history=[Round(*r).above(saturated) for r in found.history],
+            history=[Round(*r).told(found.scale, saturated) for r in found.history],
             solver="cd",
             interruption=found.interruption,
             memory=self._memory(found.peak),

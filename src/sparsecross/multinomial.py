@@ -108,7 +108,7 @@ class MultinomialTask(PenalisedTask):
             relative_gap=found.gap / found.scale,
             n_iter=found.n_iter,
             status=found.status,
-            history=[Round(*r) for r in found.history],
+            history=[Round(*r).told(found.scale) for r in found.history],
             solver="cd",
             interruption=found.interruption,
             memory=self._memory(found.peak),

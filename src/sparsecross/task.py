@@ -165,8 +165,7 @@ class PenalisedTask:
         def told(round_: tuple[Any, ...], coef: Floats, intercept: Any) -> bool | None:
             return on_look(
                 Look(
-                    Round(*round_).above(self.saturated),
-                    scale,
+                    Round(*round_).told(scale, self.saturated),
                     coef.reshape(self.coef_shape),
                     np.add(intercept, self._centre),
                 )
@@ -321,7 +320,7 @@ class Task(PenalisedTask):
             relative_gap=found.gap / found.scale,
             n_iter=found.n_iter,
             status=found.status,
-            history=[Round(*r).above(saturated) for r in found.history],
+            history=[Round(*r).told(found.scale, saturated) for r in found.history],
             solver=used,
             interruption=found.interruption,
             memory=self._memory(found.peak),
