@@ -244,7 +244,8 @@ class PrunedModel(StoredModel):
         ----------
         path : str or path-like
             Ends in .csv, .tsv or .parquet (which needs pyarrow). Columns: `name`, `label` with more
-            than two classes, and `weight` with all digits; intercepts come first, as "(intercept)".
+            than two classes or several targets, and `weight` with all digits; intercepts come
+            first, as "(intercept)".
 
         Raises
         ------
