@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from difflib import get_close_matches
+from typing import NoReturn
 
 from .. import __version__
 from ..files import format_of
 from . import manual
-from .completion import SHELLS, PrintCompletion
+from .completion import SHELLS, PrintCompletion, commands_of
 from .console import PROGRAM
 from .convert import check_convert, convert
 from .fit import fit
@@ -29,9 +31,21 @@ from .use import inspect, predict
 from .values import integer, number
 
 
+class Parser(argparse.ArgumentParser):
+    """Tells wrong usage in two lines: what is wrong, and where to read on."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and exit with 2."""
+        if message.startswith("unrecognized arguments: --"):
+            known = [option for each in commands_of(self) for option in each._option_string_actions]
+            near = get_close_matches(message.split()[2], known, n=1)
+            message += f"; did you mean {near[0]}?" if near else ""
+        self.exit(2, f"{self.prog}: error: {message}\nsee {self.prog} --help\n")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser; what it parses has the function to run in `run`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=PROGRAM,
         description=manual.PROGRAM,
         epilog=f"{manual.PROGRAM_END}\n\n{manual.EXIT}\n\n{manual.SEE}",

@@ -29,7 +29,7 @@ class PrintCompletion(argparse.Action):
             raise MissingExtraError(
                 f"{option_string} needs shtab: pip install 'sparsecross[cli]'"
             ) from None
-        for each in (parser, *_commands(parser)):
+        for each in (parser, *commands_of(parser)):
             for action in each._actions:
                 if action.dest in _FILES:
                     action.complete = shtab.FILE  # type: ignore[attr-defined]
@@ -39,7 +39,8 @@ class PrintCompletion(argparse.Action):
         parser.exit()
 
 
-def _commands(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+def commands_of(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """Return the parsers of the commands."""
     return [
         command
         for action in parser._actions
