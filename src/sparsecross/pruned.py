@@ -268,6 +268,8 @@ class PrunedModel(StoredModel):
 
         Raises
         ------
+        ValueError
+            If the model predicts several targets, for which files have no place.
         OSError
             If it cannot be written; an old file of that name is then as it was.
         """
