@@ -50,11 +50,11 @@ def test_bars_are_the_largest_weights_by_name(pruned):
     assert drawn(display) == largest(list(X.columns), model.coef_, 5)
     n = np.count_nonzero(model.coef_)
     assert n > 5
-    title = display.ax_.get_title(loc="left")
+    title = display.ax_.get_title(loc="right")
     assert title == f"{n} weights are not 0, the 5 largest shown; {30 - n} are 0"
     everything = sx.WeightsDisplay.from_estimator(given, n_weights=99)
     assert len(drawn(everything)) == n
-    assert everything.ax_.get_title(loc="left") == f"{n} weights are not 0; {30 - n} are 0"
+    assert everything.ax_.get_title(loc="right") == f"{n} weights are not 0; {30 - n} are 0"
 
 
 def test_negative_weights_look_different_without_colours():
@@ -126,7 +126,7 @@ def test_models_without_weights_long_names_and_given_axes():
     display.figure_.canvas.draw()
     display = sx.WeightsDisplay(["n" * 90], [1.0]).plot()
     assert drawn(display) == [("n" * 39 + "…", 1.0)]
-    assert display.ax_.get_title(loc="left") == ""
+    assert display.ax_.get_title(loc="right") == ""
 
 
 def test_what_cannot_be_drawn_is_named(monkeypatch):

@@ -152,7 +152,7 @@ class WeightsDisplay:
                 bar.set(facecolor="white", hatch="////")
         ax.bar_label(self.bars_, [f"{weight:.3g}" for weight in weights], padding=3, fontsize=8)
         ax.axvline(0, color="black", lw=0.8)
-        ax.margins(x=0.12)
+        ax.margins(x=0.2)  # room for the numbers beside the bars
         ax.set_yticks(places, [shortened(name, 40) for name in names])
         ax.set_ylim(max(len(names), 1) - 0.5, -0.5)
         ax.spines[["top", "right", "left"]].set_visible(False)
@@ -161,7 +161,7 @@ class WeightsDisplay:
         ax.set_xlabel(f"weight{speaks}")
         told = self._counts(len(names))
         if told:
-            ax.set_title(told, fontsize="medium", loc="left")
+            ax.set_title(told, fontsize="medium", loc="right")  # long ones stand above the names
         return self
 
     def _counts(self, n_shown: int) -> str:
