@@ -5,10 +5,12 @@ import sys
 import textwrap
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.pipeline import make_pipeline
 
 import sparsecross as sx
 from sparsecross import _solvers
@@ -60,6 +62,57 @@ def test_not_finite_in_y(value):
         fit("classification", y=np.where(np.isfinite(y), LABELS, y))
     with pytest.raises(ValueError, match=r"y contains (NaN|infinity)"):
         sx.solve(X, y, alpha=0.1)
+
+
+@pytest.mark.parametrize("task", ["regression", "robust", "classification", "classes"])
+def test_text_in_x_names_the_column_and_what_to_do(task):
+    table = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0], "city": ["Rome", "Oslo", "Rome", "Bonn"]})
+    message = r"X must hold numbers, got 'Rome' in column {}: a FeatureCross before the estimator"
+    for bad, column in ((table, "'city'"), (table.to_numpy(), "1")):
+        with pytest.raises(ValueError, match=message.format(column)):
+            fit(task, bad)
+    with pytest.raises(ValueError, match=message.format("'city'")):
+        sx.solve(table, Y, alpha=0.1)
+
+
+@pytest.mark.parametrize("model", [sx.Lasso(), sx.FTRLRegressor(), sx.GroupLasso()])
+def test_labels_are_for_classifiers(model):
+    message = r"y must hold numbers, got 'no': labels are for classifiers, such as Sparse"
+    labels = np.array(["no", "yes", "no", "yes"])
+    for y in (labels, labels.astype(object), pd.Series(labels)):
+        with pytest.raises(ValueError, match=message):
+            model.fit(X, y)
+    with pytest.raises(ValueError, match=message):
+        sx.MultiTaskLasso().fit(X, np.stack([labels, labels], axis=1))
+    with pytest.raises(ValueError, match=message):
+        sx.solve(X, labels, alpha=0.1, loss="logistic")
+
+
+def test_columns_and_fields_that_are_not_there_are_named():
+    table = pd.DataFrame({"a": list("pqpq"), "b": list("xxyy")})
+    with pytest.raises(ValueError, match=r"must name columns of X, got 'c' in \('a', 'c'\)"):
+        sx.Lasso(interactions=[("a", "c")]).fit(pd.DataFrame(X, columns=list("abd")), Y)
+    with pytest.raises(ValueError, match=r"must name fields of X, got \['a'\] in \(\['a'\], 'b'\)"):
+        sx.Lasso(interactions=[(["a"], "b")]).fit(table, Y)
+    with pytest.raises(ValueError, match=r"tuples of fields, such as \('a', 'b'\), got 'a\*b'"):
+        sx.FeatureCross(crosses=["a*b"]).fit(table)
+    model = make_pipeline(sx.FeatureCross(), sx.Lasso(0.01)).fit(table, [0.0, 1.0, 0.0, 1.0])
+    with pytest.raises(ValueError, match=r"must have the fields \['a'\], .*; it has \['b'\]"):
+        sx.prune(model).predict(table[["b"]])
+
+
+def test_files_that_are_not_what_they_should_be(tmp_path):
+    model = sx.Lasso(0.1).fit(X, Y)
+    with pytest.raises(OSError, match=r"no such folder: .*missing"):
+        sx.save(model, tmp_path / "missing" / "m.sxm")
+    several = sx.MultiTaskLasso(0.1).fit(X, np.stack([Y, -Y], axis=1))
+    for save in (sx.save, lambda model, path: sx.save([model], path)):
+        with pytest.raises(ValueError, match=r"hold models of one target, and this one predicts 2"):
+            save(several, tmp_path / "m.sxm")
+    assert not (tmp_path / "m.sxm").exists()
+    sx.save(model, tmp_path / "m.sxm")
+    with pytest.raises(ValueError, match=r"m.sxm' is no checkpoint of a stream: load reads models"):
+        sx.load_checkpoint(tmp_path / "m.sxm")
 
 
 @every_task

@@ -100,6 +100,21 @@ def test_callbacks_of_several_problems_and_of_folds():
     assert recorder.events[-1] == ("teardown", "fit")
 
 
+@pytest.mark.parametrize("ratios", [[1.0], [0.5, 1.0]])
+def test_a_progress_bar_is_told_how_many_steps_there_will_be(ratios):
+    class Bar(Recorder):
+        def setup(self, estimator, context):
+            super().setup(estimator, context)
+            self.n_steps = context.max_subtasks
+
+    bar = Bar()
+    sx.ElasticNetCV(l1_ratio=ratios, n_alphas=3, cv=4).set_callbacks(bar).fit(*data())
+    assert bar.n_steps == bar.count("end", "fold") + bar.count("end", "path") == 4 * len(ratios) + 1
+    bar = Bar()
+    sx.SparseLogisticRegression(0.05).set_callbacks(bar).fit(*data([0.3, 0.6]))
+    assert bar.n_steps == bar.count("end", "problem") == 3
+
+
 @pytest.mark.parametrize("fit_intercept", [False, True])
 def test_callbacks_of_several_classes_at_once(fit_intercept):
     X, labels = data([0.3, 0.6])

@@ -46,6 +46,20 @@ def test_verbose_prints_a_line_for_each_look(model, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_a_verbose_path_prints_a_line_at_each_strength(capsys):
+    X, y = data()
+    path = sx.path(X, y, n_alphas=5, verbose=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    for k, line in enumerate(lines):
+        assert line.startswith(f"path: strength {k + 1} of 5, alpha {path.alphas[k]:.3e}, ")
+        assert f" {path.n_nonzeros[k]:,} non-zero weights" in line
+        gap = float(re.search(r"relative gap +(\S+),", line)[1])
+        assert gap == pytest.approx(path.relative_gaps[k], rel=0.01, abs=1e-15)
+    with pytest.raises(ValueError, match="'verbose' parameter of path"):
+        sx.path(X, y, verbose=2)
+
+
 def test_verbose_names_the_class_and_the_fold(capsys):
     X, labels = data([0.3, 0.6])
     model = sx.SparseLogisticRegression(0.05, verbose=True).fit(X, labels)

@@ -2,6 +2,7 @@
 
 from ._solvers import Status
 from .checkpoint import load_checkpoint, save_checkpoint
+from .convergencedisplay import ConvergenceDisplay
 from .crossing import FeatureCross
 from .display import PathDisplay
 from .grouped import (
@@ -35,12 +36,14 @@ from .solution import Certificate, Solution
 from .solving import alpha_max, certify, soft_threshold, solve
 from .sparsitydisplay import SparsityDisplay
 from .stream import FTRLClassifier, FTRLRegressor
+from .weightsdisplay import WeightsDisplay
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BlockStore",
     "Certificate",
+    "ConvergenceDisplay",
     "ElasticNet",
     "ElasticNetCV",
     "FTRLClassifier",
@@ -73,6 +76,7 @@ __all__ = [
     "SparsityDisplay",
     "Status",
     "StreamRecord",
+    "WeightsDisplay",
     "alpha_max",
     "certify",
     "load",

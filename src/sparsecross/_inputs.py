@@ -7,6 +7,7 @@ inputs there. What fits is passed on as it is, without a copy.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -68,7 +69,13 @@ def as_design(
 
 
 def _dense_design(X: Any, sliced_by: Axis | None, threads: int) -> _solvers.Design:
-    X = check_array(X, dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X")
+    given = X
+    try:
+        X = check_array(X, dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X")
+    except ValueError as error:
+        if not _is_of_text(error):
+            raise
+        raise ValueError(_text_in(given)) from None
     X = np.require(X, requirements=["A"])
     by_columns = X.strides[0] == X.itemsize and (X.shape[1] == 1 or X.strides[1] != X.itemsize)
     axis: Axis = sliced_by or ("columns" if by_columns else "rows")
@@ -151,8 +158,7 @@ def as_target(y: Any, n_samples: int) -> Floats:
     ValueError
         If y is not one-dimensional, not numeric, not finite or not of length `n_samples`.
     """
-    y = column_or_1d(y, warn=True)
-    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    y = _numeric_targets(column_or_1d(y, warn=True))
     check_length(y, n_samples, "y")
     return np.require(y, requirements=["C", "A"])
 
@@ -171,9 +177,49 @@ def as_targets(y: Any, n_samples: int) -> Floats:
             f"y must have shape ({n_samples}, n_tasks), one column for each task; got {y.shape}. "
             "Of one task, GroupLasso and Lasso take y as a vector."
         )
-    y = check_array(y, dtype=np.float64, input_name="y")
+    y = _numeric_targets(y)
     check_length(y, n_samples, "y")
     return np.ascontiguousarray(y.T)
+
+
+def _numeric_targets(y: npt.NDArray[Any]) -> Floats:
+    try:
+        checked: Floats = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    except ValueError as error:
+        if not _is_of_text(error):
+            raise
+        raise ValueError(
+            f"y must hold numbers, got {_first_text(y.ravel())!r}: labels are for classifiers, "
+            "such as SparseLogisticRegression."
+        ) from None
+    return checked
+
+
+def _is_of_text(error: ValueError) -> bool:
+    """Whether an error is numpy's about text that is no number."""
+    return str(error).startswith("could not convert string to float")
+
+
+def _first_text(values: Iterable[Any]) -> Any:
+    """Return the first value that is no number; None where all are."""
+    for value in values:
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return value.item() if isinstance(value, np.generic) else value
+    return None
+
+
+def _text_in(X: Any) -> str:
+    """Say which column of X holds text, and what is to be done about it."""
+    cells = np.asarray(X, dtype=object)
+    names = list(getattr(X, "columns", range(cells.shape[1])))
+    found = ((name, _first_text(cells[:, j])) for j, name in enumerate(names))
+    name, text = next(pair for pair in found if pair[1] is not None)
+    return (
+        f"X must hold numbers, got {text!r} in column {name!r}: a FeatureCross before the "
+        "estimator, in a Pipeline, makes columns of categories."
+    )
 
 
 def check_length(values: npt.NDArray[Any], expected: int, name: str) -> None:

@@ -90,7 +90,7 @@ class Listeners:
 
         self.stopped = task.call_on_fit_task_end(**self._seen, reconstruction_attributes=fitted)
         # Where nothing is left to do, the problem ends as converged and not as stopped.
-        return bool(self.stopped and look.relative_gap > self._estimator.tol)
+        return bool(self.stopped and look.round.relative_gap > self._estimator.tol)
 
 
 class Stages:
@@ -137,6 +137,6 @@ def line(name: str, look: Look) -> str:
     """What is printed of a look."""
     r = look.round
     return (
-        f"{name}: {r.seconds:8.2f} s, relative gap {look.relative_gap:8.2e}, "
+        f"{name}: {r.seconds:8.2f} s, relative gap {r.relative_gap:8.2e}, "
         f"{r.n_active:,} non-zero weights, working set {r.working_set:,}, {r.n_iter:,} sweeps"
     )

@@ -103,7 +103,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[OnlineModel, dict[str
     file = artefact.Artefact(path, mmap=False)
     meta = file.meta
     if meta.get("kind") != KIND:
-        raise ValueError(f"{os.fspath(path)!r} is no checkpoint of a stream")
+        raise ValueError(f"{os.fspath(path)!r} is no checkpoint of a stream: load reads models")
     try:
         parameters = {name: _restored(value) for name, value in meta["parameters"].items()}
         model: OnlineModel = _CLASSES[meta["class"]](**parameters)

@@ -279,7 +279,9 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         if self._selected:
             missing = [self._names[p] for p in positions if self._names[p] not in names]
             if missing:
-                raise ValueError(f"X must have the fields {missing}, which this encoder needs")
+                raise ValueError(
+                    f"X must have the fields {missing}, which this encoder needs; it has {names}"
+                )
             chosen: list[Any] = [self._names[p] for p in positions]
         else:
             _check_feature_names(self, X, reset=False)

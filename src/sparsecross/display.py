@@ -13,6 +13,7 @@ from ._inputs import Floats
 from .choice import as_ratios, choose
 from .crossvalidation import CrossValidated
 from .pathrecord import Path
+from .plotting import pyplot, shortened
 
 _N_COUNTS = 7  # ticks of the axis that counts weights
 
@@ -195,7 +196,7 @@ class PathDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = pyplot()
+        plt = pyplot(self)
         with_errors = self.losses is not None
         if ax is None:
             rows, ratios = (2, [3, 2]) if with_errors else (1, [1])
@@ -230,7 +231,7 @@ class PathDisplay:
         order = np.argsort(-np.abs(weights[:, -1]) if len(alphas) else [], kind="stable")
         named = order[:n_names]
         thin = 0.6 if len(ever) > 50 else 1.0
-        colours = pyplot().get_cmap("tab10").colors
+        colours = pyplot(self).get_cmap("tab10").colors
         self.lines_: list[Any] = []
         for k in order[::-1]:
             place = np.flatnonzero(named == k)
@@ -277,7 +278,7 @@ class PathDisplay:
         for k, (column, height) in enumerate(zip(ever[named], heights, strict=True)):
             text = f"x{column}" if names is None else str(np.asarray(names)[column])
             self.ax_.annotate(
-                text if len(text) <= 24 else text[:23] + "…",
+                shortened(text, 24),
                 (1.0, height),
                 (4, 0),
                 xycoords=("axes fraction", "data"),
@@ -353,12 +354,3 @@ def _apart(heights: Floats, distance: float, highest: float) -> Floats:
     moved[order] = isotonic_regression(heights[order] - steps) + steps
     moved[order] = np.minimum(moved[order], highest - steps[::-1])
     return moved
-
-
-def pyplot() -> Any:
-    """Return matplotlib.pyplot, or say how to install it."""
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise ImportError("PathDisplay needs matplotlib: pip install 'sparsecross[plot]'") from None
-    return pyplot

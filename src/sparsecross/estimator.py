@@ -62,6 +62,8 @@ _PARAMETERS = """fit_intercept : bool, default=True
         Threads; by default as many as OpenMP is allowed here. The answer does not depend on it.
     verbose : bool, default=False
         Whether to print a line at {when}.
+        A bar, in notebooks too, is scikit-learn's: ``set_callbacks(ProgressBar())``, of
+        ``sklearn.callback``.
     interactions : {"pairwise", "triples"}, list of tuples or None, default=None
         Products of columns that may have weights, none of which is built unless it matters:
         "pairwise" are all of two distinct columns, "triples" those and all of three. A list of

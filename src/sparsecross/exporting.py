@@ -23,16 +23,16 @@ INTERCEPT = "(intercept)"  # its name among those of weights
 
 def weights_of(model: PrunedModel) -> dict[str, list[Any]]:
     """Names, weights and, of several classes, labels, largest first; intercepts come first."""
-    labelled = model.classes_ is not None and len(model.intercept_) > 1
+    outputs = model._labels
+    labels = [None] if outputs is None else outputs
     rows: list[tuple[str, float, Any]] = [
-        (INTERCEPT, float(b), model.classes_[k] if labelled else None)  # type: ignore[index]
-        for k, b in enumerate(model.intercept_)
+        (INTERCEPT, float(b), label) for b, label in zip(model.intercept_, labels, strict=True)
     ]
     rows += model.top_weights(None)
-    names, weights, labels = zip(*rows, strict=True)
+    names, weights, each = zip(*rows, strict=True)
     found: dict[str, list[Any]] = {"name": list(names)}
-    if labelled:
-        found["label"] = [label.item() if hasattr(label, "item") else label for label in labels]
+    if outputs is not None:
+        found["label"] = [label.item() if hasattr(label, "item") else label for label in each]
     return found | {"weight": list(weights)}
 
 

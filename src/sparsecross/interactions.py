@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from math import comb
 from numbers import Real
@@ -361,10 +361,12 @@ def combinations_of(
             raise ValueError(f"interactions must list tuples of {unit}, got {entry!r}.")
         if len(entry) not in (2, 3):
             raise ValueError(f"interactions must be of two or three {unit}, got {entry!r}.")
-        try:
-            numbers = sorted(labels[_plain(part)] for part in entry)
-        except (KeyError, TypeError):
-            raise ValueError(f"interactions must name {unit} of X, got {entry!r}.") from None
+        unknown = [part for part in entry if not _is_among(_plain(part), labels)]
+        if unknown:
+            raise ValueError(
+                f"interactions must name {unit} of X, got {unknown[0]!r} in {entry!r}."
+            )
+        numbers = sorted(labels[_plain(part)] for part in entry)
         if not whole_fields and len(set(numbers)) < len(numbers):
             raise ValueError(
                 f"interactions must be of distinct columns, got {entry!r}; squares=True adds "
@@ -374,6 +376,10 @@ def combinations_of(
     if not rows:
         raise ValueError("interactions must list at least one pair or triple, got none.")
     return np.array(sorted(rows), dtype=np.int32)
+
+
+def _is_among(label: Any, labels: dict[Any, int]) -> bool:
+    return isinstance(label, Hashable) and label in labels
 
 
 def _plain(label: Any) -> Any:

@@ -89,8 +89,8 @@ class InteractionTask(Task):
         def told(round_: tuple[Any, ...], coef: Floats, rest: Any) -> bool | None:
             intercept, keys, values = rest
             crosses = self._crosses(np.array(keys, np.uint64), np.array(values))
-            round_told = Round(*round_).above(self.saturated)
-            return on_look(Look(round_told, scale, coef, intercept + self._centre, crosses))
+            round_told = Round(*round_).told(scale, self.saturated)
+            return on_look(Look(round_told, coef, intercept + self._centre, crosses))
 
         return told
 

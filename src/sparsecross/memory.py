@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any, NamedTuple
+
+from .htmltables import html_table
 
 _MOST_GROUPS = 10  # that a report names
 PARTS = ("weights", "index", "names", "crosses", "intercept")
@@ -234,12 +235,4 @@ class MemoryReport:
         return "\n".join([*lines, *self._sentences()])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(part)}</td><td>{dense}</td><td>{pruned}</td></tr>"
-            for part, dense, pruned in self._rows()
-        )
-        return (
-            "<table><thead><tr><th>part</th><th>dense</th><th>pruned</th></tr></thead>"
-            f"<tbody>{rows}</tbody>"
-            f"<caption>{'<br>'.join(map(escape, self._sentences()))}</caption></table>"
-        )
+        return html_table(("part", "dense", "pruned"), self._rows(), self._sentences())

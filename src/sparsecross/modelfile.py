@@ -63,7 +63,19 @@ def unpack_classes(packed: dict[str, Any]) -> npt.NDArray[Any]:
 
 
 def content(models: Sequence[Model]) -> bytearray:
-    """The bytes of the file of one model or several."""
+    """The bytes of the file of one model or several.
+
+    Raises
+    ------
+    ValueError
+        If a model predicts several targets, for which files have no place.
+    """
+    for meta, _ in models:
+        if meta["classes"] is None and meta["n_outputs"] > 1:
+            raise ValueError(
+                f"files hold models of one target, and this one predicts {meta['n_outputs']}: "
+                "fit a Lasso to each target, or pickle the model"
+            )
     return artefact.encode(*_laid_out(models))
 
 

@@ -40,7 +40,9 @@ def resolved_crosses(
     seen: set[tuple[int, ...]] = set()
     for given in given_crosses:
         if isinstance(given, str) or not isinstance(given, Sequence):
-            raise ValueError(f"crosses must hold tuples of fields, got {given!r}")
+            raise ValueError(
+                f"crosses must hold tuples of fields, such as ('a', 'b'), got {given!r}"
+            )
         if not 2 <= len(given) <= MAX_FIELDS:
             raise ValueError(f"crosses: a cross has 2 to {MAX_FIELDS} fields, got {tuple(given)!r}")
         cross = tuple(position_of(field, names, "crosses") for field in given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from sklearn.utils._param_validation import validate_parameter_constraints
@@ -24,6 +25,7 @@ _RULES: dict[str, list[Any]] = {
     **GRID_RULES,
     **LIMIT_RULES,
     "loss": ANY_LOSS,
+    "verbose": ["boolean"],
 }
 
 
@@ -108,6 +110,7 @@ def path(
     max_nonzeros: int | None = None,
     max_bytes: int | None = None,
     n_threads: int | None = None,
+    verbose: bool = False,
 ) -> Path:
     """Solve one L1-regularised problem at many strengths of the penalty, each certified.
 
@@ -139,6 +142,9 @@ def path(
     max_bytes : int, optional
         The path ends before the first solution whose pruned model takes more bytes, in memory or
         in its file; names of columns and encoders come on top of that.
+    verbose : bool, default=False
+        Whether to print a line at each strength: non-zero weights, relative duality gap and
+        iterations.
 
     Returns
     -------
@@ -203,6 +209,7 @@ def path(
             "fields": fields,
             "groups": groups,
             "l1_share": l1_share,
+            "verbose": verbose,
         },
         caller_name="path",
     )
@@ -225,9 +232,22 @@ def path(
         l1_share=l1_share,
     ).task(X, y, loss)
     start = None if coef_init is None else as_start(coef_init, task.coef_shape)
+    if grid is None:
+        grid = alpha_grid(task.alpha_max(l1_ratio), n_alphas, eps)
+    steps = count(1)
+
+    def say(strength: float, solution: Solution) -> None:
+        if verbose:
+            print(
+                f"path: strength {next(steps):,} of {len(grid):,}, alpha {strength:.3e}, "
+                f"{solution.n_active:,} non-zero weights, relative gap "
+                f"{solution.relative_gap:8.2e}, {solution.n_iter:,} iterations",
+                flush=True,
+            )
+
     found, interruption = follow(
         task,
-        alpha_grid(task.alpha_max(l1_ratio), n_alphas, eps) if grid is None else grid,
+        grid,
         l1_ratio,
         tol=tol,
         max_iter=max_iter,
@@ -236,6 +256,7 @@ def path(
         intercept_init=as_intercept(intercept_init, task.coef_shape),
         max_nonzeros=max_nonzeros,
         max_bytes=max_bytes,
+        on_point=say,
     )
     if interruption is not None:
         interruption.path = found  # type: ignore[attr-defined]

@@ -15,12 +15,14 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from ._inputs import Floats
 from ._solvers import Status
 from .convergence import Ending
+from .htmltables import html_table
 from .interactions import Interactions
-from .memory import Sizes
+from .memory import Sizes, format_bytes
 from .multinomial import AnyTask
 from .solution import Solution, SolverName, chosen
 from .walk import LIMIT_RULES
 
+_MOST_ROWS = 12  # that a notebook shows
 StoppedBy = Literal["max_nonzeros", "max_bytes", "interrupt"]
 
 
@@ -139,6 +141,26 @@ class Path:
 
     def __iter__(self) -> Iterator[PathPoint]:
         return (self[k] for k in range(len(self)))
+
+    def _repr_html_(self) -> str:
+        shown = np.unique(np.linspace(0, len(self) - 1, min(_MOST_ROWS, len(self))).round())
+        rows = [
+            (
+                f"{self.alphas[k]:.4g}",
+                f"{self.n_nonzeros[k]:,}",
+                format_bytes(int(self.file_bytes[k])),
+                f"{self.deviance_explained[k]:.4f}",
+                f"{self.relative_gaps[k]:.2g}",
+                self.statuses[k].name,
+            )
+            for k in shown.astype(int)
+        ]
+        head = ("alpha", "non-zero", "file", "deviance explained", "relative gap", "status")
+        told = f"Path of {len(self):,} strengths, l1_ratio {self.l1_ratio:g}, {self.solver}"
+        if len(shown) < len(self):
+            told += f"; {len(shown)} of them:"
+        stopped = () if self.stopped_by is None else (f"stopped by {self.stopped_by}",)
+        return html_table(head, rows, (told, *stopped))
 
     def within(self, *, max_bytes: int | None = None, max_nonzeros: int | None = None) -> PathPoint:
         """Return the best solution that is small enough: the one with the least loss.

@@ -244,7 +244,8 @@ class PrunedModel(StoredModel):
         ----------
         path : str or path-like
             Ends in .csv, .tsv or .parquet (which needs pyarrow). Columns: `name`, `label` with more
-            than two classes, and `weight` with all digits; intercepts come first, as "(intercept)".
+            than two classes or several targets, and `weight` with all digits; intercepts come
+            first, as "(intercept)".
 
         Raises
         ------
@@ -267,6 +268,8 @@ class PrunedModel(StoredModel):
 
         Raises
         ------
+        ValueError
+            If the model predicts several targets, for which files have no place.
         OSError
             If it cannot be written; an old file of that name is then as it was.
         """

@@ -357,7 +357,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> Any:
     TypeError
         If a model is of another kind.
     ValueError
-        If the list is empty.
+        If the list is empty, or a model predicts several targets, for which files have no place.
     OSError
         If the file cannot be written.
 
@@ -367,7 +367,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> Any:
     >>> X = np.random.default_rng(0).standard_normal((50, 1000))
     >>> models = [sx.Lasso(alpha=0.5).fit(X, X[:, j]) for j in range(3)]
     >>> path = os.path.join(tempfile.mkdtemp(), "three.sxm")
-    >>> sx.save(models, path)[2].predict(X)[0] == sx.load_all(path)[2].predict(X)[0]
+    >>> bool(sx.save(models, path)[2].predict(X)[0] == sx.load_all(path)[2].predict(X)[0])
     True
     """
     if not isinstance(model, list | tuple):

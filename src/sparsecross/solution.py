@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from ._inputs import Floats
 from ._solvers import Status
+from .htmltables import html_table
 from .interactions import InteractionCounts, Interactions
-from .memory import FitMemory
+from .memory import FitMemory, format_bytes
 
 SolverName = Literal["auto", "cd", "ista", "fista"]
 SOLVERS = ("auto", "cd", "ista", "fista")
@@ -24,7 +25,8 @@ class Round(NamedTuple):
     `working_set` counts the columns that coordinate descent works on, or those that proximal
     gradient has not screened; `restarts` the restarts of momentum so far; `interactions` the
     crosses looked at so far, and `ties` how often one of them was equal to a column already built,
-    which stands for it.
+    which stands for it. `relative_gap` is what is proved so far: (primal - dual) in units of the
+    objective at zero weights (for the Poisson loss less that of perfect margins).
     """
 
     n_iter: int
@@ -36,25 +38,36 @@ class Round(NamedTuple):
     restarts: int
     interactions: InteractionCounts | None = None
     ties: int = 0
+    relative_gap: float = float("inf")
 
-    def above(self, saturated: float) -> Round:
-        """Return the round with values of the loss itself, not in excess of perfect margins."""
-        return self._replace(primal=self.primal + saturated, dual=self.dual + saturated)
+    def told(self, scale: float, saturated: float = 0.0) -> Round:
+        """Return a solver's round as users see it.
+
+        Parameters
+        ----------
+        scale : float
+            The unit of relative gaps.
+        saturated : float, default=0.0
+            The loss of perfect margins, which solvers leave out of their values.
+
+        Returns
+        -------
+        Round
+        """
+        return self._replace(
+            primal=self.primal + saturated,
+            dual=self.dual + saturated,
+            relative_gap=max(0.0, self.primal - self.dual) / scale,
+        )
 
 
 class Look(NamedTuple):
     """A round while it lasts: `coef` is a view that is gone when the solver goes on."""
 
     round: Round
-    scale: float  # the unit of relative gaps
     coef: Floats
     intercept: Any
     interactions: Interactions | None = None
-
-    @property
-    def relative_gap(self) -> float:
-        """What is proved so far."""
-        return max(0.0, self.round.primal - self.round.dual) / self.scale
 
 
 OnLook = Callable[[Look], bool | None]
@@ -87,7 +100,7 @@ class Solution:
         How the solver ended.
     history : list of Round
         One entry for each look at all columns: n_iter, working_set, n_active, primal, dual,
-        seconds, restarts.
+        seconds, restarts, relative_gap.
     solver : {"cd", "ista", "fista"}
         The solver that was used.
     interactions : Interactions or None
@@ -122,6 +135,22 @@ class Solution:
         n_crosses = 0 if self.interactions is None else len(self.interactions)
         object.__setattr__(self, "n_active", len(support) + n_crosses)
 
+    def _repr_html_(self) -> str:
+        of = f"{self.coef.size:,}" + (
+            "" if self.interactions is None else " columns and their crosses"
+        )
+        rows: list[tuple[str, object]] = [
+            ("status", self.status.name),
+            *_told_of_gap(self),
+            ("weights", f"{self.n_active:,} not 0, of {of}"),
+            ("intercept", self.intercept),
+            ("solver", f"{self.solver}, {self.n_iter:,} iterations"),
+            ("memory at most", format_bytes(self.memory.total)),
+        ]
+        if self.certified_over:
+            rows.append(("certified over", self.certified_over))
+        return html_table((), rows, ("Solution",))
+
 
 def chosen(solver: SolverName) -> str:
     """Return the solver that a name stands for: "auto" is coordinate descent."""
@@ -154,3 +183,15 @@ class Certificate:
     dual: float
     gap: float
     relative_gap: float
+
+    def _repr_html_(self) -> str:
+        return html_table((), _told_of_gap(self), ("Certificate",))
+
+
+def _told_of_gap(proof: Solution | Certificate) -> list[tuple[str, object]]:
+    return [
+        ("primal", f"{proof.primal:.10g}"),
+        ("dual", f"{proof.dual:.10g}"),
+        ("gap", f"{proof.gap:.3g}"),
+        ("relative gap", f"{proof.relative_gap:.3g}"),
+    ]

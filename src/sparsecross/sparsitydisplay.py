@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from ._inputs import Floats
 from .crossvalidation import CrossValidated
-from .display import check_cross_validated, held_out, pyplot
+from .display import check_cross_validated, held_out
 from .memory import MemoryReport, format_bytes
 from .modelfile import sizes
 from .pathrecord import Path
+from .plotting import pyplot
 
 _UNITS = tuple(2**k for k in range(0, 41, 2))
 
@@ -176,7 +177,7 @@ class SparsityDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = pyplot()
+        plt = pyplot(self)
         if ax is None:
             ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")[1]
         self.ax_, self.figure_ = ax, ax.figure

@@ -26,7 +26,7 @@ class TopWeight(NamedTuple):
 
     name: str
     weight: float
-    label: Any  # the class it speaks for; None for regressors and two classes
+    label: Any  # the class, or of several targets the number of the one; None of one output
 
 
 class StoredModel:
@@ -227,19 +227,38 @@ class StoredModel:
         shape = (self._n_outputs, self._universe)
         return sp.csr_matrix((np.concatenate(values), indices, indptr), shape=shape)
 
-    def top_weights(self, n_top: int | None = 20) -> list[TopWeight]:
+    @property
+    def _labels(self) -> list[Any] | None:
+        """The class, or the number, of each output where there are several."""
+        if self._n_outputs == 1:
+            return None
+        return list(range(self._n_outputs)) if self.classes_ is None else list(self.classes_)
+
+    def top_weights(self, n_top: int | None = 20, *, target: Any = None) -> list[TopWeight]:
         """The largest weights by absolute value, with the names of their columns.
 
         Parameters
         ----------
         n_top : int or None, default=20
             How many at most; None for all.
+        target : label or int, optional
+            Of more than two classes the one whose weights to return, of several targets the number
+            of one; all of them by default.
 
         Returns
         -------
         list of TopWeight
             (name, weight, label), largest first.
+
+        Raises
+        ------
+        ValueError
+            If there is no such class or target.
         """
+        labels = self._labels
+        if target is not None and target not in (labels or []):
+            rule = "None for a model of one output" if labels is None else f"one of {labels}"
+            raise ValueError(f"target must be {rule}, got {target!r}.")
         coef = self.sparse_coef_.tocoo()
         crosses = [self._crosses(k) for k in range(self._n_outputs)] if self._order > 1 else []
         rows = [coef.row, *(np.full(len(part), k) for k, part in enumerate(crosses))]
@@ -248,15 +267,17 @@ class StoredModel:
         columns += [part.padded for part in crosses]
         output, factors = np.concatenate(rows), np.concatenate(columns)
         values = np.concatenate([coef.data, *(part.values for part in crosses)])
-        order = np.argsort(-np.abs(values), kind="stable")[:n_top]
+        order = np.argsort(-np.abs(values), kind="stable")
+        if target is not None and labels is not None:
+            order = order[output[order] == labels.index(target)]
+        order = order[:n_top]
         used = np.unique(factors[order])
         used = used[used >= 0]
         known = np.array(self._column_names(used), dtype=object)
         named = Interactions(np.searchsorted(used, factors[order]), values[order], len(used), known)
         names = replace(named, columns=np.where(factors[order] < 0, -1, named.columns)).names()
-        classes = self.classes_ if self._n_outputs > 1 else None
         return [
-            TopWeight(name, float(values[at]), None if classes is None else classes[output[at]])
+            TopWeight(name, float(values[at]), None if labels is None else labels[output[at]])
             for name, at in zip(names, order, strict=True)
         ]
 

@@ -243,6 +243,9 @@ def check_columns(
     else:
         shown = ", ".join(map(repr, present[:20]))
         hint = f"it has {shown}" + (f" and {len(present) - 20} more" if len(present) > 20 else "")
+    between = [mark for mark in ",;\t|" if len(present) == 1 and mark in present[0]]
+    if between:
+        hint += f": if its cells are separated by {between[0]!r}, --delimiter says so"
     names = ", ".join(map(repr, missing[:5])) + (", …" if len(missing) > 5 else "")
     columns = "column" if len(missing) == 1 else "columns"
     raise ValueError(f"{os.fspath(path)!r} has no {columns} {names}; {hint}")

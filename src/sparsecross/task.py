@@ -167,8 +167,7 @@ class PenalisedTask:
         def told(round_: tuple[Any, ...], coef: Floats, intercept: Any) -> bool | None:
             return on_look(
                 Look(
-                    Round(*round_).above(self.saturated),
-                    scale,
+                    Round(*round_).told(scale, self.saturated),
                     coef.reshape(self.coef_shape),
                     np.add(intercept, self._centre),
                 )
@@ -201,7 +200,7 @@ class PenalisedTask:
             relative_gap=found.gap / found.scale,
             n_iter=found.n_iter,
             status=found.status,
-            history=[round_.above(self.saturated) for round_ in history],
+            history=[each.told(found.scale, self.saturated) for each in history],
             interruption=found.interruption,
             memory=self._memory(found.peak),
             **{"dual_point": found.dual_point, "solver": "cd", **more},

@@ -211,3 +211,34 @@ def test_missing_extra_is_one_line(fails, parquet, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     error = fails("fit", parquet, *REGRESSION, "-o", tmp_path / "m.sxm")
     assert "pip install 'sparsecross[cli]'" in error
+
+
+def test_wrong_usage_is_two_lines_and_names_what_is_like_it(run):
+    code, _, err = run("fit", "t.csv", "--traget", "y", "-o", "m")
+    assert code == 2
+    assert err.splitlines() == [
+        "sparsecross: error: unrecognized arguments: --traget y; did you mean --target?",
+        "see sparsecross --help",
+    ]
+    _, _, err = run("fit", "t.csv", "-o", "m")
+    assert err.splitlines() == [
+        "sparsecross fit: error: --target is required",
+        "see sparsecross fit --help",
+    ]
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_another_delimiter_is_suspected(fails, run, tmp_path, mark):
+    path, rest = tmp_path / "t.csv", ["--target", "y", "-o", tmp_path / "m.sxm"]
+    rows = [f"{'pq'[k % 2]}{mark}{k % 2 + k / 100}\n" for k in range(40)]
+    path.write_text(f"a{mark}y\n" + "".join(rows))
+    error = fails("fit", path, *rest)
+    assert f"if its cells are separated by {mark!r}, --delimiter says so" in error
+    assert run("fit", path, *rest, "--delimiter", mark)[0] == 0
+
+
+def test_a_store_is_no_file(fails, tmp_path):
+    (tmp_path / "t.csv").write_text("a,y\n" + "p,1.5\nq,2.5\n" * 9)
+    (tmp_path / "m.sxm").write_text("")
+    error = fails("convert", tmp_path / "t.csv", "--target", "y", "-o", tmp_path / "m.sxm")
+    assert "m.sxm': is a file, and a store needs a folder" in error

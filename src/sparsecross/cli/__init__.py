@@ -28,11 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit code. Wrong usage exits with 2 from here.
     """
-    options = make_parser().parse_args(argv)
     with warnings.catch_warnings():
         warnings.filterwarnings("always", category=ConvergenceWarning)
         warnings.showwarning = lambda message, *_: trouble("warning", message)
         try:
+            options = make_parser().parse_args(argv)
             if getattr(options, "output", None):
                 _check_output(options.output)
             options.check(options)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from difflib import get_close_matches
+from typing import NoReturn
 
 from .. import __version__
 from ..files import format_of
 from . import manual
+from .completion import SHELLS, PrintCompletion, commands_of
 from .console import PROGRAM
 from .convert import check_convert, convert
 from .fit import fit
@@ -21,36 +24,56 @@ from .shared import (
     add_solver,
     add_table,
     add_target,
+    add_task,
 )
 from .stream import check_stream, stream
 from .use import inspect, predict
 from .values import integer, number
 
 
+class Parser(argparse.ArgumentParser):
+    """Tells wrong usage in two lines: what is wrong, and where to read on."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and exit with 2."""
+        if message.startswith("unrecognized arguments: --"):
+            known = [option for each in commands_of(self) for option in each._option_string_actions]
+            near = get_close_matches(message.split()[2], known, n=1)
+            message += f"; did you mean {near[0]}?" if near else ""
+        self.exit(2, f"{self.prog}: error: {message}\nsee {self.prog} --help\n")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser; what it parses has the function to run in `run`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=PROGRAM,
-        description="L1-regularised linear models on tables with crossed features: fitted with a "
-        "certificate, pruned, measured in bytes.",
-        epilog=manual.EXIT,
+        description=manual.PROGRAM,
+        epilog=f"{manual.PROGRAM_END}\n\n{manual.EXIT}\n\n{manual.SEE}",
+        formatter_class=manual.Page,
     )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    parser.add_argument(
+        "--print-completion",
+        metavar="SHELL",
+        choices=SHELLS,
+        action=PrintCompletion,
+        help=f"print what makes a shell ({', '.join(SHELLS)}) complete these words, and exit",
+    )
     for name, run, text, end, add in (
         ("fit", fit, manual.FIT, manual.FIT_END, _add_fit),
         ("path", path, manual.PATH, manual.PATH_END, _add_path),
         ("stream", stream, manual.STREAM, manual.STREAM_END, _add_stream),
         ("convert", convert, manual.CONVERT, manual.CONVERT_END, _add_convert),
-        ("predict", predict, manual.PREDICT, manual.EXIT, _add_predict),
-        ("inspect", inspect, manual.INSPECT, manual.EXIT, _add_inspect),
+        ("predict", predict, manual.PREDICT, manual.PREDICT_END, _add_predict),
+        ("inspect", inspect, manual.INSPECT, manual.INSPECT_END, _add_inspect),
     ):
         command = commands.add_parser(
             name,
             help=text.partition("\n")[0].rstrip("."),
             description=text,
-            epilog=end if end == manual.EXIT else f"{end}\n\n{manual.EXIT}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog=f"{end}\n\n{manual.EXIT}",
+            formatter_class=manual.Page,
         )
         add(command)
         command.set_defaults(run=run, check=lambda options: None)
@@ -82,7 +105,12 @@ def _add_fit(command: argparse.ArgumentParser) -> None:
         "share of rows held back, of each class alike (default: 0.2); 0 needs --alpha and reports "
         "errors on the rows of the fit",
     )
-    add("--alpha", metavar="A", type=number(0), help="the strength (default: chosen, see above)")
+    add(
+        "--alpha",
+        metavar="A",
+        type=number(0),
+        help="strength of the penalty (default: chosen, see above)",
+    )
     add_max_bytes(
         solving,
         "leave out weights of the smallest effects until the model takes no more bytes, in memory "
@@ -150,19 +178,36 @@ def _add_stream(command: argparse.ArgumentParser) -> None:
     add_crossed_fields(command)
     learning = command.add_argument_group("learning")
     add = learning.add_argument
-    add("--task", choices=("regression", "classification"), help="default: the target decides")
+    add_task(learning)
     add("--classes", metavar="LABEL", nargs="+", help="all labels (default: the first batch's)")
-    add("--loss", choices=("squared", "logistic", "huber", "absolute"), help="default: by the task")
+    add(
+        "--loss",
+        choices=("squared", "logistic", "huber", "absolute"),
+        help="what is minimised (default: squared for numbers, logistic for labels)",
+    )
     add(
         "--update",
         choices=("ftrl", "proximal", "subgradient"),
         default="ftrl",
         help="the rule of learning (default: ftrl, FTRL-proximal)",
     )
-    add("--learning-rate", metavar="A", type=number(1e-300), default=0.1, help="default: 0.1")
-    add("--beta", metavar="B", type=number(0), default=1.0, help="default: 1")
-    add("--l1", metavar="L", type=number(0), default=1.0, help="on the sum of losses (default: 1)")
-    add("--l2", metavar="L", type=number(0), default=1.0, help="on the sum of losses (default: 1)")
+    add(
+        "--learning-rate",
+        metavar="A",
+        type=number(1e-300),
+        default=0.1,
+        help="the rate of a weight is A / (B + the root of its sum of squared gradients) "
+        "(default: 0.1)",
+    )
+    add("--beta", metavar="B", type=number(0), default=1.0, help="B of that rate (default: 1)")
+    for name in ("l1", "l2"):
+        add(
+            f"--{name}",
+            metavar="L",
+            type=number(0),
+            default=1.0,
+            help=f"strength of the {name.upper()} penalty on the sum of losses (default: 1)",
+        )
     add(
         "--n-bits",
         metavar="BITS",
@@ -170,9 +215,20 @@ def _add_stream(command: argparse.ArgumentParser) -> None:
         default=22,
         help="there are 2^BITS weights (default: 22)",
     )
-    add("--passes", metavar="N", type=integer(1), default=1, help="over all files (default: 1)")
-    add("--window", metavar="N", type=integer(1), help="rows between two lines of progress")
-    add("--threads", metavar="N", type=integer(1), help="for reading; one learns")
+    add(
+        "--passes",
+        metavar="N",
+        type=integer(1),
+        default=1,
+        help="how often all files are read (default: 1)",
+    )
+    add(
+        "--window",
+        metavar="N",
+        type=integer(1),
+        help="rows between two lines of progress (default: doubled each time)",
+    )
+    add("--threads", metavar="N", type=integer(1), help="threads that read; one learns")
     add_max_bytes(
         learning,
         "leave out weights of the smallest sizes until the saved model takes no more bytes, in "
@@ -184,12 +240,17 @@ def _add_stream(command: argparse.ArgumentParser) -> None:
         "--interactions", choices=("pairwise", "triples"), help="products of columns too"
     )
     columns.add_argument(
-        "--n-features", metavar="P", type=integer(1), help="columns (default: 2^BITS)"
+        "--n-features", metavar="P", type=integer(1), help="number of columns (default: 2^BITS)"
     )
     safety = command.add_argument_group("interruptions")
     add = safety.add_argument
     add("--checkpoint", metavar="FILE", help="where to write all that was learnt, now and then")
-    add("--every", metavar="N", type=integer(1), help="rows between two (default: 1,000,000)")
+    add(
+        "--every",
+        metavar="N",
+        type=integer(1),
+        help="rows between two checkpoints (default: 1,000,000)",
+    )
     add("--resume", action="store_true", help="go on from the checkpoint, if there is one")
 
 
@@ -223,7 +284,10 @@ def _add_convert(command: argparse.ArgumentParser) -> None:
     )
     columns = command.add_argument_group("svmlight only")
     columns.add_argument(
-        "--n-features", metavar="P", type=integer(1), help="columns (default: a look tells)"
+        "--n-features",
+        metavar="P",
+        type=integer(1),
+        help="number of columns (default: the files are read for it first)",
     )
 
 
@@ -235,7 +299,7 @@ def _check_convert(options: argparse.Namespace, command: argparse.ArgumentParser
 
 
 def _add_predict(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", metavar="MODEL", help="a file that fit has saved")
+    command.add_argument("model", metavar="MODEL", help="a file that fit or stream has saved")
     add_table(command)
     add = command.add_argument
     add(
@@ -253,7 +317,7 @@ def _add_predict(command: argparse.ArgumentParser) -> None:
 
 def _add_inspect(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("model", metavar="MODEL", help="a file that fit has saved")
+    add("model", metavar="MODEL", help="a file that fit or stream has saved")
     add(
         "--top",
         metavar="N",

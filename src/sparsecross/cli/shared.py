@@ -18,8 +18,8 @@ def add_table(command: argparse.ArgumentParser) -> None:
         help="CSV or TSV with a header line, Parquet or svmlight; .gz, .bz2, .xz and .zst are "
         "decompressed",
     )
-    add("--format", choices=FORMATS, help="default: by the file's name")
-    add("--delimiter", metavar="CHAR", type=character, help="between cells, in CSV and TSV")
+    add("--format", choices=FORMATS, help="how to read it (default: its name tells)")
+    add("--delimiter", metavar="CHAR", type=character, help="what is between cells of CSV and TSV")
     add("--quiet", action="store_true", help="print the result alone, and no progress")
 
 
@@ -33,8 +33,8 @@ def add_files(command: argparse.ArgumentParser, more: str = "") -> None:
         help="CSV or TSV with a header line, Parquet or svmlight, read one after the other; "
         f"compressed ones are decompressed{more}",
     )
-    add("--format", choices=FORMATS, help="default: by the files' names")
-    add("--delimiter", metavar="CHAR", type=character, help="between cells, in CSV and TSV")
+    add("--format", choices=FORMATS, help="how to read them (default: their names tell)")
+    add("--delimiter", metavar="CHAR", type=character, help="what is between cells of CSV and TSV")
     add("--quiet", action="store_true", help="print the result alone, and no progress")
     add_target(command)
 
@@ -117,10 +117,19 @@ def add_fields(
     )
 
 
+def add_task(group: argparse._ArgumentGroup) -> None:
+    """What kind of target it is."""
+    group.add_argument(
+        "--task",
+        choices=("regression", "classification"),
+        help="predict numbers or labels (default: the target decides)",
+    )
+
+
 def add_rows(group: argparse._ArgumentGroup, holdout: str) -> None:
     """The task, and the rows that are held back."""
     add = group.add_argument
-    add("--task", choices=("regression", "classification"), help="default: the target decides")
+    add_task(group)
     add("--holdout", metavar="SHARE", type=number(0, 0.99), default=0.2, help=holdout)
     add(
         "--seed",
@@ -148,7 +157,12 @@ def add_solver(group: argparse._ArgumentGroup, tol: str) -> None:
         "and built only where they matter; columns are those of fields and of --cross",
     )
     add("--tol", metavar="GAP", type=number(0), default=1e-4, help=tol)
-    add("--threads", metavar="N", type=integer(1), help="default: all; results do not depend on it")
+    add(
+        "--threads",
+        metavar="N",
+        type=integer(1),
+        help="how many threads work (default: all); results do not depend on it",
+    )
 
 
 def add_max_bytes(group: argparse._ArgumentGroup, what: str) -> None:

@@ -161,9 +161,7 @@ def _largest(model: PrunedModel, n_top: int) -> dict[str, list[tuple[str, float]
     if len(model.intercept_) == 1:
         return {"": [named(top) for top in model.top_weights(n_top)]}
     assert model.classes_ is not None
-    out: dict[str, list[tuple[str, float]]] = {str(c): [] for c in model.classes_.tolist()}
-    for top in model.top_weights(None):
-        weights = out[str(top.label)]
-        if len(weights) < n_top:
-            weights.append(named(top))
-    return out
+    return {
+        str(label): [named(top) for top in model.top_weights(n_top, target=label)]
+        for label in model.classes_.tolist()
+    }

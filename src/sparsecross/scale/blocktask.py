@@ -230,8 +230,8 @@ class BlockTask(PenalisedTask):
             return lambda told, point: None
         scale = self.null_loss
 
-        def tell(told: Round, point: Point) -> bool | None:
-            look = Look(told.above(self.saturated), scale, *self._outward(point))
+        def tell(seen: Round, point: Point) -> bool | None:
+            look = Look(seen.told(scale, self.saturated), *self._outward(point))
             return on_look(look)
 
         return tell
@@ -249,7 +249,7 @@ class BlockTask(PenalisedTask):
             relative_gap=found.gap / self.null_loss,
             n_iter=found.history[-1].n_iter,
             status=found.status,
-            history=[told.above(shift) for told in found.history],
+            history=[each.told(self.null_loss, shift) for each in found.history],
             solver="cd",
             interactions=crosses,
             certified_over="" if crosses is None else EVERYTHING,

@@ -12,6 +12,7 @@ names whole blocks alone; while rows are being appended, readers see those that 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -172,7 +173,11 @@ def alone(store: Path) -> Iterator[None]:
     ------
     BlockingIOError
         If there is one, where the system can tell.
+    FileExistsError
+        If a file has the name of the directory.
     """
+    if store.exists() and not store.is_dir():
+        raise FileExistsError(errno.EEXIST, "is a file, and a store needs a folder", str(store))
     store.mkdir(parents=True, exist_ok=True)
     if sys.platform == "win32":
         yield

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import NamedTuple
 
+from ..htmltables import html_table
 from ..memory import format_bytes
 
 
@@ -95,12 +95,4 @@ class ModuleReport:
         return "\n".join([*lines, *self._sentences()])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in self._rows()
-        )
-        return (
-            "<table><thead><tr><th>layer</th><th>kind</th><th>dense</th><th>pruned</th></tr></thead>"
-            f"<tbody>{rows}</tbody>"
-            f"<caption>{'<br>'.join(map(escape, self._sentences()))}</caption></table>"
-        )
+        return html_table(("layer", "kind", "dense", "pruned"), self._rows(), self._sentences())
