@@ -73,6 +73,8 @@ def sklearn_model(model: PrunedModel) -> Pipeline:
 def _estimator(model: PrunedModel, weights: Any) -> Any:
     if model.classes_ is None:
         found: Any = PoissonRegressor() if model._meta["link"] == "log" else LinearRegression()
+        if len(weights) > 1:
+            return _fitted(found, weights, model.intercept_)
         return _fitted(found, weights[0], model.intercept_[0])
     if len(weights) == 1 or model._meta["link"] == "softmax":
         return _fitted(LogisticRegression(), weights, model.intercept_, model.classes_)

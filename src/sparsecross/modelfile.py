@@ -63,19 +63,7 @@ def unpack_classes(packed: dict[str, Any]) -> npt.NDArray[Any]:
 
 
 def content(models: Sequence[Model]) -> bytearray:
-    """The bytes of the file of one model or several.
-
-    Raises
-    ------
-    ValueError
-        If a model predicts several targets, for which files have no place.
-    """
-    for meta, _ in models:
-        if meta["classes"] is None and meta["n_outputs"] > 1:
-            raise ValueError(
-                f"files hold models of one target, and this one predicts {meta['n_outputs']}: "
-                "fit a Lasso to each target, or pickle the model"
-            )
+    """The bytes of the file of one model or several."""
     return artefact.encode(*_laid_out(models))
 
 
@@ -292,13 +280,12 @@ def _check(meta: Mapping[str, Any], blocks: set[str]) -> None:
         n_classes = len(unpack_classes(classes))
         if n_classes < 2 or n_outputs != (1 if n_classes == 2 else n_classes):
             raise ValueError(f"{n_outputs} outputs do not fit {n_classes} classes")
-    elif n_outputs != 1:
-        raise ValueError(f"a regressor has one output, got {n_outputs}")
     link = meta["link"]
     if link not in ((None, "softmax") if n_outputs > 1 else (None, "log")):
         raise ValueError(f"a model of {n_outputs} outputs cannot have the link {link!r}")
-    if link == "log" and classes is not None:
-        raise ValueError("a classifier cannot have the link 'log'")
+    if (link == "log" and classes is not None) or (link == "softmax" and classes is None):
+        kind = "regressor" if classes is None else "classifier"
+        raise ValueError(f"a {kind} cannot have the link {link!r}")
     order = count("order", meta["order"], 1, 3)
     needed = {"icpt"} | {f"{part}{k}" for part in ("w", *INDEX) for k in range(n_outputs)}
     if order > 1:

@@ -110,7 +110,7 @@ class PrunedModel(StoredModel):
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        ndarray of shape (n_samples,), or (n_samples, n_targets) where these are several
             Bit for bit what the unpruned model returns.
 
         Raises
@@ -144,7 +144,7 @@ class PrunedModel(StoredModel):
 
         Returns
         -------
-        float, or a label of `classes_`
+        float, ndarray of shape (n_targets,) where these are several, or a label of `classes_`
             Bit for bit what `predict` returns for a table of this one row.
 
         Raises
@@ -168,6 +168,8 @@ class PrunedModel(StoredModel):
             if len(margins) > 1:
                 return self.classes_[int(np.argmax(margins))]
             return self.classes_[int(margins[0] > 0.0)]
+        if len(margins) > 1:
+            return np.array(margins)
         return margins[0] if self._meta["link"] is None else float(rates(np.array(margins))[0])
 
     def _response(self, margins: Floats) -> Floats:
@@ -268,8 +270,6 @@ class PrunedModel(StoredModel):
 
         Raises
         ------
-        ValueError
-            If the model predicts several targets, for which files have no place.
         OSError
             If it cannot be written; an old file of that name is then as it was.
         """

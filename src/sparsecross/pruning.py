@@ -357,7 +357,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> Any:
     TypeError
         If a model is of another kind.
     ValueError
-        If the list is empty, or a model predicts several targets, for which files have no place.
+        If the list is empty.
     OSError
         If the file cannot be written.
 

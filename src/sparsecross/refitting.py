@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._inputs import Floats
+from .grouped import MultiTaskElasticNet
 from .linear import ElasticNet
 from .logistic import SparseLogisticRegression
 from .poisson import PoissonRegressor
@@ -51,6 +52,8 @@ def refitted(model: Any, survivors: Survivors, evidence: Evidence) -> tuple[Surv
     Source: Meinshausen 2007, "Relaxed Lasso", at φ = 0.001.
     """
     kind = _KINDS.get(getattr(model, "_loss", ""))
+    if evidence.y.ndim == 2:
+        kind = MultiTaskElasticNet
     if kind is None:
         raise ValueError(
             f"refit needs an estimator of a batch, got {type(model).__name__}: start_from hands "
@@ -78,5 +81,7 @@ def _factors(model: Any, features: npt.NDArray[np.int64]) -> Floats | None:
     factors = np.where(alone, 1.0, getattr(model, "interaction_penalty", 1.0))
     if model.penalty_factor is not None:
         given = np.asarray(model.penalty_factor, dtype=np.float64)
+        if hasattr(model, "groups_"):
+            given = given[model.groups_.codes]
         factors[alone] = given[features[alone, 0]]
     return None if (factors == 1.0).all() else factors

@@ -65,7 +65,7 @@ class Evidence:
         The rows as they came.
     X : csc_matrix of shape (n_rows, n_columns)
         The same, encoded.
-    y : ndarray of shape (n_rows,)
+    y : ndarray of shape (n_rows,), or (n_rows, n_targets) where these are several
         Targets, or labels.
     weight : ndarray of shape (n_rows,) or None
         Of rows.
@@ -104,12 +104,14 @@ class Evidence:
             encoded = encoder.transform(rows_of(X, encoder._names))
         matrix = check_array(encoded, accept_sparse="csc", dtype=np.float64, input_name="X")
         targets = np.asarray(y)
-        if targets.shape != (matrix.shape[0],):
-            raise ValueError(
-                f"y must have shape ({matrix.shape[0]},), a target for each row of X, got "
-                f"{targets.shape}."
-            )
         classes = getattr(model, "classes_", None)
+        n_targets = np.size(model.intercept_) if classes is None else 1
+        shape = (matrix.shape[0], n_targets) if n_targets > 1 else (matrix.shape[0],)
+        if targets.shape != shape:
+            raise ValueError(
+                f"y must have shape {shape}, {'targets' if n_targets > 1 else 'a target'} for each "
+                f"row of X, got {targets.shape}."
+            )
         if classes is None:
             targets = check_array(targets, ensure_2d=False, dtype=np.float64, input_name="y")
             if _loss_of(model) == "poisson" and (targets < 0).any():
