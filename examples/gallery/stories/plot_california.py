@@ -161,8 +161,8 @@ plt.show()
 print(table(models))
 
 # %%
-# * Buckets of longitude and latitude that are not crossed take the error from 69.1 to 66.8
-#   thousand dollars. The cross takes it to 50.7, at cells of 0.05°: the place matters, not its two
+# * Buckets that are not crossed take the error from 69.1 to 66.8 thousand dollars. The cross of
+#   longitude and latitude takes it to 50.7, at cells of 0.05°: the place matters, not its two
 #   coordinates.
 # * Too fine a grid is worse: at 0.02° there are 199 thousand cells, of which 6 thousand hold
 #   houses, and what is learnt in one says nothing about the next. The error rises to 53.4.

@@ -3,8 +3,8 @@ Spam: the words that remain
 ===========================
 
 Is a text message spam? Its words tell. A column for each word of 4 thousand messages makes
-thousands of weights, and a ridge penalty keeps them all; L1 keeps those that the error needs.
-And words that stand in one message may mean more than each of them: a list of words crossed with
+thousands of weights. A ridge penalty (L2) keeps them all; L1 keeps a few that can be read. And
+words that stand in one message may mean more than each of them: a list of words crossed with
 itself has a column for each pair, and then the number of weights explodes.
 """
 
@@ -13,6 +13,7 @@ import lzma
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
@@ -21,7 +22,7 @@ from storytools import bars, data, largest, table, weights
 import sparsecross as sx
 
 with lzma.open(data("sms-spam/SMSSpamCollection.xz"), "rt", encoding="utf-8") as file:
-    lines = sorted({line.rstrip("\n") for line in file})  # some messages stand there several times
+    lines = sorted({line.rstrip("\n") for line in file})  # some messages occur several times
 labels, texts = zip(*(line.split("\t", 1) for line in lines), strict=True)
 words_of = CountVectorizer(token_pattern=r"\w+|[£!?]").build_analyzer()
 rows = pd.DataFrame({"words": [words_of(text) for text in texts]})
@@ -32,18 +33,22 @@ print(f"{len(train):,} messages to learn from, {spam[~held].mean():.1%} of them 
 print(f"{len(test):,} held back")
 
 # %%
-# Four models
-# -----------
+# Words, and pairs of words
+# -------------------------
+#
+# L1 is set beside L2 and beside the elastic net with equal shares of both. Pairs of words have a
+# column where they stand together in at least two messages.
 
 WORDS = sx.FeatureCross([])
 PAIRS = sx.FeatureCross([("words", "words")], min_count=2)
-L2 = {"l1_ratio": 0.0, "alphas": np.geomspace(0.1, 1e-5, 9)}
-L1 = {"n_alphas": 30, "eps": 1e-3}
-fitted = {
-    "words, L2": make_pipeline(WORDS, sx.SparseLogisticRegressionCV(**L2)),
-    "words, L1": make_pipeline(WORDS, sx.SparseLogisticRegressionCV(**L1)),
-    "and pairs, L1": make_pipeline(PAIRS, sx.SparseLogisticRegressionCV(**L1)),
-}
+fitted = {}
+for kind, encoder in {"words": WORDS, "pairs": PAIRS}.items():
+    for name, l1_ratio in {"L2": 0.0, "both": 0.5, "L1": 1.0}.items():
+        logistic = sx.SparseLogisticRegressionCV(
+            l1_ratio=l1_ratio, alphas=np.geomspace(0.1, 1e-5, 13)
+        )
+        fitted[f"{kind}, {name}"] = make_pipeline(clone(encoder), logistic)
+
 models = {}
 for name, model in fitted.items():
     model.fit(train, spam[~held])
@@ -59,9 +64,9 @@ for name, model in fitted.items():
 # ---------------------
 
 figure, axes = plt.subplots(1, 2, figsize=(7.5, 6), layout="constrained", sharex=True)
-for ax, name in zip(axes, ("words, L1", "and pairs, L1"), strict=True):
+for ax, name in zip(axes, ("words, L1", "pairs, L1"), strict=True):
     named = largest(weights(fitted[name]), 25)
-    bars(ax, named.rename(lambda label: label.replace("words_", "")))
+    bars(ax, named.rename(lambda label: label.replace(" ", " + ").replace("words_", "")))
     ax.set_title(name)
     ax.set_xlabel("weight, log odds of spam")
 plt.show()
@@ -71,3 +76,13 @@ plt.show()
 # ---------------
 
 print(table(models))
+
+# %%
+# * L2 is no worse than L1 here: its log loss is 0.0483 with all 7,224 words, that of L1 0.0549 with
+#   163. What L1 buys is bytes, 3 KB instead of 161. With both penalties, 596 words do as well as
+#   all. (One message is 0.08 % of the test, and the standard error of the share that is wrong about
+#   0.4 %, so these shares rank none of the models of words.)
+# * Pairs make ten times as many weights, and the log loss of each penalty worse: two thirds of the
+#   pairs stand in two or three messages only. L1 suffers least, since it drops nearly all of them.
+# * The words can be read: prices, prizes and short numbers speak for spam, and *i* against it. But
+#   a large weight is not always a rule: *84484* stands in a single message of the training rows.
