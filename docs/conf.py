@@ -42,10 +42,8 @@ sphinx_gallery_conf = {
     "examples_dirs": str(GALLERY),
     "gallery_dirs": "gallery",
     "filename_pattern": r"plot_",
-    # Modules beside the scripts are no pages. The stories read public data sets; where these are
-    # not at hand, there are no stories.
-    "ignore_pattern": r"/(?!plot_)\w+\.py$"
-    + ("" if os.environ.get("SPARSECROSS_DATA") else r"|/stories/"),
+    # The stories read public data sets; where these are not at hand, there are no stories.
+    "ignore_pattern": r"__init__\.py" if os.environ.get("SPARSECROSS_DATA") else r"stories/",
     "subsection_order": [str(GALLERY / part) for part in ("exercise", "seeing", "stories")],
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
