@@ -43,7 +43,7 @@ class GroupLassoCV(GroupRegressor, CrossValidated):
 
     Attributes
     ----------
-    alpha_, alphas_, mse_path_, score_path_, path_
+    alpha_, alphas_, l1_ratio_, mse_path_, score_path_, path_
         As of :class:`ElasticNetCV`.
     coef_, intercept_
         Of the path at `alpha_`, as of :class:`GroupLasso`.
@@ -83,7 +83,7 @@ class GroupLogisticRegressionCV(GroupClassifier, CrossValidated):
 
     Attributes
     ----------
-    alpha_, alphas_, loss_path_, score_path_, path_
+    alpha_, alphas_, l1_ratio_, loss_path_, score_path_, path_
         As of :class:`SparseLogisticRegressionCV`.
     classes_, coef_, intercept_
         Of the path at `alpha_`, as of :class:`GroupLogisticRegression`.
@@ -121,7 +121,7 @@ class MultiTaskLassoCV(MultiTaskRegressor, CrossValidated):
 
     Attributes
     ----------
-    alpha_, alphas_, mse_path_, score_path_, path_
+    alpha_, alphas_, l1_ratio_, mse_path_, score_path_, path_
         As of :class:`ElasticNetCV`; errors are means over the tasks.
     coef_, intercept_
         Of the path at `alpha_`, as of :class:`MultiTaskLasso`.
