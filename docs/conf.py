@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 import os
 from importlib.metadata import version as version_of
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 
-GALLERY = "../examples/gallery"
+HERE = Path(__file__).parent
+GALLERY = HERE.parent / "examples" / "gallery"
 
 project = "sparsecross"
 author = "The sparsecross developers"
@@ -39,12 +41,16 @@ numpydoc_class_members_toctree = False
 
 mpl.use("Agg")
 sphinx_gallery_conf = {
-    "examples_dirs": GALLERY,
+    "examples_dirs": str(GALLERY),
     "gallery_dirs": "gallery",
-    "filename_pattern": r"plot_",
-    # The stories read public data sets; where these are not at hand, there are no stories.
-    "ignore_pattern": r"__init__\.py" if os.environ.get("SPARSECROSS_DATA") else r"stories/",
-    "subsection_order": [f"{GALLERY}/{part}" for part in ("exercise", "seeing", "stories")],
+    # The stories read public data sets; where these are not at hand, their pages show code alone.
+    "filename_pattern": "/plot_"
+    if os.environ.get("SPARSECROSS_DATA")
+    else "/(?!stories)[^/]*/plot_",
+    "ignore_pattern": r"^(?!plot_)",  # modules beside the scripts are no pages
+    "subsection_order": [
+        f"../examples/gallery/{part}" for part in ("exercise", "seeing", "stories")
+    ],
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "remove_config_comments": True,

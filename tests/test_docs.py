@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from types import SimpleNamespace
 
-import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.stats import entropy
@@ -158,13 +158,13 @@ WITH_CODE = [page for page in PAGES if blocks(page, "python") or blocks(page, "c
 def test_a_page_runs_and_does_what_it_says(page, tmp_path, monkeypatch):
     if page.stem in NEEDS:
         pytest.importorskip(NEEDS[page.stem])
-    mpl.use("Agg")
+    plt.switch_backend("Agg")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     if page.stem == "big_data":
         monkeypatch.setattr("warnings.showwarning", lambda *_: None)  # of Dask itself
     found = run(page)
-    mpl.pyplot.close("all")
+    plt.close("all")
     globals().get(f"check_{page.stem.lower()}", lambda _: None)(found)
 
 
