@@ -30,7 +30,7 @@ def first_fit(options: Namespace) -> list[str]:
     """Seconds from before the library's import to the end of its first fit, data at hand."""
     results = {report.identity(r): r for r in report.read(options.out / "results.jsonl")}
     lines = [
-        "### First fit of a fresh process, import and compilation included",
+        "## First fit of a fresh process, import and compilation included",
         "",
         f"{FIRST[0]}, {FIRST[1]} /{FIRST[2]:g}, intercept, at the tolerance that reached {GAP:g}; "
         "the data, NumPy and scipy.sparse are loaded before.",
@@ -69,7 +69,7 @@ def threads(options: Namespace) -> list[str]:
     from sparsecross._inputs import as_design
 
     lines = [
-        "### One thread and two, ours",
+        "## One thread and two, ours",
         "",
         f"Lasso /100 with intercept to {GAP:g}; medians of {options.runs}, seconds.",
         "",

@@ -237,7 +237,7 @@ def table(results: list[dict], gaps: list[float]) -> str:
     ratios = []
     for gap in gaps:
         head = ["problem", "kind", "intercept", "strength", *names, "fastest other", "ratio"]
-        parts += [f"### Seconds to a relative gap of {gap:g}", ""]
+        parts += [f"## Seconds to a relative gap of {gap:g}", ""]
         parts += [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
         for name in [
             name for name in group_problems.ALL if name in {f["problem"] for f in results}

@@ -114,7 +114,7 @@ def _what(task: str, strength: float, intercept: bool) -> str:
 def _section(title: str, head: str, lines: list[str]) -> list[str]:
     """A heading and a table, of which `head` names the columns."""
     rule = " | ".join("---" for _ in head.split(" | "))
-    return [f"### {title}", "", f"| {head} |", f"| {rule} |", *lines, ""]
+    return [f"## {title}", "", f"| {head} |", f"| {rule} |", *lines, ""]
 
 
 def table(results: list[dict], gaps: list[float]) -> str:

@@ -6,6 +6,7 @@ import importlib.util
 import os
 from importlib.metadata import version as version_of
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
@@ -31,6 +32,7 @@ extensions = [
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+templates_path = ["templates"]
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc's sections say types, with shapes
 autodoc_mock_imports = [] if importlib.util.find_spec("torch") else ["torch"]
@@ -58,3 +60,21 @@ sphinx_gallery_conf = {
 
 html_theme = "furo"
 html_title = f"sparsecross {version}"
+
+
+def link_within(app: Any, docname: str, source: list[str]) -> None:
+    """Links to README.md, which the front page includes, lead there."""
+    source[0] = source[0].replace("](../README.md", "](index.md")
+
+
+def skip_inherited(app: Any, what: str, name: str, member: Any, skip: bool, options: Any) -> bool:
+    """Leave out what scikit-learn and the standard library bring along, and document."""
+    function = getattr(member, "fget", member)
+    module = getattr(function, "__module__", "") or ""
+    return skip or not module.startswith("sparsecross")
+
+
+def setup(app: Any) -> None:
+    """Sphinx's entry."""
+    app.connect("source-read", link_within)
+    app.connect("autodoc-skip-member", skip_inherited)

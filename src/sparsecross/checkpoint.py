@@ -46,6 +46,18 @@ def save_checkpoint(
         If it has learnt from no row.
     OSError
         If the file cannot be written: an old one of that name is then as it was.
+
+    Examples
+    --------
+    >>> import numpy as np, os, sparsecross as sx, tempfile
+    >>> X = np.random.default_rng(0).standard_normal((100, 3))
+    >>> model = sx.FTRLRegressor().partial_fit(X[:50], X[:50, 0])
+    >>> path = os.path.join(tempfile.mkdtemp(), "stream.ckpt")
+    >>> sx.save_checkpoint(model, path)
+    >>> resumed, _ = sx.load_checkpoint(path)
+    >>> whole = sx.FTRLRegressor().fit(X, X[:, 0])
+    >>> bool((resumed.partial_fit(X[50:], X[50:, 0]).coef_ == whole.coef_).all())
+    True
     """
     if not isinstance(model, OnlineModel):
         raise TypeError(f"model must be one of a stream, got {type(model).__name__}")
@@ -99,6 +111,17 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[OnlineModel, dict[str
         If the file is damaged, or no checkpoint.
     OSError
         If it cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np, os, sparsecross as sx, tempfile
+    >>> X = np.random.default_rng(0).standard_normal((100, 3))
+    >>> model = sx.FTRLRegressor(l1=0.1).fit(X, X[:, 0])
+    >>> path = os.path.join(tempfile.mkdtemp(), "stream.ckpt")
+    >>> sx.save_checkpoint(model, path, {"file": "part-1"})
+    >>> again, notes = sx.load_checkpoint(path)
+    >>> bool((again.coef_ == model.coef_).all()), notes
+    (True, {'file': 'part-1'})
     """
     file = artefact.Artefact(path, mmap=False)
     meta = file.meta

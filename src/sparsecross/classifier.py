@@ -77,7 +77,23 @@ class LinearClassifier(ClassifierMixin, LinearModel):
         return probabilities(self._margins(X), self._link)
 
     def predict_log_proba(self, X: Any) -> Floats:
-        """Return the logarithm of :meth:`predict_proba`, same arguments and shape."""
+        """Logarithms of the probabilities, also of those too small for a float.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, n_features)
+            Data in any layout.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float64
+            In the order of `classes_`.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns than at fit, or is malformed.
+        """
         margins = self._margins(X)
         if margins.ndim == 1:  # probabilities too small for a float still have a logarithm
             return np.stack([log_expit(-margins), log_expit(margins)], axis=1)

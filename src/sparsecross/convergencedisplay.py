@@ -62,7 +62,7 @@ class ConvergenceDisplay:
     ...     solver: sx.Lasso(0.1, solver=solver).fit(X, X[:, 0] - X[:, 1])
     ...     for solver in ("cd", "fista")
     ... }
-    >>> display = sx.ConvergenceDisplay.from_estimator(runs)  # doctest: +SKIP
+    >>> display = sx.ConvergenceDisplay.from_estimator(runs)
     """
 
     def __init__(

@@ -84,7 +84,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
     ----------
     n_features_in_ : int
         Number of fields.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_fields,)
         Names of the fields, where the table names all of them by strings.
     collisions_ : int or None
         With `n_bits`, how many of the distinct levels and combinations seen at fit share their
@@ -93,7 +93,7 @@ class FeatureCross(TransformerMixin, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsecross.crossing import FeatureCross
+    >>> from sparsecross import FeatureCross
     >>> X = np.array([["red", "S"], ["red", "L"], ["blue", "S"]], dtype=object)
     >>> cross = FeatureCross()
     >>> cross.fit_transform(X).toarray().astype(int)

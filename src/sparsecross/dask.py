@@ -131,6 +131,18 @@ def _documented(estimator: Any) -> Any:
     `interactions` are "pairwise" or None; `hierarchy`, `squares`, `fields`, and
     `multi_class="multinomial"` where there are more than two classes are for rows in memory.
     `max_iter` limits rounds over the blocks, which `n_iter_` counts.
+
+    Examples
+    --------
+    >>> import dask.array as da, numpy as np, sparsecross.dask as sxd
+    >>> from distributed import Client
+    >>> X = np.random.default_rng(0).standard_normal((200, 3))
+    >>> y = (X[:, 0] > 0).astype(int)
+    >>> with Client(processes=False, dashboard_address=None) as client:
+    ...     rows, targets = da.from_array(X, chunks=(50, 3)), da.from_array(y, chunks=50)
+    ...     model = sxd.{name}(alpha=0.1).fit(rows, targets)
+    >>> np.flatnonzero(model.coef_)
+    array([0])
     """
     return estimator
 
@@ -172,13 +184,12 @@ class FTRLClassifier(LinearClassifier, StreamParameters):
     Each learns from its blocks alone, in their order, as :class:`sparsecross.FTRLClassifier` does;
     the weights are then averaged, each counted by its rows. That is another model than one that
     learns from all rows: it has no certificate, depends on how many threads there are, and more
-    weights are not 0. :class:`SparseLogisticRegression` has none of these.
+    weights are not 0. :class:`SparseLogisticRegression` has none of these. Parameters are those of
+    :class:`sparsecross.FTRLClassifier`, of which `interactions` must be None (make crosses columns,
+    with an encoder), and:
 
     Parameters
     ----------
-    learning_rate, beta, l1, l2, update, fit_intercept, n_passes, ...
-        As of :class:`sparsecross.FTRLClassifier`; `interactions` must be None, make crosses columns
-        with an encoder.
     encoder : FeatureCross, optional
         Fitted; turns the partitions of a DataFrame into columns.
 
@@ -199,6 +210,17 @@ class FTRLClassifier(LinearClassifier, StreamParameters):
     ----------
     McMahan et al. 2013; Zinkevich, Weimer, Smola & Li 2010, "Parallelized stochastic gradient
     descent" (averaging).
+
+    Examples
+    --------
+    >>> import dask.array as da, numpy as np, sparsecross.dask as sxd
+    >>> from distributed import Client
+    >>> X = np.random.default_rng(0).standard_normal((200, 3))
+    >>> with Client(processes=False, dashboard_address=None) as client:
+    ...     rows, targets = da.from_array(X, chunks=(50, 3)), da.from_array(X[:, 0] > 0, chunks=50)
+    ...     model = sxd.FTRLClassifier(learning_rate=0.5).fit(rows, targets)
+    >>> bool(model.score(X, X[:, 0] > 0) > 0.9)
+    True
     """
 
     loss: StreamLoss = "logistic"
@@ -275,5 +297,16 @@ def path(
     ------
     ValueError
         As of :func:`sparsecross.path`, and where the rows cannot be put on the cluster.
+
+    Examples
+    --------
+    >>> import dask.array as da, numpy as np, sparsecross.dask as sxd
+    >>> from distributed import Client
+    >>> X = np.random.default_rng(0).standard_normal((200, 3))
+    >>> with Client(processes=False, dashboard_address=None) as client:
+    ...     rows, targets = da.from_array(X, chunks=(50, 3)), da.from_array(X[:, 0], chunks=50)
+    ...     found = sxd.path(rows, targets, n_alphas=3)
+    >>> found.n_nonzeros.tolist()
+    [0, 1, 1]
     """
     return sx_path(cluster_reducer(X, y, sample_weight, offset, encoder=encoder), **options)

@@ -76,7 +76,7 @@ class PathDisplay:
     >>> import numpy as np, sparsecross as sx
     >>> X = np.random.default_rng(0).standard_normal((60, 20))
     >>> model = sx.LassoCV().fit(X, X[:, 0] - X[:, 1])
-    >>> display = sx.PathDisplay.from_estimator(model)  # doctest: +SKIP
+    >>> display = sx.PathDisplay.from_estimator(model)
     """
 
     def __init__(

@@ -260,7 +260,7 @@ def _read_pandas(series: Any, name: Any) -> Column:
     dtype = series.dtype
     if hasattr(dtype, "categories"):
         distinct = _read_array(np.asarray(dtype.categories), name)
-        return _select(distinct, series.array.codes)
+        return _select(distinct, np.ascontiguousarray(series.array.codes))
     if hasattr(dtype, "pyarrow_dtype") or getattr(dtype, "storage", None) == "pyarrow":
         import pyarrow  # the column is held by it already
 

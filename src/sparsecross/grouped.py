@@ -58,7 +58,7 @@ _ATTRIBUTES = """groups_ : Groups
         at zero weights.
     alpha_ : float
         The strength used.
-    n_iter_, status_, history_, fit_memory_
+    n_iter_, solver_, status_, history_, fit_memory_
         As of :class:`ElasticNet`.
     encoder_ : FeatureCross or None
         What encodes a table of categories, where X was one.

@@ -23,6 +23,14 @@ class Groups:
         labels or none, else in that of the list.
     codes : ndarray of int64, of shape (n_columns,)
         The place of each column's group.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> X = np.random.default_rng(0).standard_normal((50, 4))
+    >>> model = sx.GroupLasso(groups={"first": [0, 1], "rest": [2, 3]}).fit(X, X[:, 0])
+    >>> model.groups_.labels.tolist(), model.groups_.codes.tolist(), model.groups_.sizes.tolist()
+    (['first', 'rest'], [0, 0, 1, 1], [2, 2])
     """
 
     labels: npt.NDArray[Any]

@@ -40,7 +40,7 @@ class GroupLassoCV(GroupRegressor, CrossValidated):
 
     Attributes
     ----------
-    alpha_, alphas_, mse_path_, score_path_, path_
+    alpha_, alphas_, l1_ratio_, mse_path_, score_path_, path_
         As of :class:`ElasticNetCV`.
     coef_, intercept_
         Of the path at `alpha_`, as of :class:`GroupLasso`.
@@ -80,7 +80,7 @@ class GroupLogisticRegressionCV(GroupClassifier, CrossValidated):
 
     Attributes
     ----------
-    alpha_, alphas_, loss_path_, score_path_, path_
+    alpha_, alphas_, l1_ratio_, loss_path_, score_path_, path_
         As of :class:`SparseLogisticRegressionCV`.
     classes_, coef_, intercept_
         Of the path at `alpha_`, as of :class:`GroupLogisticRegression`.
@@ -162,7 +162,7 @@ class MultiTaskLassoCV(MultiTaskElasticNetCV):
 
     Attributes
     ----------
-    alpha_, alphas_, mse_path_, score_path_, path_
+    alpha_, alphas_, l1_ratio_, mse_path_, score_path_, path_
         As of :class:`MultiTaskElasticNetCV`.
     coef_, intercept_
         Of the path at `alpha_`, as of :class:`MultiTaskLasso`.

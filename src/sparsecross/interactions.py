@@ -41,6 +41,14 @@ class InteractionCounts(NamedTuple):
         Looks at a cross so far, one at each time it was not skipped with its branch.
     built : int
         Crosses that were ever built as columns.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> X = np.eye(4)[[0, 1, 2, 3]] + np.eye(4)[[1, 0, 2, 3]]  # of the pairs only 0 and 1 meet
+    >>> model = sx.Lasso(alpha=0.01, interactions="pairwise").fit(X, [1.0, 1.0, 0.0, 0.0])
+    >>> model.interaction_counts_.possible, model.interaction_counts_.co_occurring
+    (6, 1)
     """
 
     possible: int
@@ -64,6 +72,16 @@ class Interactions:
         How many columns there are to cross.
     column_names : ndarray of str, optional
         Their names.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> X = (np.random.default_rng(0).random((200, 5)) < 0.5).astype(float)
+    >>> model = sx.Lasso(alpha=0.01, interactions="pairwise").fit(X, X[:, 1] * X[:, 3])
+    >>> model.interactions_.names()
+    ['x1 x3']
+    >>> model.interactions_.tocsr().shape
+    (5, 5)
     """
 
     columns: npt.NDArray[np.int64]
@@ -93,7 +111,13 @@ class Interactions:
         )
 
     def names(self) -> list[str]:
-        """Return the names of the crosses, those of their columns joined by blanks."""
+        """Return the names of the crosses, those of their columns joined by blanks.
+
+        Returns
+        -------
+        list of str
+            A square is x^2; columns without names are x0, x1, ...
+        """
         known = self.column_names
 
         def name(j: int) -> str:
@@ -132,6 +156,11 @@ class Interactions:
         ----------
         k : int
             The place of the class.
+
+        Returns
+        -------
+        Interactions
+            With `values` of shape (n_crosses,), none of them 0.
         """
         w = self.values[:, k]
         return Interactions(
@@ -139,7 +168,7 @@ class Interactions:
         )
 
     def margins(self, design: _solvers.Design, n_threads: int | None = None) -> Floats:
-        """What the crosses add to the margins of rows, of shape (n_rows,).
+        """What the crosses add to the margins of rows.
 
         Parameters
         ----------
@@ -147,11 +176,21 @@ class Interactions:
             The rows.
         n_threads : int, optional
             As of :func:`solve`.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,), float64
         """
         return self.terms().margins(design, n_threads or 0)
 
     def terms(self) -> _solvers.ProductTerms:
-        """Return the crosses laid out to be visited."""
+        """Return the crosses laid out to be visited.
+
+        Returns
+        -------
+        ProductTerms
+            Of the compiled module, of crosses with one weight each.
+        """
         return _solvers.ProductTerms(self.padded, np.ascontiguousarray(self.values))
 
 

@@ -154,6 +154,8 @@ class Lasso(ElasticNet):
         As of :class:`ElasticNet`.
     n_iter_, solver_, status_, history_, fit_memory_
         As of :class:`ElasticNet`.
+    interactions_, interaction_counts_, interaction_ties_, certified_over_, encoder_
+        As of :class:`ElasticNet`.
     n_features_in_ : int
         Number of columns.
 
@@ -164,7 +166,7 @@ class Lasso(ElasticNet):
     Examples
     --------
     >>> import sparsecross as sx
-    >>> sx.Lasso(alpha=0.5).fit([[-1.0, 0.0], [1.0, 0.0]], [-2.0, 2.0]).coef_
+    >>> sx.Lasso(alpha=0.5).fit([[-1.0, 0.0], [1.0, 0.0]], [-2.0, 2.0]).coef_.round(3)
     array([1.5, 0. ])
     """
 

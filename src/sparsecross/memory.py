@@ -126,6 +126,14 @@ class MemoryReport:
     groups : dict of label to (int, int), or None
         Bytes of the weights of each group of columns, dense and pruned, of models that were fitted
         with groups; files do not keep it.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> X = np.random.default_rng(0).standard_normal((50, 1000))
+    >>> report = sx.memory_report(sx.Lasso(alpha=0.5).fit(X, X[:, 0]))
+    >>> report.dense["weights"], report.pruned["weights"], report.n_nonzero
+    (8000, 8, 1)
     """
 
     dense: dict[str, int]

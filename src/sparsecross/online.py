@@ -20,11 +20,28 @@ from .streamweights import StreamWeights
 
 
 class StreamRecord(NamedTuple):
-    """Progressive validation up to a row: each row's loss before it was learnt from."""
+    """Progressive validation up to a row: each row's loss before it was learnt from.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows so far.
+    loss : float
+        Mean over all of them.
+    window_loss : float
+        Mean over those since the last record.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> X = np.random.default_rng(0).standard_normal((100, 3))
+    >>> [record.n_rows for record in sx.FTRLRegressor().fit(X, X[:, 0]).history_]
+    [1, 2, 4, 8, 16, 32, 64]
+    """
 
     n_rows: int
-    loss: float  # mean over all rows so far
-    window_loss: float  # mean over those since the last record
+    loss: float
+    window_loss: float
 
 
 class ReadAhead(NamedTuple):

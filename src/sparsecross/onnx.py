@@ -24,6 +24,8 @@ from .survivors import values_of
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+__all__ = ["onnx_inputs", "to_onnx"]
+
 # Version 4 of ai.onnx.ml is the first with tables of doubles; the other two are as old.
 _OPSETS = {"": 20, "ai.onnx.ml": 4}
 _IR_VERSION = 9
@@ -128,6 +130,14 @@ def onnx_inputs(model: Any, X: Any) -> dict[str, npt.NDArray[Any]]:
         If the model is of another kind.
     ValueError
         If X does not fit the model.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> from sparsecross.onnx import onnx_inputs
+    >>> X = np.eye(3)
+    >>> onnx_inputs(sx.Lasso(alpha=0.01).fit(X, [0.0, 0.0, 1.0]), X)["ids"].tolist()
+    [[0], [1], [2]]
     """
     model = _pruned(model)
     rows, crosses = _rows(model, X), model.interactions_

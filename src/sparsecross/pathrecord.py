@@ -27,9 +27,38 @@ StoppedBy = Literal["max_nonzeros", "max_bytes", "interrupt"]
 
 
 class PathPoint(NamedTuple):
-    """The solution at one strength of a path; its fields are those of `Path`, for one point.
+    """The solution at one strength of a path.
 
-    `coef` is (n_features,), or (n_classes, n_features) with `intercept` (n_classes,).
+    Attributes
+    ----------
+    alpha : float
+        The strength.
+    coef : ndarray of shape (n_features,) or (n_classes, n_features), float64
+        The weights.
+    intercept : float or ndarray of shape (n_classes,)
+        The intercept, 0 without.
+    primal, gap, relative_gap : float
+        The objective, its proved distance from the optimum, and that in units of the objective at
+        zero weights.
+    n_iter : int
+        Sweeps of coordinate descent.
+    n_nonzero : int
+        Weights that are not 0.
+    n_bytes, file_bytes : int
+        What the pruned model holds in memory, and what its file takes.
+    deviance_explained : float
+        The share of the loss at zero penalised weights that the weights take away.
+    status : Status
+        How the solver ended.
+    interactions : Interactions or None
+        The weights of crosses, where there are any to have.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> X = np.random.default_rng(0).standard_normal((50, 8))
+    >>> sx.path(X, X[:, 0], n_alphas=3)[0].n_nonzero
+    0
     """
 
     alpha: float
@@ -87,6 +116,16 @@ class Path:
     interactions : list of Interactions, or None
         The weights of crosses at each strength, where there are any to have; `n_nonzeros`,
         `n_bytes` and `file_bytes` count them too.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> X = np.random.default_rng(0).standard_normal((50, 8))
+    >>> found = sx.path(X, 2 * X[:, 0] - X[:, 1], n_alphas=20)
+    >>> [point.n_nonzero for point in found] == found.n_nonzeros.tolist()
+    True
+    >>> found.within(max_nonzeros=1).n_nonzero
+    1
     """
 
     alphas: Floats

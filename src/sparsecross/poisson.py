@@ -40,6 +40,8 @@ class PoissonRegressor(OneStrength, LinearRegressor, ColumnModel):
     history_, fit_memory_
         As of :class:`ElasticNet`; the unit of the relative gap is half the mean deviance at zero
         weights.
+    interactions_, interaction_counts_, interaction_ties_, certified_over_, encoder_
+        As of :class:`ElasticNet`.
     n_features_in_ : int
         Number of columns.
 

@@ -48,6 +48,17 @@ class PrunedModel(StoredModel):
         The weights; behind a FeatureCross with exact keys the columns are the surviving ones.
     encoder : FeatureCross or None
         The encoder that travels along.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> X = np.random.default_rng(0).standard_normal((50, 1000))
+    >>> model = sx.Lasso(alpha=0.5).fit(X, X[:, 7])
+    >>> small = sx.prune(model)
+    >>> small, bool((small.predict(X) == model.predict(X)).all())
+    (PrunedModel(regressor, 1 weights), True)
+    >>> small.top_weights()[0].name
+    'x7'
     """
 
     @property
@@ -123,12 +134,41 @@ class PrunedModel(StoredModel):
 
     @available_if(_classifies)  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> Floats:
-        """Margins, of shape (n_samples,) for two classes, else (n_samples, n_classes)."""
+        """Margins of a classifier.
+
+        Parameters
+        ----------
+        X : as of :meth:`predict`
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes), float64
+
+        Raises
+        ------
+        ValueError
+            If X does not fit the model, or a part of the file that is needed is damaged.
+        """
         return self._margins(X)
 
     @available_if(_classifies)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Floats:
-        """Probabilities of the classes, of shape (n_samples, n_classes)."""
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : as of :meth:`predict`
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float64
+            In the order of `classes_`.
+
+        Raises
+        ------
+        ValueError
+            If X does not fit the model, or a part of the file that is needed is damaged.
+        """
         return probabilities(self._margins(X), self._meta["link"])
 
     def predict_one(self, row: Any) -> Any:
@@ -157,7 +197,7 @@ class PrunedModel(StoredModel):
         >>> import numpy as np, sparsecross as sx
         >>> X = np.eye(4)
         >>> small = sx.prune(sx.Lasso(alpha=0.01).fit(X, [0.0, 0.0, 0.0, 1.0]))
-        >>> small.predict_one([3]) == small.predict_one({3: 1.0}) == small.predict(X)[3]
+        >>> small.predict_one([3]) == small.predict_one({3: 1.0}) == float(small.predict(X)[3])
         True
         """
         if type(row) is list and self._plain:
@@ -298,6 +338,15 @@ def load(path: str | os.PathLike[str], mmap: bool = True) -> PrunedModel:
         :func:`load_all` returns. With `mmap` a damaged part is found at its first use.
     OSError
         If the file cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np, os, sparsecross as sx, tempfile
+    >>> X = np.eye(4)
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.sxm")
+    >>> small = sx.save(sx.Lasso(alpha=0.01).fit(X, [0.0, 0.0, 0.0, 1.0]), path)
+    >>> sx.load(path).predict_one([3]) == small.predict_one([3])
+    True
     """
     found = load_all(path, mmap)
     if len(found) != 1:
@@ -322,6 +371,16 @@ def load_all(path: str | os.PathLike[str], mmap: bool = True) -> list[PrunedMode
     ------
     ValueError, OSError
         As :func:`load`.
+
+    Examples
+    --------
+    >>> import numpy as np, os, sparsecross as sx, tempfile
+    >>> X = np.eye(4)
+    >>> path = os.path.join(tempfile.mkdtemp(), "two.sxm")
+    >>> models = [sx.Lasso(alpha=alpha).fit(X, [0.0, 0.0, 0.0, 1.0]) for alpha in (0.1, 0.01)]
+    >>> _ = sx.save(models, path)
+    >>> len(sx.load_all(path))
+    2
     """
     file = artefact.Artefact(path, mmap)
     if file.meta.get("kind") == "stream":

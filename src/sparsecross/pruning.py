@@ -49,6 +49,14 @@ def memory_report(model: Any) -> MemoryReport:
         If the model is of another kind.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsecross as sx
+    >>> X = np.random.default_rng(0).standard_normal((50, 1000))
+    >>> report = sx.memory_report(sx.Lasso(alpha=0.5).fit(X, X[:, 0]))
+    >>> report.dense_bytes, report.pruned_bytes < 100
+    (8008, True)
     """
     return model.report if isinstance(model, PrunedModel) else prune(model).report
 
@@ -367,7 +375,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> Any:
     >>> X = np.random.default_rng(0).standard_normal((50, 1000))
     >>> models = [sx.Lasso(alpha=0.5).fit(X, X[:, j]) for j in range(3)]
     >>> path = os.path.join(tempfile.mkdtemp(), "three.sxm")
-    >>> bool(sx.save(models, path)[2].predict(X)[0] == sx.load_all(path)[2].predict(X)[0])
+    >>> bool((sx.save(models, path)[2].predict(X) == sx.load_all(path)[2].predict(X)).all())
     True
     """
     if not isinstance(model, list | tuple):

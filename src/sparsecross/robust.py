@@ -17,8 +17,8 @@ class HuberRegressor(OneStrength, LinearRegressor, ColumnModel):
     """Linear regression that outliers cannot lead astray, with L1 and L2 penalties, certified.
 
     Minimises ``1/n Σ s_i h(y_i - x_i·w - b) + alpha Σ_j ω_j (ρ |w_j| + (1-ρ)/2 w_j²)`` with
-    h(r) = ½ r² for |r| <= delta and delta |r| - ½ delta² beyond. No scale is estimated: delta is in
-    units of y.
+    ``h(r) = ½ r²`` for ``|r| <= delta`` and ``delta |r| - ½ delta²`` beyond. No scale is estimated:
+    delta is in units of y.
 
     Parameters
     ----------
@@ -35,6 +35,8 @@ class HuberRegressor(OneStrength, LinearRegressor, ColumnModel):
     ----------
     coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_, alpha_, n_iter_, solver_, status_,
     history_, fit_memory_
+        As of :class:`ElasticNet`.
+    interactions_, interaction_counts_, interaction_ties_, certified_over_, encoder_
         As of :class:`ElasticNet`.
     n_features_in_ : int
         Number of columns.

@@ -82,6 +82,8 @@ class ElasticNetCV(CrossValidated, LinearRegressor, ColumnModel):
         Of the path at `alpha_`, as of :class:`ElasticNet`.
     n_iter_, solver_, status_, history_, fit_memory_
         Likewise.
+    interactions_, interaction_counts_, interaction_ties_, certified_over_, encoder_
+        Likewise.
     n_features_in_ : int
         Number of columns.
 
@@ -124,11 +126,13 @@ class LassoCV(ElasticNetCV):
 
     Attributes
     ----------
-    alpha_, alphas_, mse_path_, score_path_, path_
+    alpha_, alphas_, l1_ratio_, mse_path_, score_path_, path_
         As of :class:`ElasticNetCV`.
     coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_
         Of the path at `alpha_`, as of :class:`Lasso`.
     n_iter_, solver_, status_, history_, fit_memory_
+        Likewise.
+    interactions_, interaction_counts_, interaction_ties_, certified_over_, encoder_
         Likewise.
     n_features_in_ : int
         Number of columns.
@@ -185,6 +189,8 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticClassifier, ColumnModel
     classes_, coef_, sparse_coef_, intercept_, dual_gap_, relative_gap_
         Of the path at `alpha_`, as of :class:`SparseLogisticRegression`.
     n_iter_, solver_, status_, history_, fit_memory_
+        Likewise.
+    interactions_, interaction_counts_, interaction_ties_, certified_over_, encoder_
         Likewise.
     n_features_in_ : int
         Number of columns.

@@ -103,12 +103,21 @@ class Solution:
         seconds, restarts, relative_gap.
     solver : {"cd", "ista", "fista"}
         The solver that was used.
+    interruption : BaseException or None
+        What a signal handler raised meanwhile; functions raise it again.
     interactions : Interactions or None
         The weights of crosses, where there are any to have; `n_active` counts them too.
     certified_over : str
         What the gap is proved over, where crosses take part.
     memory : FitMemory
         What the solver held in memory at most, by part.
+
+    Examples
+    --------
+    >>> import sparsecross as sx
+    >>> found = sx.solve([[1.0, 0.0], [-1.0, 0.0]], [1.0, -1.0], alpha=0.5)
+    >>> found.support, found.status.name, found.primal - found.dual == found.gap
+    (array([0]), 'converged', True)
     """
 
     coef: Floats = field(repr=False)
@@ -177,7 +186,29 @@ def unsolved(coef: Floats, intercept: Any, solver: SolverName) -> Solution:
 
 @dataclass(frozen=True)
 class Certificate:
-    """The primal value of some weights and what their residual proves about the optimum."""
+    """The primal value of some weights and what their residual proves about the optimum.
+
+    Attributes
+    ----------
+    primal : float
+        The objective at the weights.
+    dual : float
+        A lower bound of the objective at any weights; minus infinity where there is none.
+    gap : float
+        Their difference, at least 0.
+    relative_gap : float
+        The same in units of the objective at zero weights.
+
+    References
+    ----------
+    Kim et al. 2007; Ndiaye et al. 2017.
+
+    Examples
+    --------
+    >>> import sparsecross as sx
+    >>> sx.certify([[1.0], [-1.0]], [1.0, -1.0], coef=[0.5], alpha=0.5).gap
+    0.0
+    """
 
     primal: float
     dual: float

@@ -66,9 +66,9 @@ def solve(
         classes 0, 1, ... for the multinomial one.
     loss : {"squared", "logistic", "huber", "absolute", "poisson", "multinomial"}, \
 default="squared"
-        The loss at margin m: ½ (y - m)²; log(1 + exp(-y m)); squared up to an error of `delta` and
-        linear beyond; |y - m|; exp(m) - y m; log Σ_k exp(m_k) - m_y, with weights and an intercept
-        for each class and no offset.
+        The loss at margin m: ``½ (y - m)²``; ``log(1 + exp(-y m))``; squared up to an error of
+        `delta` and linear beyond; ``|y - m|``; ``exp(m) - y m``; ``log Σ_k exp(m_k) - m_y``, with
+        weights and an intercept for each class and no offset.
     alpha : float
         Strength of the penalty, at least 0.
     l1_ratio : float, default=1.0
@@ -229,7 +229,16 @@ def alpha_max(
 ) -> float:
     """Return the smallest alpha at which every penalised weight is 0.
 
-    Parameters are those of :func:`solve`.
+    Parameters
+    ----------
+    X, y, loss, l1_ratio, fit_intercept, positive, standardize, delta, penalty_factor, \
+sample_weight, offset, interactions, hierarchy, squares, interaction_penalty, fields, groups, \
+l1_share, n_threads
+        The problem, as in :func:`solve`.
+
+    Returns
+    -------
+    float
 
     Raises
     ------
@@ -429,7 +438,7 @@ def _crosses_of(task: AnyTask, given: Any, name: str) -> Interactions | None:
 
 
 def soft_threshold(z: npt.ArrayLike, t: npt.ArrayLike) -> Any:
-    """Return sign(z) max(|z| - t, 0), the proximal operator of the L1 norm, element by element.
+    """Return ``sign(z) max(|z| - t, 0)``, the proximal operator of the L1 norm, by elements.
 
     Parameters
     ----------

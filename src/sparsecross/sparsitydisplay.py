@@ -50,7 +50,7 @@ class SparsityDisplay:
     >>> import numpy as np, sparsecross as sx
     >>> X = np.random.default_rng(0).standard_normal((60, 20))
     >>> model = sx.LassoCV(max_bytes=500).fit(X, X[:, 0] - X[:, 1])
-    >>> display = sx.SparsityDisplay.from_estimator(model)  # doctest: +SKIP
+    >>> display = sx.SparsityDisplay.from_estimator(model)
     """
 
     def __init__(

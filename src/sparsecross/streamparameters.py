@@ -34,9 +34,9 @@ _PARAMETERS = """learning_rate : float, default=0.1
     beta : float, default=1.0
         What holds the first steps back.
     l1, l2 : float, default=1.0
-        Strengths of the penalties. For update="ftrl" l1 |w| + l2 w² / 2 is added once to the sum
-        of the losses of all rows: `alpha` of the batch estimators is l1 / rows seen. For the two
-        others l1 |w| + l2 w² is added to the loss of each row that has the coordinate.
+        Strengths of the penalties. For update="ftrl" ``l1 |w| + l2 w² / 2`` is added once to the
+        sum of the losses of all rows: `alpha` of the batch estimators is l1 / rows seen. For the
+        two others ``l1 |w| + l2 w²`` is added to the loss of each row that has the coordinate.
     loss : {losses}
         The loss of a row.
     delta : float, default=1.35

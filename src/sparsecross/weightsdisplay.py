@@ -43,7 +43,7 @@ class WeightsDisplay:
     >>> import numpy as np, sparsecross as sx
     >>> X = np.random.default_rng(0).standard_normal((60, 20))
     >>> model = sx.Lasso(alpha=0.1).fit(X, X[:, 0] - X[:, 1])
-    >>> display = sx.WeightsDisplay.from_estimator(model)  # doctest: +SKIP
+    >>> display = sx.WeightsDisplay.from_estimator(model)
     """
 
     def __init__(

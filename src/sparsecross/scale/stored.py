@@ -76,7 +76,13 @@ class StoredBlocks(Sequence[Block]):
         return self._opened[number]
 
     def read_ahead(self, number: int) -> None:
-        """Have the system read a block from disk while others are computed with."""
+        """Have the system read a block from disk while others are computed with.
+
+        Parameters
+        ----------
+        number : int
+            Which one; nothing happens where there is none of this number.
+        """
         if 0 <= number < len(self):
             read_ahead(self.path, number, self._blocks[number]["files"])
 
@@ -117,7 +123,17 @@ class StoredBlocks(Sequence[Block]):
             self._open(number).facts()
 
     def reducer(self, n_threads: int | None = None) -> LocalReducer:
-        """What solvers ask rounds of."""
+        """What solvers ask rounds of.
+
+        Parameters
+        ----------
+        n_threads : int, optional
+            Threads that share the blocks; by default as many as OpenMP is allowed.
+
+        Returns
+        -------
+        LocalReducer
+        """
         return LocalReducer(
             self, self.shape[1], n_threads, feature_names=self.feature_names, encoder=self.encoder
         )

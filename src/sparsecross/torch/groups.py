@@ -8,8 +8,10 @@ from typing import TypeAlias
 import torch
 
 # A name of this table, labels of the weights, or None: no groups, each weight for itself.
-Grouping: TypeAlias = str | torch.Tensor | None
-Groups: TypeAlias = Grouping | Callable[[torch.Tensor], Grouping] | Mapping[torch.Tensor, Grouping]
+Grouping: TypeAlias = "str | torch.Tensor | None"
+Groups: TypeAlias = (
+    "Grouping | Callable[[torch.Tensor], Grouping] | Mapping[torch.Tensor, Grouping]"
+)
 
 # The axis of a weight whose slices are the groups. PyTorch stores the weights of linear layers and
 # of convolutions as (outputs, inputs, ...).

@@ -16,11 +16,11 @@ from .shrinkage import penalty, shrink
 class Proximal(torch.optim.Optimizer):
     """Steps of an optimizer, each followed by the proximal operator of the penalty.
 
-    The objective is loss(W) + Σ (l1 ‖W‖₁ + group_l1 Σ_g √|g| ‖W_g‖₂), the outer sum over the
-    penalised parameters, |g| the number of weights of a group. A step of the wrapped optimizer with
-    the learning rate lr is followed by W ← prox(W) in place: soft-thresholding by lr l1, then each
-    group as one by lr group_l1 √|g|. Zeros are exact, and stay until a gradient outweighs the
-    penalty.
+    The objective is ``loss(W) + Σ (l1 ‖W‖₁ + group_l1 Σ_g √|g| ‖W_g‖₂)``, the outer sum over the
+    penalised parameters, ``|g|`` the number of weights of a group. A step of the wrapped optimizer
+    with the learning rate lr is followed by W ← prox(W) in place: soft-thresholding by lr l1, then
+    each group as one by ``lr group_l1 √|g|``. Zeros are exact, and stay until a gradient outweighs
+    the penalty.
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ class Proximal(torch.optim.Optimizer):
     References
     ----------
     Parikh & Boyd 2014, "Proximal algorithms", section 4.2; Yuan & Lin 2006 (groups and their
-    √|g|); Simon et al. 2013 (both penalties at once); Yun, Lozano & Yang 2021, "Adaptive proximal
-    gradient methods for structured neural networks".
+    ``√|g|``); Simon et al. 2013 (both penalties at once); Yun, Lozano & Yang 2021, "Adaptive
+    proximal gradient methods for structured neural networks".
 
     Examples
     --------

@@ -21,6 +21,14 @@ class PrunedModule(NamedTuple):
         Of the same class, with smaller layers.
     report : ModuleReport
         Bytes of every layer, before and after.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sparsecross.torch import prune_module
+    >>> small, report = prune_module(torch.nn.Linear(4, 2))
+    >>> small
+    Linear(in_features=4, out_features=2, bias=True)
     """
 
     module: Any

@@ -20,6 +20,13 @@ class LayerBytes(NamedTuple):
         Name of its class.
     dense, pruned : int
         Bytes before and after.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sparsecross.torch import prune_module
+    >>> prune_module(torch.nn.Sequential(torch.nn.Linear(4, 2))).report.layers[0]
+    LayerBytes(name='0', kind='Linear', dense=40, pruned=40)
     """
 
     name: str
@@ -40,6 +47,14 @@ class ModuleReport:
         Parameters before, after, and those that are not 0.
     kept : tuple of str
         What could not be pruned, and why.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sparsecross.torch import prune_module
+    >>> report = prune_module(torch.nn.Linear(4, 2)).report
+    >>> report.dense_bytes, report.n_weights, report.ratio
+    (40, 10, 1.0)
     """
 
     layers: tuple[LayerBytes, ...]
