@@ -86,6 +86,11 @@ INTEGERS = {
 }
 
 
+def test_rows_of_a_frame_taken_by_steps():
+    frame = TEXTS["pandas category"]
+    assert values_of(read(frame[::-2])) == STRINGS[::-2]
+
+
 @pytest.mark.parametrize("kind", list(INTEGERS))
 def test_integers(kind):
     column = read(INTEGERS[kind])

@@ -428,3 +428,52 @@ def test_compiled_border_refuses_malformed_groups():
     ):
         with pytest.raises(ValueError, match=r"^group_begin"):
             _solvers.Grouping(begin, columns)
+
+
+@pytest.fixture(scope="module")
+def several():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 9))
+    Y = X[:, :3] @ rng.standard_normal((3, 2)) + 0.1 * rng.standard_normal((80, 2))
+    return X, Y, sx.MultiTaskLasso(0.2).fit(X, Y)
+
+
+def test_a_model_of_several_targets_in_a_file(several, tmp_path):
+    X, _, model = several
+    sx.save(model, tmp_path / "m.sxm")
+    for mmap in (True, False):
+        loaded = sx.load(tmp_path / "m.sxm", mmap=mmap)
+        np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+        np.testing.assert_array_equal(loaded.predict_one(X[3]), model.predict(X)[3])
+    best = loaded.top_weights(1)[0]
+    assert abs(best.weight) == np.abs(model.coef_).max()
+    assert model.coef_[best.label, int(best.name[1:])] == best.weight
+    np.testing.assert_allclose(loaded.to_sklearn().predict(X), model.predict(X), atol=1e-13)
+
+
+def test_pruning_a_model_of_several_targets_costs_what_its_objective_says(several):
+    X, Y, model = several
+    small = sx.prune(model, max_loss_increase=0.5, X=X, y=Y)
+    assert 0 < small.report.n_nonzero < np.count_nonzero(model.coef_)
+    for predicted, told in (
+        (model.predict(X), small.report.losses.before),
+        (small.predict(X), small.report.losses.after),
+    ):
+        assert 0.5 * np.mean(np.sum((Y - predicted) ** 2, axis=1)) == pytest.approx(told)
+    with pytest.raises(ValueError, match=r"y must have shape \(80, 2\), targets for each row"):
+        sx.prune(model, max_loss_increase=0.5, X=X, y=Y[:, 0])
+
+
+def test_refitting_takes_the_penalty_off_the_columns_that_are_left(several):
+    X, Y, model = several
+    kept = np.flatnonzero(model.coef_.any(axis=0))
+    again = sx.prune(model, X=X, y=Y, refit=True)
+    centred = X[:, kept] - X[:, kept].mean(axis=0)
+    free = np.linalg.lstsq(centred, Y - Y.mean(axis=0))[0].T
+    np.testing.assert_allclose(again.sparse_coef_.toarray()[:, kept], free, atol=2e-3)
+    groups = [0, 0, 1, 1, 2, 2, 3, 3, 3]
+    by_group = sx.GroupLasso(0.2, groups=groups, penalty_factor=[1.0, 0.0, 2.0, np.inf])
+    by_group.fit(X, Y[:, 0])
+    again = sx.prune(by_group, X=X, y=Y[:, 0], refit=True)
+    left = set(again.sparse_coef_.indices)
+    assert {2, 3} <= left <= set(np.flatnonzero(by_group.coef_))
