@@ -9,6 +9,7 @@ from sparsecross.holdout import (
     FACTOR,
     N_ALPHAS,
     PATIENCE,
+    Errors,
     Rows,
     alphas_for,
     choose_alpha,
@@ -105,6 +106,21 @@ def test_chosen_alpha_has_the_least_error_of_those_tried(labels):
     assert np.abs(start - fresh.coef_).max() < 0.05
     estimator.fit(train.X, train.y, train.weight)
     np.testing.assert_allclose(estimator.coef_, fresh.coef_, atol=1e-4)
+
+
+def test_errors_of_what_a_judge_makes_may_rise_and_fall_again():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 3))
+    rows = Rows(X, X @ [3.0, 2.0, 1.0])
+    estimator, told = sx.Lasso(), iter([3.0, 2.0, 4.0, 1.0, *[5.0] * N_ALPHAS])
+
+    def judge(_):
+        error = next(told)
+        return Errors({"RMSE": error}, np.full(60, error))
+
+    choice = choose_alpha(estimator, rows, rows, alphas_for(estimator, rows), judge=judge)
+    assert [step.error for step in choice.steps] == [3, 2, 4, 1] + [5] * PATIENCE
+    assert choice.alpha == choice.steps[3].alpha
 
 
 def test_smallest_alpha_is_told_of():

@@ -239,7 +239,8 @@ def choose_alpha(
     """Solve at one strength after the other and find the one with the least held-back error.
 
     It stops where the error has not fallen for some strengths, or has risen clearly: by more than
-    the standard error of the mean difference of the rows' losses.
+    the standard error of the mean difference of the rows' losses. What `judge` makes of weights
+    may have errors that rise and fall again, so that only the first ends the search.
 
     Parameters
     ----------
@@ -275,8 +276,8 @@ def choose_alpha(
             best = errors, step, found
             first_loss = first_loss or float(errors.each.mean())
             left = float(errors.each.mean()) / first_loss if first_loss else 1.0
-        elif len(steps) - steps.index(best[1]) > PATIENCE or _clearly_worse(
-            errors, best[0], held.weight
+        elif len(steps) - steps.index(best[1]) > PATIENCE or (
+            judge is None and _clearly_worse(errors, best[0], held.weight)
         ):
             break
     assert best is not None
