@@ -39,6 +39,7 @@ HYPOTHESIS_PROFILE=sanitize
 PYTHONPATH=src
 export LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS PYTHONMALLOC HYPOTHESIS_PROFILE PYTHONPATH
 
+# What is left out takes more memory, or is large so that threads share it.
 if [ $# -eq 0 ]; then
   set -- -q -n "${SPARSECROSS_JOBS:-auto}" -p no:cacheprovider tests/test_layouts.py tests/test_bad_input.py tests/test_solver.py \
     tests/test_interactions.py tests/test_pricing.py tests/test_stream.py tests/test_stream_border.py \
@@ -46,7 +47,8 @@ if [ $# -eq 0 ]; then
     tests/test_crossing.py tests/test_fields.py tests/test_pruning.py tests/test_artefact.py \
     tests/test_svmlight.py tests/test_groups.py tests/test_group_shrinkage.py tests/scale/test_rounds.py tests/scale/test_store.py \
     --deselect tests/test_bad_input.py::test_out_of_memory_is_an_error_and_leaves_the_model \
-    --deselect tests/test_solver.py::test_threads_change_no_bit # large, for passes to be shared
+    --deselect tests/test_solver.py::test_threads_change_no_bit \
+    --deselect tests/test_proximal_gradient.py::test_threads_change_no_bit
 fi
 "$python" -c 'import sparsecross._solvers as s; assert s.assertions_alive, "not a sanitizer build"'
 "$python" -m pytest "$@"
