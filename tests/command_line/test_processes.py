@@ -55,7 +55,7 @@ def test_reader_that_leaves_is_no_trouble(parquet, tmp_path):
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_interrupted_fit_leaves_no_file(tmp_path, signum, code):
-    pq.write_table(make_table(20_000), tmp_path / "t.parquet")
+    pq.write_table(make_table(100_000), tmp_path / "t.parquet")
     model = tmp_path / "m.sxm"
     process = subprocess.Popen(
         command("fit", tmp_path / "t.parquet", *REGRESSION, "--cross", "pairwise", "--tol", 1e-15,
