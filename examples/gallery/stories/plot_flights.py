@@ -19,7 +19,7 @@ import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
-from storytools import bars, data, largest, table, weights
+from storytools import data, largest, table, weights
 
 import sparsecross as sx
 
@@ -111,7 +111,8 @@ plt.show()
 
 figure, ax = plt.subplots(figsize=(7, 5), layout="constrained")
 named = largest(weights(models["pairs and season"][0]), 20)
-bars(ax, named.rename(lambda label: label.replace(" ", ", ").replace("_", " ")))
+labels = [label.replace(" ", ", ").replace("_", " ") for label in named.index]
+sx.WeightsDisplay(labels, named).plot(ax)
 ax.set_xlabel("weight, log odds of being late")
 plt.show()
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import PredefinedSplit
 from sklearn.pipeline import make_pipeline
-from storytools import EXAMPLES, bars, largest, table, weights
+from storytools import EXAMPLES, largest, table, weights
 
 import sparsecross as sx
 
@@ -63,7 +63,8 @@ for name, weight in named.nlargest(3).items():
     print(f"{name}: {np.exp(weight):.0f} times the size")
 
 figure, ax = plt.subplots(figsize=(7, 5.6), layout="constrained")
-bars(ax, largest(named, 24))
+top = largest(named, 24)
+sx.WeightsDisplay(top.index, top).plot(ax)
 ax.set_xlabel("weight (natural log)")
 plt.show()
 

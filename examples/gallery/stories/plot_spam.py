@@ -17,7 +17,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
-from storytools import bars, data, largest, table, weights
+from storytools import data, largest, table, weights
 
 import sparsecross as sx
 
@@ -74,7 +74,8 @@ print(f"{np.mean(pairs <= 3):.0%} of the columns with pairs stand in at most thr
 figure, axes = plt.subplots(1, 2, figsize=(7.5, 6), layout="constrained", sharex=True)
 for ax, name in zip(axes, ("words, L1", "pairs, L1"), strict=True):
     named = largest(weights(fitted[name]), 25)
-    bars(ax, named.rename(lambda label: label.replace(" ", " + ").replace("words_", "")))
+    labels = [label.replace(" ", " + ").replace("words_", "") for label in named.index]
+    sx.WeightsDisplay(labels, named).plot(ax)
     ax.set_title(name)
     ax.set_xlabel("weight, log odds of spam")
 plt.show()

@@ -1,4 +1,4 @@
-"""What the stories share: where the data lie, weights by name, bars, and the table at the end."""
+"""What the stories share: where the data lie, weights by name, and the table at the end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 import sparsecross as sx
@@ -36,23 +35,8 @@ def weights(model: Any) -> pd.Series:
 
 
 def largest(named: pd.Series, n: int) -> pd.Series:
-    """The n weights that are largest in size, from the most negative to the most positive."""
-    return named[named.abs().nlargest(n).index].sort_values()
-
-
-def bars(ax: Any, named: pd.Series) -> None:
-    """Draw weights as bars, those below 0 hatched, so that signs are told without colours."""
-    at = np.arange(len(named))
-    for positive, style in (
-        (True, {"color": "tab:blue"}),
-        (False, {"facecolor": "white", "edgecolor": "tab:red", "hatch": "////"}),
-    ):
-        chosen = (named > 0).to_numpy() == positive
-        ax.barh(at[chosen], named.to_numpy()[chosen], **style)
-    ax.set_yticks(at, named.index)
-    ax.set_ylim(-0.7, len(named) - 0.3)
-    ax.axvline(0, color="black", lw=0.8)
-    ax.spines[["top", "right"]].set_visible(False)
+    """The n weights that are largest in size, from the most positive to the most negative."""
+    return named[named.abs().nlargest(n).index].sort_values(ascending=False)
 
 
 def table(models: Mapping[str, tuple[Any, Mapping[str, str]]]) -> str:
