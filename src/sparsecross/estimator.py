@@ -17,14 +17,12 @@ import numpy.typing as npt
 from sklearn.utils.validation import validate_data
 
 from . import _solvers
-from ._inputs import Floats, as_design, as_penalty_factor
+from ._inputs import Floats, as_penalty_factor
 from .callbacks import CallbackSupportMixin
-from .fields import has_categories
 from .interactions import (
     INTERACTION_RULES,
     Hierarchy,
     Products,
-    as_products,
     side_by_side,
 )
 from .memory import FitMemory
@@ -36,7 +34,7 @@ from .scale.pairs import all_pairs
 from .scale.reducer import Reducer
 from .scale.store import reducer_of
 from .solution import Solution, SolverName
-from .stating import encoded, make_task
+from .stating import crossed_design, make_task
 from .task import DEFAULT_DELTA, RULES, LossName
 
 # What the parameters mean, the same for every estimator; those that cross-validate have no start.
@@ -329,19 +327,6 @@ class ColumnModel(SparseLinearModel):
     def _design(self, X: Any, y: Any) -> tuple[_solvers.Design, Products | None]:
         """The columns, and their products; a table of categories is encoded for both."""
         validate_data(self, X, y, skip_check_array=True)
-        self.encoder_ = None
-        names, fields = getattr(self, "feature_names_in_", None), self.fields
-        if self.interactions is not None and has_categories(X):
-            X, self.encoder_, names, fields = encoded(X, self.interactions, fields, self.n_threads)
-        design = as_design(X, "columns", self.n_threads)
-        products = as_products(
-            design,
-            self.interactions,
-            hierarchy=self.hierarchy,
-            squares=self.squares,
-            interaction_penalty=self.interaction_penalty,
-            fields=fields,
-            names=names,
-            n_threads=self.n_threads,
-        )
+        names = getattr(self, "feature_names_in_", None)
+        design, products, self.encoder_ = crossed_design(X, self, names)
         return design, products

@@ -109,7 +109,7 @@ class Statement:
             raise ValueError(f"l1_share must be 0 without groups, got {self.l1_share}.")
         if reducer is not None:
             return self._task_by_blocks(reducer, loss)
-        design, products = self._design(X)
+        design, products, _ = crossed_design(X, self, None)
         n_samples, n_features = design.shape
         factor = as_penalty_factor(self.penalty_factor, n_features)
         if loss == "multinomial":
@@ -191,23 +191,6 @@ class Statement:
             all_pairs(reducer, self),
         )
 
-    def _design(self, X: Any) -> tuple[_solvers.Design, Products | None]:
-        names, fields = None, self.fields
-        if self.interactions is not None and has_categories(X):
-            X, _, names, fields = encoded(X, self.interactions, fields, self.n_threads)
-        design = as_design(X, "columns", self.n_threads)
-        products = as_products(
-            design,
-            self.interactions,
-            hierarchy=self.hierarchy,
-            squares=self.squares,
-            interaction_penalty=self.interaction_penalty,
-            fields=fields,
-            names=names,
-            n_threads=self.n_threads,
-        )
-        return design, products
-
     def _multinomial(
         self, design: _solvers.Design, y: Any, factor: Floats | None
     ) -> MultinomialTask:
@@ -260,6 +243,48 @@ def encoded(
     columns = encoder.fit_transform(X)
     names = encoder.get_feature_names_out()
     return columns, encoder, names, None if isinstance(interactions, str) else encoder._fields()
+
+
+def crossed_design(
+    X: Any, stated: Any, names: npt.NDArray[Any] | None
+) -> tuple[_solvers.Design, Products | None, FeatureCross | None]:
+    """Columns and their products; a table of categories is encoded for both.
+
+    Parameters
+    ----------
+    X : array-like, sparse or DataFrame of shape (n_samples, n_features)
+        The rows.
+    stated : object
+        With the parameters `interactions`, `hierarchy`, `squares`, `interaction_penalty`, `fields`
+        and `n_threads`, as of :func:`sparsecross.solve`.
+    names : ndarray of str or None
+        Of the columns.
+
+    Returns
+    -------
+    Design, Products or None, FeatureCross or None
+        The columns, their products where these may have weights, and what encodes a table.
+
+    Raises
+    ------
+    ValueError
+        If X or a parameter breaks its rule.
+    """
+    encoder, fields = None, stated.fields
+    if stated.interactions is not None and has_categories(X):
+        X, encoder, names, fields = encoded(X, stated.interactions, fields, stated.n_threads)
+    design = as_design(X, "columns", stated.n_threads)
+    products = as_products(
+        design,
+        stated.interactions,
+        hierarchy=stated.hierarchy,
+        squares=stated.squares,
+        interaction_penalty=stated.interaction_penalty,
+        fields=fields,
+        names=names,
+        n_threads=stated.n_threads,
+    )
+    return design, products, encoder
 
 
 def grouped_design(
