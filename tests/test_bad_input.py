@@ -65,6 +65,20 @@ def test_not_finite_in_y(value):
 
 
 @pytest.mark.parametrize("task", ["regression", "robust", "classification", "classes"])
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([[None], ["Rome"]], "X must hold numbers, got 'Rome' in column 0"),
+        ([["1"], ["Rome"]], "X must hold numbers, got 'Rome' in column 0"),
+        (["Rome", "Oslo"], "Expected 2D array, got 1D array"),
+        ([[["Rome"]], [["Oslo"]]], "Found array with dim 3"),
+    ],
+)
+def test_text_that_is_not_alone(X, message):
+    with pytest.raises(ValueError, match=message):
+        sx.Lasso().fit(X, [0.0, 1.0])
+
+
 def test_text_in_x_names_the_column_and_what_to_do(task):
     table = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0], "city": ["Rome", "Oslo", "Rome", "Bonn"]})
     message = r"X must hold numbers, got 'Rome' in column {}: a FeatureCross before the estimator"

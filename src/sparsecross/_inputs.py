@@ -201,24 +201,32 @@ def _is_of_text(error: ValueError) -> bool:
 
 
 def _first_text(values: Iterable[Any]) -> Any:
-    """Return the first value that is no number; None where all are."""
+    """Return the first text that is no number; None where there is none."""
     for value in values:
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            return value.item() if isinstance(value, np.generic) else value
+        if isinstance(value, str | bytes):
+            try:
+                float(value)
+            except ValueError:
+                return value.item() if isinstance(value, np.generic) else value
     return None
 
 
 def _text_in(X: Any) -> str:
-    """Say which column of X holds text, and what is to be done about it."""
-    cells = np.asarray(X, dtype=object)
+    """Say which column of X holds text, and what is to be done about it.
+
+    Raises
+    ------
+    ValueError
+        If X is not two-dimensional.
+    """
+    cells = check_array(X, dtype=object, ensure_all_finite=False, input_name="X")
     names = list(getattr(X, "columns", range(cells.shape[1])))
     found = ((name, _first_text(cells[:, j])) for j, name in enumerate(names))
-    name, text = next(pair for pair in found if pair[1] is not None)
+    name, text = next((pair for pair in found if pair[1] is not None), (None, None))
+    place = "text" if name is None else f"{text!r} in column {name!r}"
     return (
-        f"X must hold numbers, got {text!r} in column {name!r}: a FeatureCross before the "
-        "estimator, in a Pipeline, makes columns of categories."
+        f"X must hold numbers, got {place}: a FeatureCross before the estimator, in a Pipeline, "
+        "makes columns of categories."
     )
 
 
