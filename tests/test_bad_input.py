@@ -64,7 +64,6 @@ def test_not_finite_in_y(value):
         sx.solve(X, y, alpha=0.1)
 
 
-@pytest.mark.parametrize("task", ["regression", "robust", "classification", "classes"])
 @pytest.mark.parametrize(
     ("X", "message"),
     [
@@ -79,6 +78,7 @@ def test_text_that_is_not_alone(X, message):
         sx.Lasso().fit(X, [0.0, 1.0])
 
 
+@pytest.mark.parametrize("task", ["regression", "robust", "classification", "classes"])
 def test_text_in_x_names_the_column_and_what_to_do(task):
     table = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0], "city": ["Rome", "Oslo", "Rome", "Bonn"]})
     message = r"X must hold numbers, got 'Rome' in column {}: a FeatureCross before the estimator"
