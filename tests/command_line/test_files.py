@@ -5,10 +5,12 @@ import json
 import lzma
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 from sklearn.datasets import dump_svmlight_file
+from sklearn.pipeline import make_pipeline
 
 import sparsecross as sx
 from command_line_tables import (
@@ -163,3 +165,20 @@ def test_no_rows_held_back(run, parquet, tmp_path):
     assert "training RMSE" in rows_of_table(out)[0][1]
     _, out, _ = run("inspect", model)
     assert "training RMSE" in out
+
+
+def test_models_of_several_targets(run, tmp_path):
+    table = pd.DataFrame({"a": list("xyzx") * 20, "b": list("uv") * 40})
+    Y = np.stack([table["a"] == "x", 2.0 * (table["b"] == "u")], axis=1)
+    model = make_pipeline(sx.FeatureCross([]), sx.MultiTaskLasso(0.01)).fit(table, Y)
+    saved, rows, out = (str(tmp_path / name) for name in ("m.sxm", "t.csv", "o.csv"))
+    sx.save(model, saved)
+    table.to_csv(rows, index=False)
+    assert run("predict", saved, rows, "-o", out, "--quiet")[0] == 0
+    found = pd.read_csv(out, float_precision="round_trip")
+    assert list(found) == ["prediction_0", "prediction_1"]
+    np.testing.assert_array_equal(found.to_numpy(), model.predict(table))
+    code, told, _ = run("inspect", saved, "--top", "1")
+    assert code == 0
+    assert "largest weights of target 0:" in told
+    assert told.rstrip().endswith("b_u")

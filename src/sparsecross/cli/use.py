@@ -70,6 +70,9 @@ def _noted(model: PrunedModel, key: str) -> dict[str, Any]:
 def _predictions(model: PrunedModel, rows: Any, proba: bool) -> dict[str, list[Any]]:
     """Columns of the answer by name."""
     some = rows.shape[0] > 0
+    if model.classes_ is None and len(model.intercept_) > 1:  # several targets, by number
+        predicted = model.predict(rows) if some else np.zeros((0, len(model.intercept_)))
+        return {f"prediction_{k}": each.tolist() for k, each in enumerate(predicted.T)}
     columns = {"prediction": model.predict(rows).tolist() if some else []}
     if proba:
         assert model.classes_ is not None
@@ -111,7 +114,8 @@ def inspect(options: Namespace, console: Console) -> None:
         print(f"fields needed: {', '.join(found['fields']) or 'none'}")
     print(f"\n{model.report}")
     for label, weights in found["largest_weights"].items():
-        print(f"\nlargest weights{f' of class {label}' if label else ''}:")
+        kind = "target" if found["classes"] is None else "class"
+        print(f"\nlargest weights{f' of {kind} {label}' if label else ''}:")
         for name, weight in weights:
             print(f"{weight:>14.6g}  {name}")
 
@@ -153,15 +157,14 @@ def _name(model: PrunedModel, name: str) -> str:
 
 
 def _largest(model: PrunedModel, n_top: int) -> dict[str, list[tuple[str, float]]]:
-    """Find the largest weights of each class, or of the one output under an empty name."""
+    """Find the largest weights of each class or target, or of one output under an empty name."""
 
     def named(top: TopWeight) -> tuple[str, float]:
         return _name(model, top.name), top.weight
 
-    if len(model.intercept_) == 1:
-        return {"": [named(top) for top in model.top_weights(n_top)]}
-    assert model.classes_ is not None
     return {
-        str(label): [named(top) for top in model.top_weights(n_top, target=label)]
-        for label in model.classes_.tolist()
+        "" if label is None else str(label): [
+            named(top) for top in model.top_weights(n_top, target=label)
+        ]
+        for label in model._labels or [None]
     }
